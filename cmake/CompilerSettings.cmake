@@ -1,0 +1,36 @@
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror -fno-omit-frame-pointer)
+add_compile_options(-fstack-protector-strong -fPIE)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_options(-g1)
+  if(NOT FIRSTRING_SANITIZE)
+    add_compile_definitions(_FORTIFY_SOURCE=2)
+  endif()
+  set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  # -O1: the sanitized binary serves real handshakes in the system tests.
+  set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
+endif()
+add_link_options(-pie -Wl,-z,relro,-z,now)
+
+if(FIRSTRING_SANITIZE)
+  add_compile_options(-fsanitize=${FIRSTRING_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${FIRSTRING_SANITIZE})
+endif()
+if(FIRSTRING_FUZZ)
+  # Coverage everywhere, the fuzzer's main only in the fuzz targets.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# An archive's absolute paths do not belong in binaries, and make ccache miss between checkouts.
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
+
+namespace firstring::config {
+
+/// Where in firstring.toml something stands; 1-based. Line 0: nowhere, a default.
+struct Position {
+  unsigned line = 0;
+  unsigned column = 0;
+};
+
+enum class Severity : unsigned char { warning, error };
+
+/// One thing that is wrong with a configuration, for people: file:line:column, what, and what to do.
+struct Diagnostic {
+  Severity severity = Severity::error;
+  std::filesystem::path file;
+  Position position;
+  std::string what;
+  std::string remedy;
+
+  /// "firstring.toml:12:3: error: unknown key 'adress'; did you mean 'address'?"
+  std::string to_string() const;
+};
+
+/// Each section remembers where its keys stood, so that later checks (a key that does not match its certificate) can
+/// point at them. Key "" is the section's head.
+struct Section {
+  std::map<std::string, Position, std::less<>> positions;
+  Position position_of(std::string_view key) const;  ///< of the key, else of the section
+};
+
+struct Server : Section {
+  std::string host = "localhost";  ///< the name in the URLs given to phones and in demonstration certificates
+  unsigned workers = 0;            ///< threads that serve connections; 0: one a core
+  std::chrono::milliseconds drain_timeout{20'000};  ///< after SIGTERM, how long running requests may take
+};
+
+enum class ListenerKind : unsigned char { phone, bootstrap };
+
+struct Listener : Section {
+  ListenerKind kind = ListenerKind::phone;
+  Endpoint address;
+  std::vector<std::string> personalities{"legacy-2026-11", "modern-2026-11"};  ///< allowed ones; phone listeners only
+  std::chrono::milliseconds hello_timeout{10'000};      ///< from TCP accept to the last byte of the ClientHello
+  std::chrono::milliseconds handshake_timeout{60'000};  ///< from the ClientHello to Finished; old phones need seconds
+  std::chrono::milliseconds request_timeout{30'000};    ///< from the first byte of a request to its last, and to write an answer
+  std::chrono::milliseconds idle_timeout{15'000};       ///< for the first or next request to begin
+};
+
+/// A certificate chain of ours with its key, by the name that personalities use ("legacy", "modern").
+struct ServerChain : Section {
+  std::string name;
+  std::filesystem::path certificate;  ///< PEM: leaf first, then intermediates; absolute or below the state folder
+  std::filesystem::path key;
+};
+
+/// A maker's CA whose device certificates we believe, and how weak such a chain may be.
+struct DeviceCa : Section {
+  std::string name;
+  std::filesystem::path roots;                       ///< PEM, one or more trust anchors
+  std::filesystem::path intermediates;               ///< PEM, may be empty: for phones that send their leaf alone
+  unsigned min_rsa_bits = 2048;                      ///< 1024 for phones before about 2012
+  std::vector<std::string> weak_hashes;              ///< of "sha1", "md5": signatures that are accepted in spite of their age
+  bool accept_expired = false;                       ///< phones whose certificate ran out are still let in
+};
+
+struct Limits : Section {
+  unsigned max_connections = 20'000;        ///< open at once over all listeners; more wait in the kernel's queue
+  std::size_t max_request_head = 8'192;     ///< bytes
+};
+
+struct Log : Section {
+  std::string level = "info";     ///< of the program's own log on stderr: debug, info, warning, error
+  std::string requests;           ///< one JSON line a request: "stdout", a file path, or "" for none
+};
+
+/// firstring.toml as read, with every default filled in.
+struct Config {
+  std::filesystem::path dir;   ///< the state folder
+  std::filesystem::path file;  ///< dir/firstring.toml
+  Server server;
+  std::vector<Listener> listeners;
+  std::vector<ServerChain> server_chains;
+  std::vector<DeviceCa> device_cas;
+  Limits limits;
+  Log log;
+
+  std::filesystem::path resolve(const std::filesystem::path& path) const { return path.is_absolute() ? path : dir / path; }
+};
+
+struct Loaded {
+  Config config;
+  std::vector<Diagnostic> diagnostics;
+  bool ok() const;  ///< no diagnostic is an error
+};
+
+/// Reads dir/firstring.toml. Collects every fault of syntax, key, type, range and combination instead of stopping at
+/// the first. Looks at the text alone; load_files below looks at what it names.
+Loaded load(const std::filesystem::path& dir);
+/// The same for a text, with `file` as its name in diagnostics.
+Loaded load_text(std::string_view text, const std::filesystem::path& dir, const std::filesystem::path& file);
+
+/// Checks what the configuration names: certificates that do not parse or have run out, keys that do not match or that
+/// others can read, a CA file that holds no CA. `now` for dates.
+std::vector<Diagnostic> check_files(const Config& config);
+
+/// The commented example that `firstring init` writes, made from the same tables that parse it.
+std::string example(const Config& values);
+/// docs/reference/configuration.md, from the same tables.
+std::string reference();
+
+}  // namespace firstring::config

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/mac_address.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace firstring::store {
+
+/// Who may see a parameter's value: architecture.md, "Words".
+enum class ParameterClass : unsigned char { public_, tenant, secret };
+std::string_view to_string(ParameterClass value);  ///< "public", "tenant", "secret"
+std::optional<ParameterClass> parse_parameter_class(std::string_view text);
+
+/// What the phone's own user may do with a parameter: the `ua` attribute.
+enum class UserAccess : unsigned char { na, ro, rw };
+std::string_view to_string(UserAccess value);
+std::optional<UserAccess> parse_user_access(std::string_view text);
+
+/// Where a layer lies. Order is precedence: the later wins.
+struct Scope {
+  enum class Kind : unsigned char { base, model, group, device };
+  Kind kind = Kind::base;
+  std::string name;  ///< "" for base, "SPA504G", a group's name, or a bare MAC address
+
+  static Scope base() { return {}; }
+  static Scope of_device(const MacAddress& mac) { return {Kind::device, mac.bare()}; }
+  /// "base", "model:SPA504G", "group:lobby", or a MAC address in any usual form.
+  static Result<Scope> parse(std::string_view text);
+  std::string to_string() const;  ///< what parse reads; a device as its bare MAC address
+
+  friend auto operator<=>(const Scope&, const Scope&) = default;
+};
+
+/// One parameter in one layer. The value of a secret is only ever here as sealed by crypto::SecretBox, with the context
+/// "parameter:<scope>:<name>".
+struct Parameter {
+  std::string name;
+  ParameterClass parameter_class = ParameterClass::public_;
+  std::optional<UserAccess> access;
+  std::string value;  ///< empty for a secret
+  Bytes sealed;       ///< of a secret
+
+  friend bool operator==(const Parameter&, const Parameter&) = default;
+};
+
+struct Group {
+  std::string name;
+  std::string parent;  ///< "" for none
+
+  friend bool operator==(const Group&, const Group&) = default;
+};
+
+struct Device {
+  MacAddress mac;
+  std::string model;   ///< device::Model::name
+  std::string serial;  ///< may be empty
+  std::string group;   ///< may be empty
+  Timestamp created{};
+
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+enum class Transport : unsigned char { udp, tcp, tls };
+std::string_view to_string(Transport value);
+std::optional<Transport> parse_transport(std::string_view text);
+
+/// The SIP account of one line of a device, in plain words; the password sealed with the context "line:<mac>:<number>".
+struct Line {
+  unsigned number = 1;
+  std::string user;
+  std::string proxy;
+  std::string display;
+  Transport transport = Transport::udp;
+  bool srtp = false;
+  Bytes sealed_password;  ///< empty for none
+
+  friend bool operator==(const Line&, const Line&) = default;
+};
+
+/// A device that nobody entered but whose maker certificate was good.
+struct PendingDevice {
+  MacAddress mac;
+  std::string product;  ///< from its certificate
+  std::string serial;
+  std::string address;  ///< that it came from last
+  std::string user_agent;
+  Timestamp first_seen{};
+  Timestamp last_seen{};
+  std::int64_t attempts = 0;
+};
+
+/// A time during which such devices are entered by themselves.
+struct EnrolmentWindow {
+  std::string group;
+  std::string model;  ///< "" for any
+  Timestamp opened{};
+  Timestamp until{};
+};
+
+/// Everything that decides what phones get, as of one revision.
+struct Fleet {
+  std::int64_t revision = 0;
+  std::vector<Group> groups;
+  std::vector<Device> devices;                                    ///< by MAC
+  std::vector<std::pair<Scope, std::vector<Parameter>>> layers;    ///< by scope; parameters by name
+  std::vector<std::pair<MacAddress, std::vector<Line>>> lines;     ///< by MAC; lines by number
+};
+
+/// A configuration database. All changes are transactions; each one that can alter what a phone gets adds one to the
+/// revision. Methods may be called from one thread at a time. SQLite now, PostgreSQL later: src/store/fleet_contract_test.cpp
+/// says what a back end must do.
+class FleetStore {
+ public:
+  virtual ~FleetStore() = default;
+
+  virtual Result<std::int64_t> revision() = 0;
+  virtual Result<Fleet> load() = 0;
+
+  /// Fails with conflict if the MAC is there, with not_found if the group is not.
+  virtual Result<void> add_device(const Device& device) = 0;
+  /// All or none, in one transaction; conflict names the first MAC that is there already. `progress` is told how many are done.
+  virtual Result<void> add_devices(const std::vector<Device>& devices, const std::function<void(std::size_t)>& progress) = 0;
+  virtual Result<Device> device(const MacAddress& mac) = 0;
+  virtual Result<std::vector<Device>> devices() = 0;
+  /// With its layer and lines.
+  virtual Result<void> remove_device(const MacAddress& mac) = 0;
+
+  virtual Result<void> add_group(const Group& group) = 0;
+  virtual Result<std::vector<Group>> groups() = 0;
+
+  /// Writes all or none; not_found if the scope's group or device is not there.
+  virtual Result<void> set_parameters(const Scope& scope, const std::vector<Parameter>& parameters) = 0;
+  /// Fails with not_found, naming it, if one is not set there; then none is unset.
+  virtual Result<void> unset_parameters(const Scope& scope, const std::vector<std::string>& names) = 0;
+  virtual Result<std::vector<Parameter>> parameters(const Scope& scope) = 0;
+
+  virtual Result<void> set_line(const MacAddress& mac, const Line& line) = 0;
+  virtual Result<std::vector<Line>> lines(const MacAddress& mac) = 0;
+
+  /// Adds or refreshes; at most `kMaxPending` rows are kept, the one seen longest ago goes first. Does not touch the revision.
+  static constexpr std::size_t kMaxPending = 10'000;
+  virtual Result<void> note_pending(const PendingDevice& device) = 0;
+  virtual Result<std::vector<PendingDevice>> pending() = 0;
+  virtual Result<void> forget_pending(const MacAddress& mac) = 0;
+
+  virtual Result<void> open_enrolment(const EnrolmentWindow& window) = 0;
+  virtual Result<void> close_enrolment() = 0;
+  /// Windows whose end lies after `now`.
+  virtual Result<std::vector<EnrolmentWindow>> enrolment(Timestamp now) = 0;
+};
+
+}  // namespace firstring::store
