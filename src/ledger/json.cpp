@@ -1,0 +1,103 @@
+#include "ledger/json.hpp"
+
+#include <boost/json.hpp>
+
+#include "ledger/explain.hpp"
+
+namespace firstring::ledger {
+namespace {
+
+namespace json = boost::json;
+
+void put_request(json::object& object, const store::RequestRow& row) {
+  object["method"] = row.method;
+  object["target"] = row.target;
+  object["status"] = row.status;
+  object["bytes"] = row.bytes;
+  object["user_agent"] = row.user_agent;
+  object["requested_device"] = row.device;
+  object["decision"] = row.decision;
+  object["reason"] = row.reason;
+  object["duration_us"] = row.duration_us;
+}
+
+/// What a request's log line needs of its connection: who, and with which cryptography.
+void put_session(json::object& object, const store::ConnectionRow& row) {
+  object["connection"] = row.id;
+  object["listener"] = row.listener;
+  object["address"] = row.address;
+  object["port"] = row.port;
+  object["version"] = row.version;
+  object["cipher"] = row.cipher;
+  object["key_exchange"] = row.key_exchange;
+  object["key_exchange_bits"] = row.key_exchange_bits;
+  object["resumed"] = row.resumed;
+  object["personality"] = row.personality;
+  object["chain"] = row.chain;
+  object["certificate"] = row.certificate;
+  object["certificate_subject"] = row.certificate_subject;
+  object["verdict"] = row.verdict;
+  object["device"] = row.device;
+  object["assurance"] = row.assurance;
+}
+
+json::value step(std::int64_t micros) { return micros < 0 ? json::value{nullptr} : json::value{micros}; }
+
+}  // namespace
+
+std::string to_json(const store::LedgerEntry& entry) {
+  const auto& row = entry.connection;
+  json::object object;
+  object["time"] = to_iso8601(row.accepted);
+  put_session(object, row);
+  object["outcome"] = row.outcome;
+  object["stage"] = row.stage;
+  object["detail"] = row.detail;
+  object["alert"] = row.alert;
+  object["alert_from"] = row.alert_from;
+  if (row.alert_code >= 0) object["alert_code"] = row.alert_code;
+  object["hello_us"] = step(row.hello_us);
+  object["server_flight_us"] = step(row.server_flight_us);
+  object["client_flight_us"] = step(row.client_flight_us);
+  object["handshake_us"] = step(row.handshake_us);
+  object["closed_us"] = row.closed_us;
+  object["local_address"] = row.local_address;
+  object["local_port"] = row.local_port;
+  object["hello"] = to_hex(row.hello);
+  object["hello_format"] = row.hello_format;
+  object["server_name"] = row.server_name;
+  object["ja3"] = row.ja3;
+  object["ja4"] = row.ja4;
+  object["personality_reason"] = row.personality_reason;
+  object["certificate_issuer"] = row.certificate_issuer;
+  object["device_ca"] = row.device_ca;
+  object["verdict_errors"] = json::array(row.verdict_errors.begin(), row.verdict_errors.end());
+  object["bytes_in"] = row.bytes_in;
+  object["bytes_out"] = row.bytes_out;
+
+  json::array requests;
+  for (const auto& request : entry.requests) {
+    json::object one;
+    one["time"] = to_iso8601(request.at);
+    put_request(one, request);
+    requests.push_back(std::move(one));
+  }
+  if (!entry.requests.empty()) put_request(object, entry.requests.back());
+  object["requests"] = std::move(requests);
+
+  const auto explanation = explain(entry);
+  object["cause"] = explanation.cause;
+  object["explanation"] = explanation.explanation;
+  object["remedy"] = explanation.remedy;
+  return json::serialize(object);
+}
+
+std::string request_to_json(const store::ConnectionRow& connection, const store::RequestRow& request) {
+  json::object object;
+  object["time"] = to_iso8601(request.at);
+  put_session(object, connection);
+  put_request(object, request);
+  return json::serialize(object);
+}
+
+}  // namespace firstring::ledger

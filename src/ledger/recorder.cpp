@@ -1,0 +1,123 @@
+#include "ledger/recorder.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/time.hpp"
+
+namespace firstring::ledger {
+
+void Recorder::Queue::connection(store::ConnectionRow row) {
+  {
+    const std::lock_guard lock{mutex_};
+    rows_.connections.push_back(std::move(row));
+  }
+  if (++recorder_->waiting_ == recorder_->options_.batch) recorder_->wake_.notify_one();
+}
+
+void Recorder::Queue::request(store::RequestRow row, std::string log_line) {
+  {
+    const std::lock_guard lock{mutex_};
+    rows_.requests.push_back(std::move(row));
+    if (!log_line.empty()) rows_.log_lines.push_back(std::move(log_line));
+  }
+  if (++recorder_->waiting_ == recorder_->options_.batch) recorder_->wake_.notify_one();
+}
+
+Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log,
+                   Options options)
+    : store_(std::move(store)), write_log_(std::move(write_log)), options_(options) {
+  for (std::size_t i = 0; i < workers; ++i) {
+    queues_.push_back(std::make_unique<Queue>());
+    queues_.back()->recorder_ = this;
+  }
+  thread_ = std::thread{[this] { run(); }};
+}
+
+Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log)
+    : Recorder(std::move(store), workers, std::move(write_log), Options{}) {}
+
+Recorder::~Recorder() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Recorder::run() {
+  for (bool last = false; !last;) {
+    {
+      std::unique_lock lock{mutex_};
+      wake_.wait_for(lock, options_.max_delay, [this] { return stopping_ || waiting_ >= options_.batch; });
+      last = stopping_;
+    }
+    collect();
+    flush();
+  }
+  if (held_.size() > 0) spdlog::error("ledger: {} rows were lost at the end", held_.size());
+}
+
+namespace {
+
+template <class T>
+void move_all(std::vector<T>& from, std::vector<T>& to) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  from.clear();
+}
+
+}  // namespace
+
+void Recorder::collect() {
+  for (auto& queue : queues_) {
+    Queue::Rows taken;
+    {
+      const std::lock_guard lock{queue->mutex_};
+      std::swap(taken, queue->rows_);
+    }
+    waiting_ -= taken.size();
+    std::string lines;
+    for (const auto& line : taken.log_lines) lines.append(line).append("\n");
+    if (!lines.empty()) write_log_(lines);
+    if (held_.size() + taken.size() > options_.max_held) {
+      lost_ += taken.size();
+      continue;
+    }
+    move_all(taken.connections, held_.connections);
+    move_all(taken.requests, held_.requests);
+  }
+}
+
+void Recorder::flush() {
+  if (held_.size() == 0) return;
+  if (auto written = store_->append(held_.connections, held_.requests); !written) {
+    // Once a minute: a full disk must not fill up with the message that it is full.
+    const auto time = std::chrono::steady_clock::now();
+    if (time - complained_ > std::chrono::minutes{1} || complained_ == std::chrono::steady_clock::time_point{}) {
+      complained_ = time;
+      spdlog::error("ledger: {} rows wait to be written, {} were lost: {}", held_.size(), lost_.load(), written.error().what);
+    }
+    return;
+  }
+  if (complained_ != std::chrono::steady_clock::time_point{}) {
+    spdlog::info("ledger: writing again; {} rows were lost", lost_.load());
+    complained_ = {};
+  }
+  held_.connections.clear();
+  held_.requests.clear();
+}
+
+std::int64_t next_connection_id() {
+  static std::atomic<std::int64_t> last{0};
+  auto before = last.load();
+  std::int64_t next = 0;
+  do {
+    next = std::max(before + 1, to_micros(now()));
+  } while (!last.compare_exchange_weak(before, next));
+  return next;
+}
+
+}  // namespace firstring::ledger

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/ledger_store.hpp"
+
+namespace firstring::ledger {
+
+/// Takes rows from the workers and writes them in batches, at most 250 ms or 1,000 rows late, by one thread. A worker
+/// never waits for the disk. If the store fails (locked, full), rows are held up to a bound and tried again; what goes
+/// beyond the bound is counted and said.
+class Recorder {
+ public:
+  struct Options {
+    std::chrono::milliseconds max_delay{250};
+    std::size_t batch = 1000;
+    std::size_t max_held = 50'000;  ///< rows, over all workers
+  };
+
+  /// One worker's end. Only its own worker puts, so its lock is almost never contended.
+  class Queue {
+   public:
+    void connection(store::ConnectionRow row);
+    /// `log_line`: the request as one JSON line, or "" where no request log is kept.
+    void request(store::RequestRow row, std::string log_line);
+
+   private:
+    friend class Recorder;
+    struct Rows {
+      std::vector<store::ConnectionRow> connections;
+      std::vector<store::RequestRow> requests;
+      std::vector<std::string> log_lines;
+      std::size_t size() const { return connections.size() + requests.size(); }
+    };
+
+    Recorder* recorder_ = nullptr;
+    std::mutex mutex_;
+    Rows rows_;
+  };
+
+  /// `write_log` gets complete lines of the request log, from the writer's thread; empty for none.
+  Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log, Options options);
+  Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log);
+  /// Writes what is left, trying once.
+  ~Recorder();
+
+  Queue& queue(std::size_t worker) { return *queues_[worker]; }
+  bool keeps_request_log() const { return static_cast<bool>(write_log_); }
+  /// Rows that could not be kept since the start.
+  std::uint64_t lost() const { return lost_.load(); }
+
+ private:
+  void run();
+  void collect();
+  void flush();
+
+  std::unique_ptr<store::LedgerStore> store_;
+  std::function<void(const std::string&)> write_log_;
+  Options options_;
+  std::vector<std::unique_ptr<Queue>> queues_;
+  Queue::Rows held_;  // the writer's own: collected and not yet written
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::uint64_t> lost_{0};
+  std::chrono::steady_clock::time_point complained_{};
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+/// A number for a new connection: unique on this machine, rising with time.
+std::int64_t next_connection_id();
+
+}  // namespace firstring::ledger

@@ -1,0 +1,58 @@
+#include "policy/access.hpp"
+
+#include <fmt/format.h>
+
+namespace firstring::policy {
+namespace {
+
+using Kind = device::CertificateIdentity::Kind;
+
+Access deny(unsigned status, std::string_view reason, std::string sentence) {
+  return {.allow = false, .status = status, .reason = reason, .sentence = std::move(sentence), .audience = std::nullopt, .is_stranger = false};
+}
+
+Access allow(std::string_view reason, Audience audience) {
+  return {.allow = true, .status = 200, .reason = reason, .sentence = {}, .audience = audience, .is_stranger = false};
+}
+
+Access decide_profile(const MacAddress& requested, const Requester& requester, bool device_known) {
+  if (!requester.tls) return deny(403, "needs_tls", "This file is given over TLS only, to the phone that it belongs to.");
+  if (!requester.verdict.present) return deny(403, "no_certificate", "This file is given only to a phone that shows its maker's certificate.");
+  if (!requester.verdict.accepted) {
+    return deny(403, requester.verdict.reason(), fmt::format("Your certificate was not accepted: {}.", requester.verdict.reason()));
+  }
+  if (requester.identity.kind == Kind::generic) {
+    return deny(403, "generic_certificate", "Your certificate is one that many phones share: it does not say which phone you are.");
+  }
+  if (requester.identity.kind != Kind::device) return deny(403, "unusable_certificate", "Your certificate does not name a phone.");
+  const auto audience = Audience::bound(requester.verdict, requester.identity, requested);
+  if (!audience) return deny(403, "other_device", "Your certificate names another phone.");
+  if (!device_known) {
+    auto access = deny(404, "unknown_device", "This phone has not been entered here.");
+    access.is_stranger = true;
+    return access;
+  }
+  return allow("bound", *audience);
+}
+
+}  // namespace
+
+device::Assurance assess(const Requester& requester, bool claims_mac) {
+  if (requester.verdict.accepted && requester.identity.kind == Kind::device) return device::Assurance::certificate;
+  if (requester.verdict.accepted && requester.identity.kind == Kind::generic) return device::Assurance::generic;
+  return claims_mac ? device::Assurance::claimed : device::Assurance::none;
+}
+
+Access decide_file(const device::FileMatch& file, const Requester& requester, bool device_known) {
+  switch (file.kind) {
+    case device::FileKind::bootstrap:
+      // The same for everybody, phone or not: what a model's first file says is on its maker's web page too.
+      return allow("public", Audience::anyone());
+    case device::FileKind::profile:
+      if (!file.mac) break;
+      return decide_profile(*file.mac, requester, device_known);
+  }
+  return deny(404, "no_such_file", "There is no such file.");
+}
+
+}  // namespace firstring::policy

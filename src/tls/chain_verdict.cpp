@@ -1,0 +1,251 @@
+#include "tls/chain_verdict.hpp"
+
+#include <fmt/format.h>
+#include <openssl/x509_vfy.h>
+
+#include <algorithm>
+#include <array>
+
+namespace firstring::tls {
+namespace {
+
+using crypto::Certificate;
+using StackPtr = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })>;
+
+ChainFault fault_of(int error) {
+  switch (error) {
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
+      return ChainFault::bad_signature;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_UNTRUSTED:
+    case X509_V_ERR_SUBJECT_ISSUER_MISMATCH:
+    case X509_V_ERR_AKID_SKID_MISMATCH:
+    case X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH:
+      return ChainFault::unknown_ca;
+    case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+      return ChainFault::chain_too_long;
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+      return ChainFault::not_a_ca;
+    case X509_V_ERR_INVALID_PURPOSE:
+    case X509_V_ERR_CERT_REJECTED:
+      return ChainFault::wrong_purpose;
+    case X509_V_ERR_CERT_REVOKED:
+      return ChainFault::revoked;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return ChainFault::not_yet_valid;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return ChainFault::expired;
+    case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
+    case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY:
+    case X509_V_ERR_INVALID_EXTENSION:
+      return ChainFault::malformed;
+    default:
+      return ChainFault::other;
+  }
+}
+
+std::string where(int depth, X509* certificate) {
+  if (certificate == nullptr) return fmt::format("depth {}", depth);
+  auto value = Certificate::from_x509(certificate);
+  return value ? fmt::format("depth {}, {}", depth, value->subject_text()) : fmt::format("depth {}", depth);
+}
+
+/// Keeps every complaint and lets OpenSSL go on: with a callback that says yes, SSL_get_verify_result and
+/// X509_STORE_CTX_get_error know only the last one, and a forged certificate that has also expired looks merely
+/// expired (tls-facts.md C, "Trap seen").
+int collect(int ok, X509_STORE_CTX* context) {
+  if (ok == 1) return 1;
+  auto& errors = *static_cast<std::vector<ChainError>*>(X509_STORE_CTX_get_app_data(context));
+  constexpr std::size_t kEnough = 64;
+  if (errors.size() >= kEnough) return 1;
+  const int code = X509_STORE_CTX_get_error(context);
+  const int depth = X509_STORE_CTX_get_error_depth(context);
+  errors.push_back({.fault = fault_of(code),
+                    .forgiven = false,
+                    .depth = depth,
+                    .text = fmt::format("{} ({})", X509_verify_cert_error_string(code),
+                                        where(depth, X509_STORE_CTX_get_current_cert(context)))});
+  return 1;
+}
+
+bool allows_hash(const DeviceCa& ca, std::string_view hash) {
+  return std::find(ca.weak_hashes.begin(), ca.weak_hashes.end(), hash) != ca.weak_hashes.end();
+}
+
+constexpr unsigned kMinEcBits = 224;
+
+/// What OpenSSL's security level would say, as a rule of the CA instead: the TLS level must not decide how weak a
+/// device's chain may be.
+void add_weaknesses(const DeviceCa& ca, STACK_OF(X509) * built, std::vector<ChainError>& errors) {
+  static constexpr std::array<std::string_view, 7> kStrongHashes{"sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "none"};
+  const int count = sk_X509_num(built);
+  for (int depth = 0; depth < count; ++depth) {
+    auto certificate = Certificate::from_x509(sk_X509_value(built, depth));
+    if (!certificate) continue;
+    const bool is_anchor = depth == count - 1;
+    const auto bits = certificate->key_bits();
+    const bool is_rsa = certificate->key_type() == crypto::KeyType::rsa;
+    if (is_rsa && bits < 2048) {
+      errors.push_back({ChainFault::weak_key, bits >= ca.min_rsa_bits, depth,
+                        fmt::format("RSA key of {} bits (depth {}, {})", bits, depth, certificate->subject_text())});
+    } else if (is_rsa ? bits < ca.min_rsa_bits : certificate->key_type() == crypto::KeyType::ec && bits < kMinEcBits) {
+      errors.push_back({ChainFault::weak_key, false, depth,
+                        fmt::format("key of {} bits (depth {}, {})", bits, depth, certificate->subject_text())});
+    }
+    // Nobody relies on the signature that an anchor carries.
+    if (is_anchor && count > 1) continue;
+    const auto hash = certificate->signature_hash();
+    if (certificate->key_type() == crypto::KeyType::ed25519 && hash == "unknown") continue;
+    if (std::find(kStrongHashes.begin(), kStrongHashes.end(), hash) == kStrongHashes.end()) {
+      errors.push_back({ChainFault::weak_hash, allows_hash(ca, hash), depth,
+                        fmt::format("signed with {} (depth {}, {})", hash, depth, certificate->subject_text())});
+    }
+  }
+}
+
+bool all_forgiven(const std::vector<ChainError>& errors) {
+  return std::all_of(errors.begin(), errors.end(), [](const ChainError& error) { return error.forgiven; });
+}
+
+const ChainError* worst(const std::vector<ChainError>& errors) {
+  const ChainError* found = nullptr;
+  for (const auto& error : errors) {
+    if (!error.forgiven && (found == nullptr || error.fault < found->fault)) found = &error;
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string_view to_string(ChainFault fault) {
+  switch (fault) {
+    case ChainFault::bad_signature: return "bad_signature";
+    case ChainFault::unknown_ca: return "unknown_ca";
+    case ChainFault::malformed: return "malformed_certificate";
+    case ChainFault::chain_too_long: return "chain_too_long";
+    case ChainFault::not_a_ca: return "not_a_ca";
+    case ChainFault::wrong_purpose: return "wrong_purpose";
+    case ChainFault::revoked: return "revoked";
+    case ChainFault::weak_key: return "weak_key";
+    case ChainFault::weak_hash: return "weak_hash";
+    case ChainFault::not_yet_valid: return "not_yet_valid";
+    case ChainFault::expired: return "expired";
+    case ChainFault::other: return "bad_certificate";
+  }
+  return "bad_certificate";
+}
+
+std::string_view ChainVerdict::reason() const {
+  if (!present) return "none";
+  if (accepted) return "accepted";
+  const auto* error = worst(errors);
+  return error != nullptr ? to_string(error->fault) : "bad_certificate";
+}
+
+struct DeviceTrust::Anchor {
+  DeviceCa ca;
+  crypto::X509StorePtr store;
+
+  bool issued_some_of(const std::vector<Certificate>& chain) const {
+    const auto is_issuer = [&](const Certificate& authority) {
+      return std::any_of(chain.begin(), chain.end(), [&](const Certificate& certificate) {
+        return X509_NAME_cmp(X509_get_issuer_name(certificate.native()), X509_get_subject_name(authority.native())) == 0;
+      });
+    };
+    return std::any_of(ca.roots.begin(), ca.roots.end(), is_issuer) ||
+           std::any_of(ca.intermediates.begin(), ca.intermediates.end(), is_issuer);
+  }
+
+  ChainVerdict judge(const std::vector<Certificate>& chain, Timestamp at) const {
+    ChainVerdict verdict{.present = true, .accepted = false, .ca = {}, .errors = {}};
+    // A leaf sent alone still verifies: our intermediates stand behind the ones that the phone sent.
+    const StackPtr untrusted{sk_X509_new_null()};
+    for (std::size_t i = 1; i < chain.size(); ++i) sk_X509_push(untrusted.get(), chain[i].native());
+    for (const auto& intermediate : ca.intermediates) sk_X509_push(untrusted.get(), intermediate.native());
+
+    const crypto::X509StoreContextPtr context{X509_STORE_CTX_new_ex(crypto::library(), nullptr)};
+    if (!context || X509_STORE_CTX_init(context.get(), store.get(), chain[0].native(), untrusted.get()) != 1) {
+      verdict.errors.push_back({ChainFault::other, false, 0, fmt::format("could not be checked: {}", crypto::drain_errors())});
+      return verdict;
+    }
+    auto* parameters = X509_STORE_CTX_get0_param(context.get());
+    X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT);
+    X509_VERIFY_PARAM_set_depth(parameters, static_cast<int>(kMaxDepth));
+    X509_VERIFY_PARAM_set_auth_level(parameters, 0);
+    X509_VERIFY_PARAM_set_time(parameters, std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
+    // A maker's issuing CA may be configured as the anchor without the root above it.
+    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_STORE_CTX_set_app_data(context.get(), &verdict.errors);
+    X509_STORE_CTX_set_verify_cb(context.get(), collect);
+    const bool verified = X509_verify_cert(context.get()) == 1;
+    crypto::drain_errors();
+
+    auto* built = X509_STORE_CTX_get0_chain(context.get());
+    if (built != nullptr && sk_X509_num(built) > 0) {
+      const auto last = Certificate::from_x509(sk_X509_value(built, sk_X509_num(built) - 1));
+      for (const auto& root : ca.roots) {
+        if (last && last->fingerprint() == root.fingerprint()) verdict.ca = ca.name;
+      }
+      add_weaknesses(ca, built, verdict.errors);
+    }
+    for (auto& error : verdict.errors) {
+      if (error.fault == ChainFault::expired && ca.accept_expired) error.forgiven = true;
+    }
+    // The callback says yes to everything, so `verified` alone means little; but a no is a no.
+    if (verified && verdict.ca.empty() && all_forgiven(verdict.errors)) {
+      verdict.errors.push_back({ChainFault::unknown_ca, false, 0, "the chain does not end in a configured device CA"});
+    }
+    verdict.accepted = verified && !verdict.ca.empty() && all_forgiven(verdict.errors);
+    return verdict;
+  }
+};
+
+Result<DeviceTrust> DeviceTrust::build(std::vector<DeviceCa> cas) {
+  DeviceTrust trust;
+  for (auto& ca : cas) {
+    auto anchor = std::make_shared<Anchor>();
+    anchor->ca = std::move(ca);
+    anchor->store.reset(X509_STORE_new());
+    if (!anchor->store) return crypto::openssl_failure("make a certificate store");
+    for (const auto& root : anchor->ca.roots) {
+      if (X509_STORE_add_cert(anchor->store.get(), root.native()) != 1) {
+        return crypto::openssl_failure(fmt::format("device CA {}: add {}", anchor->ca.name, root.subject_text()));
+      }
+      trust.roots_.push_back(root);
+    }
+    trust.anchors_.push_back(std::move(anchor));
+  }
+  return trust;
+}
+
+ChainVerdict DeviceTrust::judge(const std::vector<Certificate>& chain, Timestamp at) const {
+  if (chain.empty()) return {};
+  std::vector<Certificate> looked_at{chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(std::min(chain.size(), kMaxDepth))};
+  ChainVerdict best{.present = true,
+                    .accepted = false,
+                    .ca = {},
+                    .errors = {{ChainFault::unknown_ca, false, 0,
+                                fmt::format("issued by {}, which is no configured device CA", chain.front().issuer_text())}}};
+  bool judged = false;
+  // Two CAs may bear one name (a maker that renewed its root): each is asked, and the kindest verdict holds.
+  for (const auto& anchor : anchors_) {
+    if (!anchor->issued_some_of(looked_at)) continue;
+    auto verdict = anchor->judge(looked_at, at);
+    if (verdict.accepted) return verdict;
+    const auto* now_worst = worst(verdict.errors);
+    const auto* best_worst = worst(best.errors);
+    if (!judged || (now_worst != nullptr && best_worst != nullptr && now_worst->fault > best_worst->fault)) best = std::move(verdict);
+    judged = true;
+  }
+  return best;
+}
+
+}  // namespace firstring::tls

@@ -1,0 +1,139 @@
+#include "tls/context.hpp"
+
+#include <fmt/format.h>
+#include <openssl/core_names.h>
+#include <openssl/dh.h>
+#include <openssl/param_build.h>
+
+namespace firstring::tls {
+namespace {
+
+using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, crypto::Deleter<OSSL_PARAM_BLD_free>>;
+using ParamsPtr = std::unique_ptr<OSSL_PARAM, crypto::Deleter<OSSL_PARAM_free>>;
+using NameStackPtr = std::unique_ptr<STACK_OF(X509_NAME), decltype([](STACK_OF(X509_NAME) * names) {
+                                       sk_X509_NAME_pop_free(names, X509_NAME_free);
+                                     })>;
+
+/// Bounds what a peer can make us parse: a maker's chain is two or three certificates of about 1 KiB.
+constexpr long kMaxCertificateList = 32 * 1024;
+constexpr long kSessionSeconds = 2 * 3600;  // phones come back every hour by default
+constexpr long kSessionCacheSize = 20'000;
+
+/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any. That the client
+/// has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
+int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
+
+/// Sessions are kept for clients that showed a certificate: resumption is for phones, and strangers get no memory here.
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  if (SSL_SESSION_get0_peer(session) != nullptr) SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), session);
+  return 0;
+}
+
+Result<void> configure(SSL_CTX* context, const Personality& personality) {
+  const auto failed = [&](std::string_view what) { return crypto::openssl_failure(fmt::format("personality {}: {}", personality.name, what)); };
+
+  SSL_CTX_set_security_level(context, personality.security_level);
+  if (SSL_CTX_set_min_proto_version(context, personality.min_version) != 1 ||
+      SSL_CTX_set_max_proto_version(context, personality.max_version) != 1) {
+    return failed("set its protocol versions");
+  }
+  if (SSL_CTX_set_cipher_list(context, personality.ciphers.c_str()) != 1) return failed("set its ciphers");
+  if (SSL_CTX_set_ciphersuites(context, personality.suites13.c_str()) != 1) return failed("set its TLS 1.3 suites");
+  if (SSL_CTX_set1_groups_list(context, personality.groups.c_str()) != 1) return failed("set its groups");
+  if (personality.dh_bits != 0) {
+    FIRSTRING_TRY(auto group, dh_group(personality.dh_bits));
+    if (SSL_CTX_set0_tmp_dh_pkey(context, group.get()) != 1) return failed("set its DH group");
+    group.release();
+  }
+
+  SSL_CTX_clear_options(context, SSL_CTX_get_options(context));
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                   // Old phones stumble over the empty records that guard TLS 1.0 CBC (BEAST needs a
+                                   // browser's scripts, which no phone runs); nginx and Apache leave them out too.
+                                   SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS |
+                                   // A phone that closes TCP without close_notify has said all that it had to say:
+                                   // Content-Length tells whether the request was whole.
+                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context, 0);
+  return {};
+}
+
+void ask_for_client_certificate(SSL_CTX* context, const std::vector<crypto::Certificate>& ca_names) {
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, accept_any_chain, nullptr);
+  SSL_CTX_set_max_cert_list(context, kMaxCertificateList);
+  NameStackPtr names{sk_X509_NAME_new_null()};
+  for (const auto& ca : ca_names) {
+    sk_X509_NAME_push(names.get(), X509_NAME_dup(X509_get_subject_name(ca.native())));
+  }
+  SSL_CTX_set_client_CA_list(context, names.release());
+}
+
+Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
+  // A session belongs to one personality with one chain: OpenSSL refuses it anywhere else.
+  const auto id = crypto::sha256(as_bytes(personality.name + "\n" + chain.certificates.front().fingerprint_hex()));
+  if (SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned>(id.size())) != 1) {
+    return crypto::openssl_failure("set the session id context");
+  }
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_sess_set_new_cb(context, keep_session);
+  SSL_CTX_sess_set_cache_size(context, kSessionCacheSize);
+  SSL_CTX_set_timeout(context, kSessionSeconds);
+  SSL_CTX_set_num_tickets(context, 1);
+  return {};
+}
+
+Result<void> show_chain(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
+  const crypto::X509Ptr nothing;
+  std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })> rest{sk_X509_new_null()};
+  for (std::size_t i = 1; i < chain.certificates.size(); ++i) sk_X509_push(rest.get(), chain.certificates[i].native());
+  if (SSL_CTX_use_cert_and_key(context, chain.certificates.front().native(), chain.key.native(), rest.get(), 1) != 1) {
+    return crypto::openssl_failure(fmt::format("personality {} cannot show server chain '{}' (security level {})", personality.name,
+                                               chain.name, personality.security_level));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<crypto::PkeyPtr> dh_group(unsigned bits) {
+  const ParamBuilderPtr builder{OSSL_PARAM_BLD_new()};
+  const crypto::BignumPtr prime{bits == 1024 ? BN_get_rfc2409_prime_1024(nullptr) : nullptr};
+  const crypto::BignumPtr generator{BN_new()};
+  BN_set_word(generator.get(), 2);
+  if (bits == 1024) {
+    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_FFC_P, prime.get());
+    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_FFC_G, generator.get());
+  } else if (bits == 2048) {
+    OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "ffdhe2048", 0);
+  } else {
+    return fail(Errc::invalid_input, fmt::format("there is no DH group of {} bits", bits));
+  }
+  const ParamsPtr params{OSSL_PARAM_BLD_to_param(builder.get())};
+  const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_name(crypto::library(), "DH", nullptr)};
+  EVP_PKEY* key = nullptr;
+  if (!context || !params || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEY_PARAMETERS, params.get()) != 1) {
+    return crypto::openssl_failure(fmt::format("make the DH group of {} bits", bits));
+  }
+  return crypto::PkeyPtr{key};
+}
+
+Result<std::shared_ptr<const Context>> Context::build(const Personality& personality, const ServerChain& chain,
+                                                      const std::vector<crypto::Certificate>& ca_names) {
+  const std::shared_ptr<Context> result{new Context};
+  result->personality_ = personality;
+  result->chain_name_ = chain.name;
+  result->context_.reset(SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method()));
+  if (!result->context_) return crypto::openssl_failure("make a TLS context");
+  auto* context = result->context_.get();
+  FIRSTRING_CHECK(configure(context, personality));
+  FIRSTRING_CHECK(show_chain(context, personality, chain));
+  ask_for_client_certificate(context, ca_names);
+  FIRSTRING_CHECK(keep_sessions(context, personality, chain));
+  return std::shared_ptr<const Context>{result};
+}
+
+}  // namespace firstring::tls

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "crypto/certificate.hpp"
+#include "crypto/openssl.hpp"
+#include "tls/chain_verdict.hpp"
+#include "tls/personality.hpp"
+
+namespace firstring::tls {
+
+/// One of our certificate chains with its key, loaded: config::ServerChain.
+struct ServerChain {
+  std::string name;
+  std::vector<crypto::Certificate> certificates;  ///< leaf first
+  crypto::PrivateKey key;
+};
+
+/// A personality with its chain, ready for handshakes. Immutable; any thread.
+///
+/// What holds for every personality, and cannot be said in its data: no renegotiation, no compression, no session
+/// tickets (sessions stay here, so that a resumed one keeps the client's whole chain), the client's certificate asked
+/// for in the first handshake and judged afterwards, and nothing from any openssl.cnf.
+class Context {
+ public:
+  static Result<std::shared_ptr<const Context>> build(const Personality& personality, const ServerChain& chain,
+                                                      const std::vector<crypto::Certificate>& ca_names);
+
+  const Personality& personality() const { return personality_; }
+  const std::string& chain_name() const { return chain_name_; }
+  SSL_CTX* native() const { return context_.get(); }
+
+ private:
+  Context() = default;
+
+  Personality personality_;
+  std::string chain_name_;
+  crypto::SslContextPtr context_;
+};
+
+/// The group that DHE personalities use: RFC 2409 section 6.2 for 1024 bits (a safe prime that phones compute 2.4 times
+/// faster than DSA-style parameters), RFC 7919 ffdhe2048 for 2048.
+Result<crypto::PkeyPtr> dh_group(unsigned bits);
+
+}  // namespace firstring::tls

@@ -1,0 +1,162 @@
+#include "tls/personality.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <toml++/toml.h>
+
+#include "base/embedded.hpp"
+
+namespace firstring::tls {
+
+namespace personality_data {
+std::span<const base::EmbeddedFile> files();
+}
+
+namespace {
+
+struct VersionName {
+  std::string_view name;
+  std::uint16_t number;
+};
+constexpr std::array kVersions{VersionName{"TLSv1.0", 0x0301}, VersionName{"TLSv1.1", 0x0302}, VersionName{"TLSv1.2", 0x0303},
+                               VersionName{"TLSv1.3", 0x0304}};
+
+/// Reads one table and remembers the first fault; every key must be taken, so that a misspelt one is not ignored.
+class TableReader {
+ public:
+  TableReader(const toml::table& table, std::string name) : table_(table), name_(std::move(name)) {}
+
+  template <class T>
+  void take(std::string_view key, T& value) {
+    known_.emplace_back(key);
+    const auto* node = table_.get(key);
+    if (node == nullptr) return;
+    if (const auto found = node->value_exact<T>()) {
+      value = *found;
+    } else {
+      fault(key, "has the wrong type");
+    }
+  }
+
+  void take(std::string_view key, unsigned& value) {
+    std::int64_t number = value;
+    take(key, number);
+    if (number < 0 || number > 1'000'000) return fault(key, "is out of range");
+    value = static_cast<unsigned>(number);
+  }
+
+  void take_version(std::string_view key, std::uint16_t& value) {
+    std::string text;
+    take(key, text);
+    if (text.empty()) return;
+    const auto* found = std::find_if(kVersions.begin(), kVersions.end(), [&](const auto& version) { return version.name == text; });
+    if (found == kVersions.end()) return fault(key, "is none of TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3");
+    value = found->number;
+  }
+
+  const toml::table* table(std::string_view key) {
+    known_.emplace_back(key);
+    const auto* node = table_.get(key);
+    return node == nullptr ? nullptr : node->as_table();
+  }
+
+  void fault(std::string_view key, std::string_view what) {
+    if (fault_.empty()) fault_ = fmt::format("{}: '{}' {}", name_, key, what);
+  }
+
+  Result<void> finish() {
+    for (const auto& [key, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), key.str()) == known_.end()) fault(key.str(), "is no key of a personality");
+    }
+    if (!fault_.empty()) return fail(Errc::invalid_input, fault_);
+    return {};
+  }
+
+ private:
+  const toml::table& table_;
+  std::string name_;
+  std::vector<std::string> known_;
+  std::string fault_;
+};
+
+Result<Personality> read_personality(const toml::table& table, const std::string& file) {
+  Personality result;
+  std::int64_t level = result.security_level;
+  TableReader reader{table, file};
+  reader.take("name", result.name);
+  reader.take("description", result.description);
+  reader.take("order", result.order);
+  reader.take_version("min_version", result.min_version);
+  reader.take_version("max_version", result.max_version);
+  reader.take("security_level", level);
+  reader.take("ciphers", result.ciphers);
+  reader.take("suites13", result.suites13);
+  reader.take("groups", result.groups);
+  reader.take("dh_bits", result.dh_bits);
+  reader.take("chain", result.chain);
+  if (const auto* match = reader.table("match")) {
+    TableReader conditions{*match, file};
+    conditions.take("any", result.match.any);
+    conditions.take("without_signature_algorithms", result.match.without_signature_algorithms);
+    conditions.take_version("highest_version_at_most", result.match.highest_version_at_most);
+    FIRSTRING_CHECK(conditions.finish());
+  }
+  if (level < 0 || level > 5) reader.fault("security_level", "is not 0 to 5");
+  if (result.dh_bits != 0 && result.dh_bits != 1024 && result.dh_bits != 2048) reader.fault("dh_bits", "is none of 0, 1024, 2048");
+  if (result.name.empty() || result.chain.empty() || result.ciphers.empty()) reader.fault("name, chain and ciphers", "must be there");
+  if (result.min_version > result.max_version) reader.fault("min_version", "is above max_version");
+  FIRSTRING_CHECK(reader.finish());
+  result.security_level = static_cast<int>(level);
+  return result;
+}
+
+}  // namespace
+
+Result<std::vector<Personality>> personalities_from_toml(std::span<const std::pair<std::string, std::string>> files) {
+  std::vector<Personality> all;
+  for (const auto& [name, content] : files) {
+    toml::table table;
+    try {
+      table = toml::parse(content, name);
+    } catch (const toml::parse_error& error) {
+      return fail(Errc::invalid_input, fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
+    }
+    FIRSTRING_TRY(auto personality, read_personality(table, name));
+    all.push_back(std::move(personality));
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.order < b.order; });
+  return all;
+}
+
+std::span<const Personality> shipped_personalities() {
+  static const std::vector<Personality> all = [] {
+    std::vector<std::pair<std::string, std::string>> files;
+    for (const auto& file : personality_data::files()) files.emplace_back(file.name, file.content);
+    auto read = personalities_from_toml(files);
+    if (!read) {
+      std::fprintf(stderr, "firstring: bug in shipped data: %s\n", read.error().what.c_str());
+      std::abort();
+    }
+    return *std::move(read);
+  }();
+  return all;
+}
+
+const Personality* find_personality(std::string_view name) {
+  for (const auto& personality : shipped_personalities()) {
+    if (personality.name == name) return &personality;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> personality_names() {
+  std::vector<std::string> names;
+  for (const auto& personality : shipped_personalities()) names.push_back(personality.name);
+  return names;
+}
+
+}  // namespace firstring::tls

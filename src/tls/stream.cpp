@@ -1,0 +1,318 @@
+#include "tls/stream.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/file.hpp"
+#include "tls/chain_verdict.hpp"
+
+namespace firstring::tls {
+namespace {
+
+/// What the BIO works on. Everything OpenSSL reads comes first from `prefix`, then from the socket.
+struct SocketState {
+  int fd = -1;
+  Bytes prefix;
+  std::size_t prefix_used = 0;
+  std::uint64_t in = 0, out = 0;
+  int error = 0;     // errno of the last failed call
+  bool eof = false;
+};
+
+SocketState& state_of(BIO* bio) { return *static_cast<SocketState*>(BIO_get_data(bio)); }
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+int socket_read(BIO* bio, char* buffer, std::size_t size, std::size_t* count) {
+  auto& state = state_of(bio);
+  BIO_clear_retry_flags(bio);
+  *count = 0;
+  if (state.prefix_used < state.prefix.size()) {
+    *count = std::min(size, state.prefix.size() - state.prefix_used);
+    std::memcpy(buffer, state.prefix.data() + state.prefix_used, *count);
+    state.prefix_used += *count;
+    if (state.prefix_used == state.prefix.size()) {
+      state.prefix = {};
+      state.prefix_used = 0;
+    }
+    return 1;
+  }
+  const auto received = ::recv(state.fd, buffer, size, 0);
+  if (received > 0) {
+    *count = static_cast<std::size_t>(received);
+    state.in += *count;
+    return 1;
+  }
+  if (received == 0) {
+    state.eof = true;
+  } else if (would_block(errno)) {
+    BIO_set_retry_read(bio);
+  } else {
+    state.error = errno;
+  }
+  return 0;
+}
+
+int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* count) {
+  auto& state = state_of(bio);
+  BIO_clear_retry_flags(bio);
+  *count = 0;
+  const auto sent = ::send(state.fd, buffer, size, MSG_NOSIGNAL);
+  if (sent >= 0) {
+    *count = static_cast<std::size_t>(sent);
+    state.out += *count;
+    return 1;
+  }
+  if (would_block(errno)) {
+    BIO_set_retry_write(bio);
+  } else {
+    state.error = errno;
+  }
+  return 0;
+}
+
+long socket_control(BIO* bio, int command, long, void*) {
+  switch (command) {
+    case BIO_CTRL_FLUSH: return 1;
+    case BIO_CTRL_EOF: return state_of(bio).eof ? 1 : 0;
+    default: return 0;
+  }
+}
+
+BIO_METHOD* socket_method() {
+  static BIO_METHOD* const method = [] {
+    auto* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "firstring socket");
+    BIO_meth_set_read_ex(made, socket_read);
+    BIO_meth_set_write_ex(made, socket_write);
+    BIO_meth_set_ctrl(made, socket_control);
+    return made;
+  }();
+  return method;
+}
+
+struct AlertName {
+  int code;
+  std::string_view name;
+};
+// IANA "TLS Alerts".
+constexpr std::array kAlerts{
+    AlertName{0, "close_notify"},          AlertName{10, "unexpected_message"},   AlertName{20, "bad_record_mac"},
+    AlertName{21, "decryption_failed"},    AlertName{22, "record_overflow"},      AlertName{30, "decompression_failure"},
+    AlertName{40, "handshake_failure"},    AlertName{41, "no_certificate"},       AlertName{42, "bad_certificate"},
+    AlertName{43, "unsupported_certificate"}, AlertName{44, "certificate_revoked"}, AlertName{45, "certificate_expired"},
+    AlertName{46, "certificate_unknown"},  AlertName{47, "illegal_parameter"},    AlertName{48, "unknown_ca"},
+    AlertName{49, "access_denied"},        AlertName{50, "decode_error"},         AlertName{51, "decrypt_error"},
+    AlertName{60, "export_restriction"},   AlertName{70, "protocol_version"},     AlertName{71, "insufficient_security"},
+    AlertName{80, "internal_error"},       AlertName{86, "inappropriate_fallback"}, AlertName{90, "user_canceled"},
+    AlertName{100, "no_renegotiation"},    AlertName{109, "missing_extension"},   AlertName{110, "unsupported_extension"},
+    AlertName{112, "unrecognized_name"},   AlertName{113, "bad_certificate_status_response"},
+    AlertName{115, "unknown_psk_identity"}, AlertName{116, "certificate_required"}, AlertName{120, "no_application_protocol"}};
+
+constexpr int kAlertFatal = 2;
+
+}  // namespace
+
+std::string alert_name(int code) {
+  const auto* found = std::find_if(kAlerts.begin(), kAlerts.end(), [&](const auto& alert) { return alert.code == code; });
+  return found != kAlerts.end() ? std::string{found->name} : fmt::format("alert_{}", code);
+}
+
+std::string_view to_string(Stage stage) {
+  switch (stage) {
+    case Stage::hello: return "hello";
+    case Stage::server_flight: return "server_flight";
+    case Stage::client_flight: return "client_flight";
+    case Stage::finished: return "finished";
+  }
+  return "hello";
+}
+
+struct Stream::Impl {
+  std::shared_ptr<const Context> context;
+  SocketState socket;
+  crypto::SslPtr ssl;
+  TlsFacts facts;
+  bool alert_is_fatal = false;
+
+  static void on_message(int written, int, int content_type, const void* buffer, std::size_t size, SSL*, void* self) {
+    static_cast<Impl*>(self)->message(written != 0, content_type, {static_cast<const std::uint8_t*>(buffer), size});
+  }
+
+  void message(bool written, int content_type, ByteView bytes) {
+    if (content_type == SSL3_RT_ALERT && bytes.size() >= 2) return alert(written, bytes[0], bytes[1]);
+    if (content_type != SSL3_RT_HANDSHAKE || bytes.empty()) return;
+    const auto type = bytes[0];
+    if (written) {
+      // The last message of our first flight: ServerHelloDone up to TLS 1.2, Finished in TLS 1.3 and when resuming.
+      if (facts.stage == Stage::hello && (type == SSL3_MT_SERVER_DONE || type == SSL3_MT_FINISHED)) {
+        facts.stage = Stage::server_flight;
+        facts.server_flight_at = std::chrono::steady_clock::now();
+      }
+      // Up to TLS 1.2 the temporary key is gone once it has been used: now is the time to look at it.
+      if (type == SSL3_MT_SERVER_KEY_EXCHANGE) take_temporary_key();
+      return;
+    }
+    if (facts.stage == Stage::server_flight && type != SSL3_MT_CLIENT_HELLO) {
+      facts.stage = Stage::client_flight;
+      facts.client_flight_at = std::chrono::steady_clock::now();
+    }
+  }
+
+  void alert(bool written, int level, int code) {
+    if (code == SSL_AD_CLOSE_NOTIFY) return;
+    // This is how OpenSSL answers a client that wants to renegotiate where SSL_OP_NO_RENEGOTIATION stands.
+    if (written && code == SSL_AD_NO_RENEGOTIATION) facts.asked_renegotiation = true;
+    const bool is_fatal = level == kAlertFatal;
+    if (facts.alert.from != Alert::From::nobody && (alert_is_fatal || !is_fatal)) return;
+    alert_is_fatal = is_fatal;
+    facts.alert = {written ? Alert::From::server : Alert::From::client, code, alert_name(code)};
+  }
+
+  /// The certificate is remembered as it comes, so that a handshake that fails later still tells whose it was.
+  void take_client_chain(X509* leaf, const STACK_OF(X509) * others) {
+    facts.client_chain.clear();
+    const auto add = [&](X509* x509) {
+      if (x509 == nullptr || facts.client_chain.size() >= DeviceTrust::kMaxDepth) return;
+      if (auto certificate = crypto::Certificate::from_x509(x509)) facts.client_chain.push_back(*std::move(certificate));
+    };
+    add(leaf);
+    for (int i = 0; others != nullptr && i < sk_X509_num(others); ++i) {
+      if (sk_X509_value(others, i) != leaf) add(sk_X509_value(others, i));
+    }
+  }
+
+  void take_parameters() {
+    const auto* session = SSL_get_session(ssl.get());
+    if (session == nullptr) return;
+    if (const auto* cipher = SSL_get_current_cipher(ssl.get())) {
+      facts.version = SSL_get_version(ssl.get());
+      facts.cipher = SSL_CIPHER_get_name(cipher);
+      if (SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa) {
+        facts.key_exchange = "RSA";
+        facts.key_exchange_bits = EVP_PKEY_get_bits(X509_get0_pubkey(SSL_get_certificate(ssl.get())));
+      }
+    }
+    facts.resumed = SSL_session_reused(ssl.get()) == 1;
+    if (facts.key_exchange.empty()) {
+      if (const int group = static_cast<int>(SSL_get_negotiated_group(ssl.get())); group != NID_undef) take_group(OBJ_nid2sn(group));
+    }
+  }
+
+  void take_group(std::string_view name) {
+    struct Group {
+      std::string_view openssl, common;
+      int bits;
+    };
+    static constexpr std::array kGroups{Group{"prime256v1", "P-256", 256}, Group{"secp384r1", "P-384", 384},
+                                        Group{"secp521r1", "P-521", 521}, Group{"X25519", "X25519", 253}};
+    const auto* found = std::find_if(kGroups.begin(), kGroups.end(), [&](const auto& group) { return group.openssl == name; });
+    facts.key_exchange = found != kGroups.end() ? found->common : name;
+    if (found != kGroups.end()) facts.key_exchange_bits = found->bits;
+  }
+
+  void take_temporary_key() {
+    EVP_PKEY* key = nullptr;
+    if (SSL_get_tmp_key(ssl.get(), &key) != 1) return;
+    const crypto::PkeyPtr owned{key};
+    std::array<char, 64> group{};
+    std::size_t length = 0;
+    if (EVP_PKEY_is_a(key, "DH") == 1) {
+      facts.key_exchange = "DH";
+      facts.key_exchange_bits = EVP_PKEY_get_bits(key);
+    } else if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &length) == 1) {
+      take_group({group.data(), length});
+    } else {
+      take_group(EVP_PKEY_get0_type_name(key));
+    }
+  }
+
+  Status outcome(int result) {
+    switch (SSL_get_error(ssl.get(), result)) {
+      case SSL_ERROR_WANT_READ: return Status::want_read;
+      case SSL_ERROR_WANT_WRITE: return Status::want_write;
+      case SSL_ERROR_ZERO_RETURN: return Status::closed;
+      default: break;
+    }
+    auto reason = crypto::drain_errors();
+    if (reason.empty() && socket.error == 0) {
+      facts.failure = "the peer closed the TCP connection";
+      return Status::closed;
+    }
+    facts.failure = reason.empty() ? errno_text(socket.error) : std::move(reason);
+    return Status::failed;
+  }
+};
+
+Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Stream::~Stream() = default;
+
+Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> context, int fd, ByteView received) {
+  auto impl = std::make_unique<Impl>();
+  impl->context = std::move(context);
+  impl->socket.fd = fd;
+  impl->socket.prefix.assign(received.begin(), received.end());
+  impl->socket.in = received.size();
+  impl->ssl.reset(SSL_new(impl->context->native()));
+  crypto::BioPtr bio{BIO_new_ex(crypto::library(), socket_method())};
+  if (!impl->ssl || !bio) return crypto::openssl_failure("make a TLS connection");
+  BIO_set_data(bio.get(), &impl->socket);
+  BIO_set_init(bio.get(), 1);
+  SSL_set_bio(impl->ssl.get(), bio.get(), bio.get());
+  bio.release();
+  SSL_set_accept_state(impl->ssl.get());
+  SSL_set_msg_callback(impl->ssl.get(), Impl::on_message);
+  SSL_set_msg_callback_arg(impl->ssl.get(), impl.get());
+  return std::unique_ptr<Stream>{new Stream{std::move(impl)}};
+}
+
+Stream::Status Stream::handshake() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(impl_->ssl.get());
+  auto& facts = impl_->facts;
+  const auto status = result == 1 ? Status::ok : impl_->outcome(result);
+  if (status == Status::want_read || status == Status::want_write) return status;
+  impl_->take_parameters();
+  if (auto* leaf = SSL_get0_peer_certificate(impl_->ssl.get())) impl_->take_client_chain(leaf, SSL_get_peer_cert_chain(impl_->ssl.get()));
+  if (status == Status::ok) {
+    facts.stage = Stage::finished;
+    facts.finished_at = std::chrono::steady_clock::now();
+  } else if (facts.failure.empty()) {
+    facts.failure = "the peer closed TLS in the middle of the handshake";
+  }
+  return status;
+}
+
+Stream::Io Stream::read(std::span<std::uint8_t> buffer) {
+  ERR_clear_error();
+  std::size_t count = 0;
+  const int result = SSL_read_ex(impl_->ssl.get(), buffer.data(), buffer.size(), &count);
+  if (result == 1) return {Status::ok, count};
+  return {impl_->outcome(result), 0};
+}
+
+Stream::Io Stream::write(std::string_view bytes) {
+  ERR_clear_error();
+  std::size_t count = 0;
+  const int result = SSL_write_ex(impl_->ssl.get(), bytes.data(), bytes.size(), &count);
+  if (result == 1) return {Status::ok, count};
+  return {impl_->outcome(result), 0};
+}
+
+Stream::Status Stream::shutdown() {
+  ERR_clear_error();
+  const int result = SSL_shutdown(impl_->ssl.get());
+  return result >= 0 ? Status::ok : impl_->outcome(result);
+}
+
+const TlsFacts& Stream::facts() const { return impl_->facts; }
+std::uint64_t Stream::bytes_in() const { return impl_->socket.in; }
+std::uint64_t Stream::bytes_out() const { return impl_->socket.out; }
+const Context& Stream::context() const { return *impl_->context; }
+
+}  // namespace firstring::tls
