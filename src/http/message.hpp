@@ -6,19 +6,24 @@
 #include <utility>
 #include <vector>
 
+#include "base/time.hpp"
+
 namespace firstring::http {
 
-/// A request head as phones send it. Header names keep their case; `header` looks them up without it.
+/// A request as phones send it. Header names keep their case; `header` looks them up without it.
 struct Request {
   std::string method;
   std::string target;       ///< as it stood in the request line
-  std::string path;         ///< percent-decoded, without the query; begins with '/', holds no "." or ".." part and no NUL
+  std::string path;         ///< see Target (http/target.hpp): safe to look up as a name below a folder
   std::string query;        ///< not decoded
   unsigned version = 11;    ///< 10 or 11
   bool keep_alive = false;  ///< what the client wants, by version and Connection header
   std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;  ///< of POST and PUT
 
   std::string_view header(std::string_view name) const;  ///< the first of that name, or ""
+
+  friend bool operator==(const Request&, const Request&) = default;
 };
 
 struct Response {
@@ -28,13 +33,18 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;  ///< further ones
 };
 
-/// The bytes of a response: always Content-Length, never chunked (SPA phones, fact sheet 2.2). `head_only` for HEAD.
-/// Answers in HTTP/1.1 to 1.1 and in HTTP/1.0 to 1.0.
 enum class Body : unsigned char { with, without };
-std::string serialize(const Response& response, unsigned version, bool keep_alive, Body body = Body::with);
 
-/// A short plain answer whose body is the sentence.
+/// The bytes of a response: always Content-Length, never chunked (spa-phones.md 2.2), and Date. `without` for HEAD: the
+/// length is that of the body left out. Answers in HTTP/1.1 to 1.1 and in HTTP/1.0 to 1.0; `version` is
+/// Request::version, 11 for a request that could not be read. Control characters in header values become spaces.
+std::string serialize(const Response& response, unsigned version, bool keep_alive, Body body = Body::with,
+                      Timestamp date = now());
+
+/// A short plain answer whose body is the sentence and a newline.
 Response plain(unsigned status, std::string_view sentence);
+
+/// "Not Found"; "Status" for a number without a name of its own.
 std::string_view reason_phrase(unsigned status);
 
 }  // namespace firstring::http

@@ -1,0 +1,289 @@
+#include "http/request_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <cstdint>
+
+#include "base/text.hpp"
+#include "http/target.hpp"
+
+// The head is collected byte by byte into `head`, with every line end written as CRLF, under limits that look at single
+// bytes: so neither the outcome nor the cost depends on how the peer splits its bytes. The request line is judged at
+// its end, everything else at the empty line, where Beast parses the whole head once.
+
+namespace firstring::http {
+namespace {
+
+namespace beast = boost::beast::http;
+
+struct Refusal {
+  std::string_view reason;
+  unsigned status;
+  std::string_view sentence;
+};
+
+constexpr Refusal kBadRequestLine{"bad_request_line", 400,
+                                  "The request line must be a method, a target and HTTP/1.1 or HTTP/1.0."};
+constexpr Refusal kTlsToPlain{"tls_to_plain", 400, "This port speaks plain HTTP, and what came looks like TLS."};
+constexpr Refusal kNoVersion{"no_version", 400, "The request line has no HTTP version, and HTTP/0.9 is not served."};
+constexpr Refusal kBadVersion{"bad_version", 505, "Only HTTP/1.1 and HTTP/1.0 are served."};
+constexpr Refusal kTargetTooLong{"target_too_long", 414, "The request target is too long."};
+constexpr Refusal kBadTarget{"bad_target", 400, ""};  // the sentence is parse_target's
+constexpr Refusal kHeadTooLarge{"head_too_large", 431, "The request line and headers are too large or too many."};
+constexpr Refusal kBadHeader{"bad_header", 400, "A header line is malformed."};
+constexpr Refusal kNoHost{"no_host", 400, "An HTTP/1.1 request must have a Host header."};
+constexpr Refusal kTwoHosts{"two_hosts", 400, "The request has more than one Host header."};
+constexpr Refusal kBadHost{"bad_host", 400, "The Host header is not a host name or address with an optional port."};
+constexpr Refusal kBadFraming{"bad_framing", 400, "The headers contradict each other about the length of the body."};
+constexpr Refusal kLengthRequired{"length_required", 411,
+                                  "The body must come with a Content-Length, not with a Transfer-Encoding."};
+constexpr Refusal kUnexpectedBody{"unexpected_body", 400, "A request of this method must not have a body."};
+constexpr Refusal kBodyTooLarge{"body_too_large", 413, "The body is too large."};
+constexpr Refusal kExpectation{"expectation_failed", 417, "Send the request again without an Expect header."};
+constexpr Refusal kPipelineTooLong{"pipeline_too_long", 400,
+                                   "Too much was sent before the answer to an earlier request."};
+
+constexpr std::size_t kMethodBytes = 32;
+constexpr std::size_t kVersionBytes = 16;
+constexpr std::size_t kHeaders = 100;
+constexpr std::size_t kSeenBytes = 300;
+
+bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_token(char c) {
+  return is_alphanumeric(c) || (c != 0 && std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos);
+}
+
+/// uri-host [ ":" port ] (RFC 9110 section 7.2) as a set of characters: enough that it can be logged and compared.
+bool is_host(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alphanumeric(c) || (c != 0 && std::string_view{"-._~%!$&'()*+,;=:[]"}.find(c) != std::string_view::npos);
+  });
+}
+
+}  // namespace
+
+struct RequestReader::Impl {
+  enum class Stage : unsigned char { request_line, headers, body, complete, failed };
+
+  explicit Impl(Limits with) : limits(with) {}
+
+  Limits limits;
+  Stage stage = Stage::request_line;
+
+  std::string head;               // lines read so far, each ended by CRLF, and the line being read
+  std::size_t head_received = 0;  // bytes as the peer sent them
+  std::size_t line_start = 0;     // in head
+  std::size_t header_lines = 0;
+  std::array<std::size_t, 2> spaces{};  // of the request line, in head
+  std::size_t space_count = 0;
+  bool skipped_empty_line = false;
+  std::size_t body_left = 0;
+  Request request;
+
+  std::string waiting;  // bytes behind a complete request, from waiting_at on
+  std::size_t waiting_at = 0;
+  bool too_many_waiting = false;
+
+  Response refusal;
+  std::string_view reason;
+  std::string seen;
+
+  void refuse(const Refusal& kind, std::string_view sentence = {}) {
+    stage = Stage::failed;
+    reason = kind.reason;
+    refusal = plain(kind.status, sentence.empty() ? kind.sentence : sentence);
+    seen =
+        printable(trim(std::string_view{head}.substr(0, space_count == 2 ? spaces[1] : head.find('\r'))), kSeenBytes);
+  }
+
+  bool reading() const { return stage == Stage::request_line || stage == Stage::headers || stage == Stage::body; }
+
+  /// Takes what belongs to the current request; the number of bytes taken.
+  std::size_t take(std::string_view bytes) {
+    std::size_t at = 0;
+    while (at < bytes.size() && reading()) {
+      if (stage == Stage::body) {
+        const auto part = bytes.substr(at, body_left);
+        request.body.append(part);
+        at += part.size();
+        body_left -= part.size();
+        if (body_left == 0) stage = Stage::complete;
+      } else {
+        take_head_byte(bytes[at++]);
+      }
+    }
+    return at;
+  }
+
+  void take_head_byte(char c) {
+    if (++head_received > limits.head_bytes) return refuse(kHeadTooLarge);
+    if (c == '\n') return end_line();
+    head.push_back(c);
+    if (stage == Stage::request_line) check_request_line_byte(c);
+  }
+
+  /// Refuses early what cannot become a request line: garbage gets its answer without having to send a line end.
+  void check_request_line_byte(char c) {
+    if (c == ' ') {
+      if (space_count == 2 || head.size() == 1) return refuse(kBadRequestLine);
+      spaces[space_count++] = head.size() - 1;
+      return;
+    }
+    if (space_count == 0) {
+      // 0x16: a TLS record with a handshake message; 0x80: an SSLv2-format ClientHello.
+      if (head.size() == 1 && (c == '\x16' || c == '\x80')) return refuse(kTlsToPlain);
+      if ((!is_token(c) && c != '\r') || head.size() > kMethodBytes) return refuse(kBadRequestLine);
+    } else if (space_count == 1) {
+      if (head.size() - spaces[0] - 1 > limits.target_bytes + (c == '\r' ? 1 : 0)) return refuse(kTargetTooLong);
+    } else if (head.size() - spaces[1] - 1 > kVersionBytes) {
+      return refuse(kBadRequestLine);
+    }
+  }
+
+  void end_line() {
+    if (head.size() > line_start && head.back() == '\r') head.pop_back();
+    const auto line = std::string_view{head}.substr(line_start);
+    if (stage == Stage::request_line) {
+      // RFC 9112 section 2.2: "SHOULD ignore at least one empty line (CRLF) received prior to the request-line".
+      if (line.empty() && !skipped_empty_line) {
+        skipped_empty_line = true;
+        head_received = 0;
+        return;
+      }
+      if (!judge_request_line(line)) return;
+      stage = Stage::headers;
+    } else if (line.empty()) {
+      head.append("\r\n");
+      return judge_head();
+    } else {
+      if (++header_lines > kHeaders) return refuse(kHeadTooLarge);
+      // A CR within the line, or a folded line (RFC 9112 section 5.2).
+      if (line.find('\r') != std::string_view::npos || line[0] == ' ' || line[0] == '\t') return refuse(kBadHeader);
+    }
+    head.append("\r\n");
+    line_start = head.size();
+  }
+
+  bool judge_request_line(std::string_view line) {
+    const auto refused = [&](const Refusal& kind, std::string_view sentence = {}) {
+      refuse(kind, sentence);
+      return false;
+    };
+    if (line.find('\r') != std::string_view::npos || space_count == 0) return refused(kBadRequestLine);
+    if (space_count == 1) return refused(kNoVersion);
+    const auto version = line.substr(spaces[1] + 1);
+    if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
+        !is_digit(version[7])) {
+      return refused(kBadRequestLine);
+    }
+    if (version != "HTTP/1.0" && version != "HTTP/1.1") return refused(kBadVersion);
+    auto target = parse_target(line.substr(spaces[0] + 1, spaces[1] - spaces[0] - 1));
+    if (!target) return refused(kBadTarget, target.error().what);
+    request.path = std::move(target->path);
+    request.query = std::move(target->query);
+    return true;
+  }
+
+  void judge_head() {
+    beast::request_parser<beast::empty_body> parser;
+    parser.header_limit(static_cast<std::uint32_t>(head.size() + 1));
+    parser.skip(true);  // the body is counted here
+    boost::beast::error_code error;
+    parser.put(boost::asio::const_buffer{head.data(), head.size()}, error);
+    if (error == beast::error::bad_content_length || error == beast::error::multiple_content_length ||
+        error == beast::error::bad_transfer_encoding) {
+      return refuse(kBadFraming);
+    }
+    if (error || !parser.is_done()) return refuse(kBadHeader);
+
+    const auto& message = parser.get();
+    request.method = std::string{message.method_string()};
+    request.target = std::string{message.target()};
+    request.version = message.version();
+    request.keep_alive = parser.keep_alive();
+    for (const auto& field : message) request.headers.emplace_back(field.name_string(), field.value());
+
+    const auto hosts = message.count(beast::field::host);
+    if (hosts > 1) return refuse(kTwoHosts);
+    if (hosts == 0 && request.version == 11) return refuse(kNoHost);
+    if (!is_host(request.header("Host"))) return refuse(kBadHost);
+
+    if (message.count(beast::field::transfer_encoding) > 0) {
+      // RFC 9112 section 6.1: with a Content-Length or in HTTP/1.0 its framing is faulty; section 6.3 allows 411.
+      return refuse(message.count(beast::field::content_length) > 0 || request.version == 10 ? kBadFraming
+                                                                                             : kLengthRequired);
+    }
+    const auto length = parser.content_length();
+    if (!length || *length == 0) {
+      stage = Stage::complete;
+      return;
+    }
+    if (request.method != "POST" && request.method != "PUT") return refuse(kUnexpectedBody);
+    if (*length > limits.body_bytes) return refuse(kBodyTooLarge);
+    // RFC 9110 section 10.1.1: an HTTP/1.0 client does not wait, whatever it says.
+    if (message.count(beast::field::expect) > 0 && request.version == 11) return refuse(kExpectation);
+    body_left = static_cast<std::size_t>(*length);
+    stage = Stage::body;
+  }
+
+  void keep(std::string_view bytes) {
+    // At the half: so each byte is moved at most once more.
+    if (waiting_at > waiting.size() / 2) {
+      waiting.erase(0, waiting_at);
+      waiting_at = 0;
+    }
+    const auto room = limits.head_bytes + limits.body_bytes - (waiting.size() - waiting_at);
+    too_many_waiting |= bytes.size() > room;
+    if (!too_many_waiting) waiting.append(bytes);
+  }
+
+  void begin_next() {
+    stage = Stage::request_line;
+    head.clear();
+    head_received = line_start = header_lines = space_count = 0;
+    skipped_empty_line = false;
+    request = {};
+  }
+};
+
+RequestReader::RequestReader(Limits limits) : impl_(std::make_unique<Impl>(limits)) {}
+RequestReader::RequestReader(RequestReader&&) noexcept = default;
+RequestReader& RequestReader::operator=(RequestReader&&) noexcept = default;
+RequestReader::~RequestReader() = default;
+
+RequestReader::State RequestReader::feed(ByteView bytes) {
+  auto rest = as_text(bytes);
+  rest.remove_prefix(impl_->take(rest));
+  if (impl_->stage == Impl::Stage::complete) impl_->keep(rest);
+  return state();
+}
+
+RequestReader::State RequestReader::state() const {
+  if (impl_->stage == Impl::Stage::failed) return State::failed;
+  return impl_->reading() ? State::need_more : State::complete;
+}
+
+bool RequestReader::empty() const { return impl_->stage == Impl::Stage::request_line && impl_->head_received == 0; }
+const Request& RequestReader::request() const { return impl_->request; }
+const Response& RequestReader::refusal() const { return impl_->refusal; }
+std::string_view RequestReader::reason() const { return impl_->reason; }
+std::string_view RequestReader::target_seen() const { return impl_->seen; }
+
+RequestReader::State RequestReader::next() {
+  impl_->begin_next();
+  if (impl_->too_many_waiting) {
+    impl_->refuse(kPipelineTooLong);
+    return state();
+  }
+  impl_->waiting_at += impl_->take(std::string_view{impl_->waiting}.substr(impl_->waiting_at));
+  if (impl_->waiting_at >= impl_->waiting.size()) {
+    impl_->waiting = {};
+    impl_->waiting_at = 0;
+  }
+  return state();
+}
+
+}  // namespace firstring::http

@@ -1,0 +1,322 @@
+#include "http/request_reader.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/text.hpp"
+
+namespace firstring::http {
+namespace {
+
+using State = RequestReader::State;
+
+/// Everything that a reader says about a byte stream, in words that can be compared.
+struct Reading {
+  std::vector<Request> requests;
+  std::string reason;  // "" if none was refused
+  unsigned status = 0;
+  std::string seen;
+  bool ended_empty = false;
+
+  bool operator==(const Reading&) const = default;
+};
+
+Reading read(const std::vector<std::string>& parts, Limits limits = {}) {
+  RequestReader reader{limits};
+  Reading reading;
+  for (const auto& part : parts) {
+    auto state = reader.feed(as_bytes(part));
+    while (state == State::complete) {
+      reading.requests.push_back(reader.request());
+      state = reader.next();
+    }
+  }
+  reading.ended_empty = reader.empty();
+  if (reader.state() == State::failed) {
+    reading.reason = reader.reason();
+    reading.status = reader.refusal().status;
+    reading.seen = reader.target_seen();
+  }
+  return reading;
+}
+
+Reading read(std::string_view bytes, Limits limits = {}) { return read(std::vector{std::string{bytes}}, limits); }
+
+std::vector<std::string> single_bytes(std::string_view text) {
+  std::vector<std::string> parts;
+  for (const char c : text) parts.emplace_back(1, c);
+  return parts;
+}
+
+constexpr std::string_view kPhone =
+    "GET /000e08abcdef.xml HTTP/1.1\r\n"
+    "Host: pv.example.net\r\n"
+    "User-Agent: Cisco/SPA504G-7.6.2c (000E08ABCDEF)(CCQ162306EA)\r\n"
+    "\r\n";
+
+TEST(RequestReader, ReadsAPhonesRequest) {
+  const auto reading = read(kPhone);
+  ASSERT_EQ(reading.requests.size(), 1U);
+  const auto& request = reading.requests[0];
+  EXPECT_EQ(request.method, "GET");
+  EXPECT_EQ(request.target, "/000e08abcdef.xml");
+  EXPECT_EQ(request.path, "/000e08abcdef.xml");
+  EXPECT_EQ(request.version, 11U);
+  EXPECT_TRUE(request.keep_alive);
+  EXPECT_EQ(request.header("user-agent"), "Cisco/SPA504G-7.6.2c (000E08ABCDEF)(CCQ162306EA)");
+  EXPECT_EQ(request.headers.size(), 2U);
+  EXPECT_TRUE(reading.ended_empty);
+}
+
+TEST(RequestReader, ReadsARequestInTwoRecords) {
+  // How TLS 1.0 clients with the BEAST counter-measure send it (tls-facts.md, section A).
+  EXPECT_EQ(read({std::string{"G"}, std::string{kPhone.substr(1)}}), read(kPhone));
+}
+
+TEST(RequestReader, ReadsARequestInSingleBytes) { EXPECT_EQ(read(single_bytes(kPhone)), read(kPhone)); }
+
+TEST(RequestReader, TakesABareLineFeedAsALineEnd) {
+  std::string bytes{kPhone};
+  std::erase(bytes, '\r');
+  EXPECT_EQ(read(bytes), read(kPhone));
+}
+
+TEST(RequestReader, IsEmptyUntilSomethingCame) {
+  RequestReader reader{Limits{}};
+  EXPECT_TRUE(reader.empty());
+  EXPECT_EQ(reader.feed(as_bytes("G")), State::need_more);
+  EXPECT_FALSE(reader.empty());
+}
+
+TEST(RequestReader, SkipsOneEmptyLineBeforeARequest) {
+  EXPECT_EQ(read("\r\n" + std::string{kPhone}), read(kPhone));
+  EXPECT_EQ(read("\r\n\r\n" + std::string{kPhone}).reason, "bad_request_line");
+}
+
+TEST(RequestReader, ServesHttp10WithoutHost) {
+  const auto reading = read("GET /spa504G.cfg HTTP/1.0\r\n\r\n");
+  ASSERT_EQ(reading.requests.size(), 1U) << reading.reason;
+  EXPECT_EQ(reading.requests[0].version, 10U);
+  EXPECT_FALSE(reading.requests[0].keep_alive);
+}
+
+TEST(RequestReader, UnderstandsConnectionHeaders) {
+  EXPECT_FALSE(read("GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n").requests.at(0).keep_alive);
+  EXPECT_TRUE(read("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").requests.at(0).keep_alive);
+}
+
+TEST(RequestReader, TakesTheAbsoluteForm) {
+  const auto reading = read("GET https://pv.example.net/a?b HTTP/1.1\r\nHost: other\r\n\r\n");
+  ASSERT_EQ(reading.requests.size(), 1U) << reading.reason;
+  EXPECT_EQ(reading.requests[0].path, "/a");
+  EXPECT_EQ(reading.requests[0].query, "b");
+  EXPECT_EQ(reading.requests[0].target, "https://pv.example.net/a?b");
+}
+
+TEST(RequestReader, ReadsABodyAndTheRequestBehindIt) {
+  const auto reading = read("POST /report HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + std::string{kPhone});
+  ASSERT_EQ(reading.requests.size(), 2U) << reading.reason;
+  EXPECT_EQ(reading.requests[0].body, "hello");
+  EXPECT_EQ(reading.requests[1].method, "GET");
+  EXPECT_EQ(reading.requests[1].body, "");
+}
+
+TEST(RequestReader, TakesABodyOfExactlyTheLimit) {
+  const Limits limits{.body_bytes = 4};
+  const std::string head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ";
+  EXPECT_EQ(read(head + "4\r\n\r\n1234", limits).requests.size(), 1U);
+  EXPECT_EQ(read(head + "5\r\n\r\n", limits).reason, "body_too_large");
+}
+
+TEST(RequestReader, TakesATargetAndAHeadOfExactlyTheLimit) {
+  const std::string target = "/" + std::string(99, 'a');
+  const auto request = "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(read(request, {.target_bytes = 100}).requests.size(), 1U);
+  EXPECT_EQ(read(request, {.target_bytes = 99}).reason, "target_too_long");
+  EXPECT_EQ(read(request, {.head_bytes = request.size()}).requests.size(), 1U);
+  EXPECT_EQ(read(request, {.head_bytes = request.size() - 1}).reason, "head_too_large");
+}
+
+TEST(RequestReader, IgnoresAnExpectationOfHttp10) {
+  EXPECT_EQ(read("POST / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\nx").requests.size(), 1U);
+}
+
+TEST(RequestReader, HoldsOnlySoMuchBehindACompleteRequest) {
+  const Limits limits{.head_bytes = 200, .body_bytes = 100};
+  RequestReader reader{limits};
+  ASSERT_EQ(reader.feed(as_bytes(kPhone)), State::complete);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(reader.feed(as_bytes("0123456789")), State::complete);
+  EXPECT_EQ(reader.request().method, "GET");
+  EXPECT_EQ(reader.next(), State::failed);
+  EXPECT_EQ(reader.reason(), "pipeline_too_long");
+}
+
+TEST(RequestReader, ForgetsPipelinedRequestsAsItGoes) {
+  const Limits limits{.head_bytes = 200, .body_bytes = 100};
+  const std::string request = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+  RequestReader reader{limits};
+  auto state = reader.feed(as_bytes(request + request));
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(state, State::complete) << reader.reason();
+    reader.feed(as_bytes(request));
+    state = reader.next();
+  }
+}
+
+TEST(RequestReader, StaysFailed) {
+  RequestReader reader{Limits{}};
+  EXPECT_EQ(reader.feed(as_bytes("\x01")), State::failed);
+  EXPECT_EQ(reader.feed(as_bytes(kPhone)), State::failed);
+  EXPECT_EQ(reader.refusal().status, 400U);
+}
+
+TEST(RequestReader, SaysWhatCouldBeRead) {
+  EXPECT_EQ(read("GET /../secret HTTP/1.1\r\n").seen, "GET /../secret");
+  EXPECT_EQ(read("GET /x\r\n").seen, "GET /x");
+  EXPECT_EQ(read("\x16\x03\x01").seen, "\\x16");
+  EXPECT_EQ(read("GET /a HTTP/1.1\r\nUser-Agent: x\r\n\r\n").seen, "GET /a");
+}
+
+TEST(RequestReader, AnswersARefusalWithOneSentence) {
+  RequestReader reader{Limits{}};
+  reader.feed(as_bytes("GET /%zz HTTP/1.1\r\n"));
+  EXPECT_EQ(reader.refusal().body, "The path holds a '%' without two hexadecimal digits behind it.\n");
+}
+
+TEST(RequestReader, BoundsAHeadThatNeverEnds) {
+  RequestReader reader{Limits{}};
+  const std::string part(65536, 'a');
+  reader.feed(as_bytes("GET /a HTTP/1.1\r\nX: "));
+  for (int i = 0; i < 160; ++i) reader.feed(as_bytes(part));
+  EXPECT_EQ(reader.reason(), "head_too_large");
+}
+
+struct Bad {
+  std::string_view bytes;
+  std::string_view reason;
+  unsigned status = 400;
+};
+void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.reason << ": " << printable(bad.bytes, 60); }
+
+class BadRequest : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadRequest, IsRefusedWithItsStatusAndReason) {
+  const auto reading = read(GetParam().bytes);
+  EXPECT_TRUE(reading.requests.empty());
+  EXPECT_EQ(reading.reason, GetParam().reason);
+  EXPECT_EQ(reading.status, GetParam().status);
+}
+
+TEST_P(BadRequest, IsRefusedAlikeInSingleBytes) {
+  EXPECT_EQ(read(single_bytes(GetParam().bytes)), read(GetParam().bytes));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    RequestLine, BadRequest,
+    testing::Values(
+        Bad{"\xff\xfe\xfd", "bad_request_line"}, Bad{"\r\n\r\n", "bad_request_line"},
+        Bad{"GET\r\n", "bad_request_line"}, Bad{" GET / HTTP/1.1\r\n", "bad_request_line"},
+        Bad{"GET  / HTTP/1.1\r\n", "bad_request_line"}, Bad{"GET /my file HTTP/1.1\r\n", "bad_request_line"},
+        Bad{"GET / HTTP/1.1 \r\n", "bad_request_line"}, Bad{"GET / HTTP/1.1\r\r\n", "bad_request_line"},
+        Bad{"GET\r/ / HTTP/1.1\r\n", "bad_request_line"}, Bad{"GET / http/1.1\r\n", "bad_request_line"},
+        Bad{"GET / HTTP/1\r\n", "bad_request_line"}, Bad{"GET / HTTP/1.1xxxxxxxxxxxxxxxxxxxx", "bad_request_line"},
+        Bad{"G(T / HTTP/1.1\r\n", "bad_request_line"},
+        Bad{std::string_view{"G\0T / HTTP/1.1\r\n", 16}, "bad_request_line"},
+        Bad{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "bad_request_line"}, Bad{"GET /x\r\n", "no_version"},
+        Bad{"GET /x\n", "no_version"}, Bad{"\x16\x03\x01\x02", "tls_to_plain"}, Bad{"\x80\x2e\x01", "tls_to_plain"},
+        Bad{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "bad_version", 505}, Bad{"GET / HTTP/1.2\r\n", "bad_version", 505},
+        Bad{"GET / HTTP/0.9\r\n", "bad_version", 505}));
+INSTANTIATE_TEST_SUITE_P(Target, BadRequest,
+                         testing::Values(Bad{"OPTIONS * HTTP/1.1\r\n", "bad_target"},
+                                         Bad{"CONNECT host:443 HTTP/1.1\r\n", "bad_target"},
+                                         Bad{"GET /%2e%2e/etc/passwd HTTP/1.1\r\n", "bad_target"},
+                                         Bad{"GET /a\rb HTTP/1.1\r\n", "bad_request_line"},
+                                         Bad{"GET /a\tb HTTP/1.1\r\n", "bad_target"}));
+INSTANTIATE_TEST_SUITE_P(
+    Headers, BadRequest,
+    testing::Values(
+        Bad{"GET / HTTP/1.1\r\n\r\n", "no_host"}, Bad{"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", "two_hosts"},
+        Bad{"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "two_hosts"},
+        Bad{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "bad_host"}, Bad{"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "bad_host"},
+        Bad{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "bad_host"}, Bad{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "bad_header"},
+        Bad{"GET / HTTP/1.1\r\n Host: a\r\n\r\n", "bad_header"},
+        Bad{"GET / HTTP/1.1\r\nHost: a\r\n\tb\r\n\r\n", "bad_header"},
+        Bad{"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "bad_header"},
+        Bad{"GET / HTTP/1.1\r\nHost\r\n\r\n", "bad_header"}, Bad{"GET / HTTP/1.1\r\n: a\r\n\r\n", "bad_header"},
+        Bad{std::string_view{"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29}, "bad_header"},
+        Bad{"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", "bad_header"},
+        Bad{"GET / HTTP/1.1\r\nH\xc3\xa4: a\r\n\r\n", "bad_header"}));
+INSTANTIATE_TEST_SUITE_P(
+    Body, BadRequest,
+    testing::Values(
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", "bad_framing"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "length_required", 411},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n", "body_too_large", 413},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", "body_too_large", 413},
+        Bad{"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", "unexpected_body"},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", "expectation_failed",
+            417}));
+
+TEST(BadRequest, WithTooManyHeadersIsRefused) {
+  std::string request = "GET / HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 100; ++i) request += "a:\r\n";
+  EXPECT_EQ(read(request).reason, "head_too_large");
+}
+
+std::vector<std::string> random_split(const std::string& bytes) {
+  auto cuts = *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, bytes.size() + 1));
+  cuts.push_back(0);
+  cuts.push_back(bytes.size());
+  std::sort(cuts.begin(), cuts.end());
+  std::vector<std::string> parts;
+  for (std::size_t i = 1; i < cuts.size(); ++i) parts.push_back(bytes.substr(cuts[i - 1], cuts[i] - cuts[i - 1]));
+  return parts;
+}
+
+TEST(RequestReader, GivesTheSameForAnySplit) {
+  EXPECT_TRUE(rc::check([] {
+    std::string bytes;
+    for (int i = *rc::gen::inRange(1, 4); i > 0; --i) {
+      const auto end = *rc::gen::element<std::string>("\r\n", "\n");
+      const auto body = *rc::gen::arbitrary<std::string>();
+      bytes += *rc::gen::element<std::string>("GET", "PUT", "POST", "HEAD") + " /" +
+               *rc::gen::container<std::string>(rc::gen::elementOf(std::string_view{"ab/.%2e5c?G"})) +
+               *rc::gen::element<std::string>(" HTTP/1.1", " HTTP/1.0", "") + end + "Host: a" + end;
+      bytes += *rc::gen::container<std::string>(rc::gen::elementOf(std::string_view{"ab: ,\t\r"})) + ":x" + end;
+      if (*rc::gen::arbitrary<bool>())
+        bytes += "Content-Length: " + std::to_string(body.size()) + end + end + body;
+      else
+        bytes += end;
+    }
+    const Limits limits{.head_bytes = 120, .target_bytes = 20, .body_bytes = 200};
+    const Limits roomy{.head_bytes = 4000, .target_bytes = 20, .body_bytes = 4000};
+    const auto chosen = bytes.size() < 300 ? limits : roomy;
+    RC_ASSERT(read(random_split(bytes), chosen) == read(bytes, chosen));
+  }));
+}
+
+TEST(RequestReader, NeverLetsAPathLeaveItsFolder) {
+  EXPECT_TRUE(rc::check([] {
+    const auto target = "/" + *rc::gen::container<std::string>(rc::gen::elementOf(std::string_view{"./%\\2ef5cC0aA"}));
+    const auto reading = read("GET " + target + " HTTP/1.0\r\n\r\n");
+    for (const auto& request : reading.requests) {
+      RC_ASSERT(request.path.starts_with('/'));
+      RC_ASSERT(request.path.find("//") == std::string::npos);
+      RC_ASSERT(request.path.find('\\') == std::string::npos);
+      for (const auto part : split(request.path, '/')) RC_ASSERT(part != "." && part != "..");
+    }
+  }));
+}
+
+}  // namespace
+}  // namespace firstring::http
