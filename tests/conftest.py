@@ -1,0 +1,23 @@
+import pytest
+
+from support import server as support_server
+from support.pki import Pki
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def state(tmp_path, certificates):
+    """A state folder with two phones; nothing runs on it."""
+    return support_server.make_state(tmp_path / "state", certificates)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, certificates):
+    """One running server for all tests of a file; tests must leave it as it was."""
+    folder = support_server.make_state(tmp_path_factory.mktemp("server") / "state", certificates)
+    with support_server.Server(folder) as running:
+        yield running
