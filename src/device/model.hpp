@@ -43,7 +43,7 @@ struct Model {
   std::string tls_client;               ///< what the simulator speaks: "tls1.0-dhe", "tls1.0-ecdhe", "modern"
   std::vector<std::string> certificate_products;  ///< how certificates spell it, "SPA-504G"
   std::vector<FilePattern> files;
-  std::vector<std::string> own_profile;  ///< URL path for the phone's own profile in its own macros, "/$MA.xml"
+  std::string own_profile;  ///< URL path for the phone's own profile in its own macros, "/$MA.xml"
   LineParameters line;
 };
 

@@ -1,0 +1,65 @@
+#include "provision/answer.hpp"
+
+#include <fmt/format.h>
+
+namespace firstring::provision {
+namespace {
+
+constexpr std::string_view kXml = "text/xml; charset=utf-8";
+
+/// What the request claims about its sender, for the ledger alone: identity is the certificate's.
+std::optional<MacAddress> claimed_mac(const http::Request& request) {
+  const auto agent = device::parse_user_agent(request.header("User-Agent"));
+  return agent ? agent->mac : std::nullopt;
+}
+
+Result<std::string> document(const device::FileMatch& file, const policy::Audience& audience, const FleetView& fleet, const crypto::SecretBox& box) {
+  if (file.kind == device::FileKind::bootstrap) return render::render(fleet.bootstrap_sources(file.model), audience, box);
+  FIRSTRING_TRY(const auto sources, fleet.sources(*fleet.device(*file.mac)));
+  return render::render(sources, audience, box);
+}
+
+}  // namespace
+
+Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet, const crypto::SecretBox& box) {
+  Answer result;
+  const auto file = device::Catalogue::shipped().match_file(request.path);
+  if (file) result.requested = file->mac;
+  result.assurance = policy::assess(requester, result.requested || claimed_mac(request));
+
+  if (request.method != "GET" && request.method != "HEAD") {
+    result.reason = "method_not_allowed";
+    result.response = http::plain(405, "Only GET and HEAD are answered here.");
+    result.response.headers.emplace_back("Allow", "GET, HEAD");
+    return result;
+  }
+  if (!file) {
+    result.reason = "no_such_file";
+    result.response = http::plain(404, "There is no such file.");
+    return result;
+  }
+
+  auto access = policy::decide_file(*file, requester, file->mac && fleet.device(*file->mac) != nullptr);
+  result.reason = access.reason;
+  result.is_stranger = access.is_stranger;
+  if (!access.allow) {
+    result.response = http::plain(access.status, access.sentence);
+    return result;
+  }
+
+  auto body = document(*file, *access.audience, fleet, box);
+  if (!body) {
+    // Our own data is at fault: the phone is told nothing about it and comes back, the operator is told all.
+    result.reason = "render_failed";
+    result.problem = body.error().what;
+    result.response = http::plain(500, "The file could not be made.");
+    return result;
+  }
+  result.allow = true;
+  result.response.status = 200;
+  result.response.content_type = kXml;
+  result.response.body = *std::move(body);
+  return result;
+}
+
+}  // namespace firstring::provision

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/secret_box.hpp"
+#include "http/message.hpp"
+#include "policy/access.hpp"
+#include "provision/fleet_view.hpp"
+
+namespace firstring::provision {
+
+/// The answer to one request, with what the ledger must know about it.
+struct Answer {
+  http::Response response;
+  bool allow = false;
+  std::string_view reason;                 ///< stable code
+  std::string problem;                     ///< for the server's log, where our own data is at fault; else empty
+  std::optional<MacAddress> requested;     ///< the device that was asked for
+  device::Assurance assurance = device::Assurance::none;
+  bool is_stranger = false;                ///< a good certificate of a device that nobody entered: see FleetKeeper::meet
+};
+
+/// Decides and renders. Reads nothing but its arguments; any thread.
+Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet, const crypto::SecretBox& box);
+
+}  // namespace firstring::provision

@@ -1,0 +1,137 @@
+#include "provision/fleet_keeper.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace firstring::provision {
+namespace {
+
+/// An operator who sets a value and then resyncs the phone must not meet the old one.
+constexpr std::chrono::milliseconds kLookEvery{25};
+constexpr std::size_t kMaxWaiting = 1000;
+
+}  // namespace
+
+FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site) : store_(std::move(store)), site_(std::move(site)) {}
+
+Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::FleetStore> store, Site site) {
+  std::unique_ptr<FleetKeeper> keeper{new FleetKeeper{std::move(store), std::move(site)}};
+  FIRSTRING_CHECK(keeper->refresh());
+  keeper->thread_ = std::thread{[raw = keeper.get()] { raw->run(); }};
+  return keeper;
+}
+
+FleetKeeper::~FleetKeeper() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void FleetKeeper::set_site(Site site) {
+  std::unique_lock lock{mutex_};
+  site_ = std::move(site);
+  site_changed_ = true;
+  wake_.notify_one();
+  site_taken_.wait(lock, [this] { return !site_changed_; });
+}
+
+void FleetKeeper::meet(Stranger stranger, std::function<void(bool)> done) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (strangers_.size() < kMaxWaiting && !stopping_) {
+      strangers_.emplace_back(std::move(stranger), std::move(done));
+      done = nullptr;
+    }
+  }
+  if (done) return done(false);
+  wake_.notify_one();
+}
+
+void FleetKeeper::run() {
+  for (;;) {
+    std::deque<std::pair<Stranger, std::function<void(bool)>>> strangers;
+    bool stopping = false;
+    bool site_changed = false;
+    {
+      std::unique_lock lock{mutex_};
+      wake_.wait_for(lock, kLookEvery, [this] { return stopping_ || site_changed_ || !strangers_.empty(); });
+      strangers.swap(strangers_);
+      stopping = stopping_;
+      site_changed = site_changed_;
+    }
+    std::vector<std::pair<std::function<void(bool)>, bool>> answers;
+    for (auto& [stranger, done] : strangers) answers.emplace_back(std::move(done), !stopping && enter_or_note(stranger));
+    const auto revision = store_->revision();
+    if (!revision || site_changed || *revision != view_.load()->revision()) {
+      auto refreshed = revision ? refresh() : Result<void>{fail(revision.error())};
+      const auto time = std::chrono::steady_clock::now();
+      if (!refreshed && time - complained_ > std::chrono::minutes{1}) {
+        complained_ = time;
+        spdlog::error("fleet: serving revision {} on, since a newer one cannot be read: {}", view_.load()->revision(), refreshed.error().what);
+      }
+    }
+    if (site_changed) {
+      {
+        const std::lock_guard lock{mutex_};
+        site_changed_ = false;
+      }
+      site_taken_.notify_all();
+    }
+    for (auto& [done, entered] : answers) done(entered);
+    if (stopping) return;
+  }
+}
+
+Result<void> FleetKeeper::refresh() {
+  FIRSTRING_TRY(auto fleet, store_->load());
+  Site site;
+  {
+    const std::lock_guard lock{mutex_};
+    site = site_;
+  }
+  view_.publish(std::make_shared<const FleetView>(std::move(fleet), std::move(site)));
+  return {};
+}
+
+bool FleetKeeper::enter_or_note(const Stranger& stranger) {
+  const auto time = now();
+  const auto* model = device::Catalogue::shipped().find_product(stranger.product);
+  if (model != nullptr) {
+    const auto windows = store_->enrolment(time);
+    if (!windows) {
+      spdlog::error("enrolment of {}: {}", stranger.mac.bare(), windows.error().what);
+      return false;
+    }
+    const auto open = std::find_if(windows->begin(), windows->end(),
+                                   [&](const auto& window) { return window.model.empty() || equals_ignoring_case(window.model, model->name); });
+    if (open != windows->end()) {
+      const auto added = store_->add_device({.mac = stranger.mac, .model = model->name, .serial = stranger.serial, .group = open->group, .created = time});
+      if (added || added.error().code == Errc::conflict) {
+        if (added) spdlog::info("enrolment: {} ({}) entered into group '{}'", stranger.mac.bare(), model->name, open->group);
+        if (const auto forgotten = store_->forget_pending(stranger.mac); !forgotten) spdlog::warn("enrolment of {}: {}", stranger.mac.bare(), forgotten.error().what);
+        return true;
+      }
+      spdlog::error("enrolment of {}: {}", stranger.mac.bare(), added.error().what);
+      return false;
+    }
+  }
+  const auto noted = store_->note_pending({.mac = stranger.mac,
+                                           .product = stranger.product,
+                                           .serial = stranger.serial,
+                                           .address = stranger.address,
+                                           .user_agent = stranger.user_agent,
+                                           .first_seen = time,
+                                           .last_seen = time,
+                                           .attempts = 1});
+  if (!noted) spdlog::error("note the unknown device {}: {}", stranger.mac.bare(), noted.error().what);
+  return false;
+}
+
+}  // namespace firstring::provision

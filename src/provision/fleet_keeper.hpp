@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/snapshot.hpp"
+#include "provision/fleet_view.hpp"
+#include "store/fleet.hpp"
+
+namespace firstring::provision {
+
+/// A device that came with a good certificate and is not entered.
+struct Stranger {
+  MacAddress mac;
+  std::string product, serial;  ///< from its certificate
+  std::string address, user_agent;
+};
+
+/// Keeps the fleet that is served: loads it, sees within 25 ms when another process (the command line) has changed it,
+/// and publishes each revision whole. Owns the database connection; everything with it happens on its own thread.
+class FleetKeeper {
+ public:
+  /// Loads once, at once; fails if that fails.
+  static Result<std::unique_ptr<FleetKeeper>> start(std::unique_ptr<store::FleetStore> store, Site site);
+  ~FleetKeeper();
+
+  std::shared_ptr<const FleetView> current() const { return view_.load(); }
+
+  /// Loads again under another site (a reload may have changed host or ports); returns when current() has it.
+  void set_site(Site site);
+
+  /// Enters the stranger if an enrolment window is open for it, else notes it as pending; then calls `done` on the
+  /// keeper's thread with whether it was entered, and current() knows it. Calls it with false at once if too many wait.
+  void meet(Stranger stranger, std::function<void(bool entered)> done);
+
+ private:
+  FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site);
+  void run();
+  Result<void> refresh();
+  bool enter_or_note(const Stranger& stranger);
+
+  std::unique_ptr<store::FleetStore> store_;
+  Snapshot<FleetView> view_;
+  std::chrono::steady_clock::time_point complained_{};
+
+  std::mutex mutex_;
+  std::condition_variable wake_, site_taken_;
+  Site site_;
+  bool site_changed_ = false;
+  bool stopping_ = false;
+  std::deque<std::pair<Stranger, std::function<void(bool)>>> strangers_;
+  std::thread thread_;
+};
+
+}  // namespace firstring::provision

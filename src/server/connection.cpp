@@ -1,0 +1,462 @@
+#include "server/connection.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+
+#include "base/file.hpp"
+#include "ledger/json.hpp"
+#include "policy/personality_choice.hpp"
+
+namespace firstring::server {
+
+namespace asio = boost::asio;
+using Status = tls::Stream::Status;
+
+namespace {
+
+/// Time and bytes that a peer gets to take our last words before the socket goes.
+constexpr std::chrono::milliseconds kLingerTime{2'000};
+constexpr std::size_t kLingerBytes = 1U << 20;
+constexpr std::size_t kBufferBytes = 16'384;
+
+/// What remains of an address of the peer or of ours.
+void put_endpoint(const asio::ip::tcp::endpoint& endpoint, std::string& address, std::uint16_t& port) {
+  const auto ip = endpoint.address();
+  address = (ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes())).to_string();
+  port = endpoint.port();
+}
+
+bool looks_like_tls(ByteView bytes) {
+  return bytes.size() >= 3 && ((bytes[0] == 0x16 && bytes[1] == 3) || ((bytes[0] & 0x80) != 0 && bytes[2] == 1));
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, std::shared_ptr<const State> state, std::shared_ptr<const ListenerState> listener,
+                       const ConnectionServices& services, std::function<void(Connection&)> on_end)
+    : socket_(std::move(socket)),
+      deadline_(socket_.get_executor()),
+      state_(std::move(state)),
+      listener_(std::move(listener)),
+      services_(services),
+      on_end_(std::move(on_end)),
+      accepted_at_(std::chrono::steady_clock::now()) {
+  row_.id = ledger::next_connection_id();
+  row_.accepted = services_.clock();
+  const bool is_phone = listener_->config.kind == config::ListenerKind::phone;
+  row_.listener = fmt::format("{} {}", is_phone ? "phone" : "bootstrap", listener_->config.address.to_string());
+  row_.stage = "tcp";
+  row_.assurance = "none";
+  row_.verdict = "none";
+  boost::system::error_code ignored;
+  put_endpoint(socket_.remote_endpoint(ignored), row_.address, row_.port);
+  put_endpoint(socket_.local_endpoint(ignored), row_.local_address, row_.local_port);
+  requester_.tls = is_phone;
+}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+  boost::system::error_code error;
+  socket_.non_blocking(true, error);
+  if (!error) socket_.set_option(asio::ip::tcp::no_delay{true}, error);
+  if (error) return finish("closed", "tcp", error.message());
+  if (listener_->config.kind == config::ListenerKind::phone) {
+    hello_reader_ = std::make_unique<hello::Reader>();
+    set_deadline(listener_->config.hello_timeout);
+    read_hello();
+  } else {
+    await_request();
+  }
+}
+
+void Connection::drain() {
+  draining_ = true;
+  // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
+  constexpr std::chrono::seconds kTimeToSpeak{1};
+  const bool has_spoken = row_.stage != "tcp" || std::chrono::steady_clock::now() - accepted_at_ < kTimeToSpeak;
+  const bool waits_for_more = phase_ == Phase::idle && row_.stage == "done";
+  if (!has_spoken || waits_for_more) abort();
+}
+
+void Connection::abort() {
+  if (phase_ == Phase::gone) return;
+  if (phase_ != Phase::lingering) finish(row_.stage == "done" ? "ok" : "shutdown", row_.stage, "the server was stopped");
+  close();
+}
+
+// ---- the hello ----
+
+void Connection::read_hello() {
+  std::array<std::uint8_t, 4096> buffer;
+  for (;;) {
+    const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::read_hello);
+    const std::string_view stage = hello_reader_->received().empty() ? "tcp" : "hello";
+    if (count < 0) return finish("closed", stage, errno_text(errno));
+    if (count == 0) return finish("closed", stage, "the client closed the TCP connection");
+    plain_in_ += static_cast<std::size_t>(count);
+    row_.stage = "hello";
+    switch (hello_reader_->feed({buffer.data(), static_cast<std::size_t>(count)})) {
+      case hello::Reader::State::need_more: continue;
+      case hello::Reader::State::complete: return hello_complete();
+      case hello::Reader::State::failed: break;
+    }
+    row_.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+    const auto reason = hello_reader_->reason();
+    auto detail = std::string{to_string(reason)};
+    if (!hello_reader_->detail().empty()) detail = fmt::format("{}: {}", detail, hello_reader_->detail());
+    if (reason != hello::NotHello::http) return finish("not_tls", "hello", std::move(detail));
+    output_ = http::serialize(http::plain(400, "This port speaks TLS: write https:// in place of http://."), 10, false);
+    (void)write_some(output_);
+    return finish("not_tls", "hello", "plain HTTP");
+  }
+}
+
+void Connection::hello_complete() {
+  const auto& hello = hello_reader_->hello();
+  row_.hello_us = since_accept(std::chrono::steady_clock::now());
+  row_.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+  row_.hello_format = hello.format == hello::Format::sslv2 ? "sslv2" : "tls";
+  row_.server_name = hello.server_name;
+  row_.ja3 = hello::ja3(hello).hash;
+  row_.ja4 = hello::ja4(hello);
+  const auto choice = policy::choose_personality(hello, listener_->personalities);
+  row_.personality = choice.personality->name;
+  row_.personality_reason = choice.reason;
+  const auto& context = state_->contexts.find(choice.personality->name)->second;
+  row_.chain = context->chain_name();
+  auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_reader_->received());
+  hello_reader_.reset();
+  if (!stream) {
+    spdlog::error("connection from {}: {}", row_.address, stream.error().what);
+    return finish("handshake_failed", "hello", stream.error().what);
+  }
+  stream_ = *std::move(stream);
+  phase_ = Phase::handshake;
+  set_deadline(listener_->config.handshake_timeout);
+  handshake();
+}
+
+// ---- the handshake ----
+
+void Connection::handshake() {
+  const auto status = stream_->handshake();
+  switch (status) {
+    case Status::ok: return handshake_complete();
+    case Status::want_read: return wait(Socket::wait_read, &Connection::handshake);
+    case Status::want_write: return wait(Socket::wait_write, &Connection::handshake);
+    case Status::closed:
+    case Status::failed: break;
+  }
+  fill_tls_facts();
+  finish("handshake_failed", to_string(stream_->facts().stage), stream_->facts().failure);
+}
+
+void Connection::handshake_complete() {
+  fill_tls_facts();
+  await_request();
+}
+
+void Connection::fill_tls_facts() {
+  const auto& facts = stream_->facts();
+  const auto step = [&](std::chrono::steady_clock::time_point at) {
+    return at == std::chrono::steady_clock::time_point{} ? -1 : since_accept(at);
+  };
+  row_.server_flight_us = step(facts.server_flight_at);
+  row_.client_flight_us = step(facts.client_flight_at);
+  row_.handshake_us = step(facts.finished_at);
+  row_.stage = to_string(facts.stage);
+  row_.version = facts.version;
+  row_.cipher = facts.cipher;
+  row_.key_exchange = facts.key_exchange;
+  row_.key_exchange_bits = facts.key_exchange_bits;
+  row_.resumed = facts.resumed;
+  if (facts.client_chain.empty()) return;
+
+  const auto& leaf = facts.client_chain.front();
+  requester_.verdict = state_->trust->judge(facts.client_chain, services_.clock());
+  const auto subject = leaf.subject();
+  requester_.identity = device::identify(subject);
+  row_.certificate = leaf.fingerprint_hex();
+  row_.certificate_subject = crypto::to_string(subject);
+  row_.certificate_issuer = leaf.issuer_text();
+  row_.certificate_der = leaf.to_der();
+  row_.verdict = requester_.verdict.reason();
+  row_.device_ca = requester_.verdict.ca;
+  for (const auto& error : requester_.verdict.errors) {
+    row_.verdict_errors.push_back(error.forgiven ? fmt::format("allowed by device CA '{}': {}", requester_.verdict.ca, error.text) : error.text);
+  }
+  if (!requester_.identity.problem.empty()) row_.verdict_errors.push_back(requester_.identity.problem);
+  // A handshake that failed proved nothing: its certificate may be somebody else's.
+  if (row_.handshake_us < 0) requester_.verdict.accepted = false;
+  if (requester_.identity.mac) row_.device = requester_.identity.mac->bare();
+  row_.assurance = device::to_string(policy::assess(requester_, false));
+}
+
+// ---- requests ----
+
+tls::Stream::Io Connection::read_some(std::span<std::uint8_t> buffer) {
+  if (stream_) return stream_->read(buffer);
+  const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+  if (count > 0) {
+    plain_in_ += static_cast<std::size_t>(count);
+    return {Status::ok, static_cast<std::size_t>(count)};
+  }
+  if (count == 0) return {Status::closed, 0};
+  return {errno == EAGAIN || errno == EINTR ? Status::want_read : Status::failed, 0};
+}
+
+tls::Stream::Io Connection::write_some(std::string_view bytes) {
+  if (stream_) return stream_->write(bytes);
+  const auto count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (count >= 0) {
+    plain_out_ += static_cast<std::size_t>(count);
+    return {Status::ok, static_cast<std::size_t>(count)};
+  }
+  return {errno == EAGAIN || errno == EINTR ? Status::want_write : Status::failed, 0};
+}
+
+void Connection::await_request() {
+  if (!requests_) requests_ = std::make_unique<http::RequestReader>(http::Limits{.head_bytes = state_->config.limits.max_request_head});
+  phase_ = Phase::idle;
+  if (draining_ && row_.stage == "done") return finish("ok", "done");
+  if (requests_->state() == http::RequestReader::State::complete) return request_complete();
+  if (requests_->state() == http::RequestReader::State::failed) return request_failed();
+  set_deadline(listener_->config.idle_timeout);
+  read_request();
+}
+
+void Connection::read_request() {
+  std::array<std::uint8_t, kBufferBytes> buffer;
+  for (;;) {
+    const auto io = read_some(buffer);
+    switch (io.status) {
+      case Status::ok: break;
+      case Status::want_read: return wait(Socket::wait_read, &Connection::read_request);
+      case Status::want_write: return wait(Socket::wait_write, &Connection::read_request);
+      case Status::closed:
+        // A close between requests is the ordinary end; one with no request at all is worth a look.
+        if (!requests_->empty()) return finish("closed", "request", "the client closed in the middle of a request");
+        return finish(row_.stage == "done" ? "ok" : "closed", row_.stage);
+      case Status::failed:
+        return finish(row_.stage == "done" && requests_->empty() ? "ok" : "closed", row_.stage == "done" ? "done" : "request",
+                      stream_ ? stream_->facts().failure : errno_text(errno));
+    }
+    const ByteView bytes{buffer.data(), io.bytes};
+    if (phase_ == Phase::idle) {
+      phase_ = Phase::request;
+      row_.stage = "request";
+      request_began_ = std::chrono::steady_clock::now();
+      request_at_ = services_.clock();
+      set_deadline(listener_->config.request_timeout);
+      if (!stream_ && looks_like_tls(bytes)) return finish("not_http", "request", "TLS spoken to the plain HTTP port");
+    }
+    switch (requests_->feed(bytes)) {
+      case http::RequestReader::State::need_more: continue;
+      case http::RequestReader::State::complete: return request_complete();
+      case http::RequestReader::State::failed: return request_failed();
+    }
+  }
+}
+
+void Connection::request_complete() {
+  phase_ = Phase::answering;
+  const auto& request = requests_->request();
+  auto answer = provision::answer(request, requester_, *services_.fleet->current(), *services_.box);
+  if (answer.is_stranger) return meet_stranger(answer);
+  respond(std::move(answer));
+}
+
+/// A device that nobody entered: the fleet's keeper may enter it, on its own thread; then the request is decided again.
+void Connection::meet_stranger(const provision::Answer& answer) {
+  provision::Stranger stranger{.mac = *answer.requested,
+                               .product = requester_.identity.product,
+                               .serial = requester_.identity.serial,
+                               .address = row_.address,
+                               .user_agent = std::string{requests_->request().header("User-Agent").substr(0, 200)}};
+  services_.fleet->meet(std::move(stranger), [self = shared_from_this()](bool) {
+    asio::post(self->socket_.get_executor(), [self] {
+      if (self->phase_ != Phase::answering) return;
+      self->respond(provision::answer(self->requests_->request(), self->requester_, *self->services_.fleet->current(), *self->services_.box));
+    });
+  });
+}
+
+void Connection::respond(provision::Answer answer) {
+  const auto& request = requests_->request();
+  if (!answer.problem.empty()) spdlog::error("{} for {}: {}", request.target, row_.address, answer.problem);
+  request_row_ = {};
+  request_row_.method = request.method;
+  request_row_.target = request.target;
+  request_row_.user_agent = request.header("User-Agent");
+  request_row_.device = answer.requested ? answer.requested->bare() : std::string{};
+  request_row_.decision = answer.allow ? "allow" : "deny";
+  request_row_.reason = answer.reason;
+  if (row_.device.empty()) row_.device = request_row_.device;
+  row_.assurance = device::to_string(answer.assurance);
+  send(answer.response, request.keep_alive && !draining_, request.method == "HEAD" ? http::Body::without : http::Body::with);
+}
+
+void Connection::request_failed() {
+  const auto& refusal = requests_->refusal();
+  request_row_ = {};
+  const auto seen = requests_->target_seen();
+  const auto space = seen.find(' ');
+  request_row_.method = seen.substr(0, space);
+  if (space != std::string_view::npos) request_row_.target = seen.substr(space + 1);
+  request_row_.decision = "deny";
+  request_row_.reason = requests_->reason();
+  phase_ = Phase::answering;
+  send(refusal, false, http::Body::with);
+}
+
+void Connection::send(const http::Response& response, bool keep_alive, http::Body body) {
+  request_row_.connection = row_.id;
+  request_row_.at = request_at_;
+  request_row_.status = static_cast<int>(response.status);
+  request_row_.bytes = body == http::Body::with ? static_cast<std::int64_t>(response.body.size()) : 0;
+  keep_alive_ = keep_alive;
+  const unsigned version = requests_->state() == http::RequestReader::State::complete ? requests_->request().version : 11;
+  output_ = http::serialize(response, version, keep_alive, body);
+  output_sent_ = 0;
+  row_.stage = "response";
+  set_deadline(listener_->config.request_timeout);
+  write_response();
+}
+
+void Connection::write_response() {
+  while (output_sent_ < output_.size()) {
+    const auto io = write_some(std::string_view{output_}.substr(output_sent_));
+    switch (io.status) {
+      case Status::ok: output_sent_ += io.bytes; continue;
+      case Status::want_read: return wait(Socket::wait_read, &Connection::write_response);
+      case Status::want_write: return wait(Socket::wait_write, &Connection::write_response);
+      case Status::closed:
+      case Status::failed: return finish("closed", "response", "the client closed before it had the whole answer");
+    }
+  }
+  response_written();
+}
+
+void Connection::record_request() {
+  request_row_.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - request_began_).count();
+  auto line = services_.recorder->keeps_request_log() ? ledger::request_to_json(row_, request_row_) : std::string{};
+  services_.ledger->request(std::move(request_row_), std::move(line));
+  request_row_ = {};
+}
+
+void Connection::response_written() {
+  record_request();
+  row_.stage = "done";
+  explicit_bzero(output_.data(), output_.size());  // it may have held passwords
+  output_.clear();
+  if (!keep_alive_) return finish("ok", "done");
+  requests_->next();
+  request_began_ = std::chrono::steady_clock::now();
+  request_at_ = services_.clock();
+  // Not from here: a peer that sends a thousand requests at once must not hold the worker.
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->phase_ == Phase::answering) self->await_request();
+  });
+}
+
+// ---- waiting ----
+
+void Connection::wait(asio::socket_base::wait_type type, Step next) {
+  socket_.async_wait(type, [self = shared_from_this(), next](const boost::system::error_code& error) {
+    if (error || self->phase_ == Phase::gone) return;
+    (self.get()->*next)();
+  });
+}
+
+void Connection::set_deadline(std::chrono::milliseconds time) {
+  deadline_.expires_after(time);
+  deadline_.async_wait([self = weak_from_this(), number = ++deadline_number_](const boost::system::error_code& error) {
+    const auto connection = self.lock();
+    if (!error && connection && connection->deadline_number_ == number) connection->deadline_passed();
+  });
+}
+
+void Connection::deadline_passed() {
+  switch (phase_) {
+    case Phase::gone: return;
+    case Phase::lingering: return close();
+    case Phase::idle:
+      // Kept alive for a next request that did not come: an ordinary end.
+      return finish(row_.stage == "done" ? "ok" : "timeout", row_.stage);
+    case Phase::handshake:
+      fill_tls_facts();
+      [[fallthrough]];
+    case Phase::hello:
+    case Phase::request:
+    case Phase::answering: return finish("timeout", row_.stage);
+  }
+}
+
+// ---- the end ----
+
+std::int64_t Connection::since_accept(std::chrono::steady_clock::time_point at) const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(at - accepted_at_).count();
+}
+
+void Connection::finish(std::string_view outcome, std::string_view stage, std::string detail) {
+  if (phase_ == Phase::lingering || phase_ == Phase::gone) return;
+  phase_ = Phase::lingering;
+  if (request_row_.status != 0) record_request();  // decided, but the answer did not get through
+  row_.outcome = outcome;
+  row_.stage = stage;
+  row_.detail = std::move(detail);
+  row_.closed_us = since_accept(std::chrono::steady_clock::now());
+  // Half a ClientHello is kept as far as it came.
+  if (row_.hello.empty() && hello_reader_) row_.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+  if (stream_) {
+    const auto& alert = stream_->facts().alert;
+    if (alert.from != tls::Alert::From::nobody) {
+      row_.alert = alert.name;
+      row_.alert_from = alert.from == tls::Alert::From::client ? "client" : "server";
+      row_.alert_code = alert.code;
+    }
+    if (outcome == "ok" || outcome == "timeout") stream_->shutdown();
+    row_.bytes_in = static_cast<std::int64_t>(stream_->bytes_in());
+    row_.bytes_out = static_cast<std::int64_t>(stream_->bytes_out());
+  } else {
+    row_.bytes_in = static_cast<std::int64_t>(plain_in_);
+    row_.bytes_out = static_cast<std::int64_t>(plain_out_);
+  }
+  services_.ledger->connection(std::move(row_));
+  hello_reader_.reset();
+  stream_.reset();
+  boost::system::error_code error;
+  socket_.shutdown(Socket::shutdown_send, error);
+  if (error) return close();
+  set_deadline(kLingerTime);
+  linger();
+}
+
+void Connection::linger() {
+  std::array<std::uint8_t, kBufferBytes> buffer;
+  for (;;) {
+    const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::linger);
+    if (count <= 0) return close();
+    discarded_ += static_cast<std::size_t>(count);
+    if (discarded_ > kLingerBytes) return close();
+  }
+}
+
+void Connection::close() {
+  if (phase_ == Phase::gone) return;
+  phase_ = Phase::gone;
+  ++deadline_number_;
+  deadline_.cancel();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  on_end_(*this);
+}
+
+}  // namespace firstring::server

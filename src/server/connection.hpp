@@ -1,0 +1,115 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "crypto/secret_box.hpp"
+#include "hello/client_hello.hpp"
+#include "http/request_reader.hpp"
+#include "ledger/recorder.hpp"
+#include "policy/access.hpp"
+#include "provision/answer.hpp"
+#include "provision/fleet_keeper.hpp"
+#include "server/state.hpp"
+#include "tls/stream.hpp"
+
+namespace firstring::server {
+
+/// What connections of one worker share. Outlives them.
+struct ConnectionServices {
+  provision::FleetKeeper* fleet = nullptr;
+  const crypto::SecretBox* box = nullptr;
+  ledger::Recorder* recorder = nullptr;
+  ledger::Recorder::Queue* ledger = nullptr;
+  Clock clock = now;
+};
+
+/// One accepted TCP connection, from its first byte to its ledger row:
+///
+///   reading the ClientHello -> handshake -> request -> answer -> request ... -> lingering -> gone
+///
+/// (a bootstrap connection begins with the request). Everything runs on the worker's thread; each step has a deadline.
+/// Exactly one ledger row is left, whatever happens.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  Connection(Socket socket, std::shared_ptr<const State> state, std::shared_ptr<const ListenerState> listener,
+             const ConnectionServices& services, std::function<void(Connection&)> on_end);
+  ~Connection();
+
+  void start();
+  /// Lets a request that is being read or answered finish, and closes otherwise.
+  void drain();
+  /// Ends at once, with the outcome "shutdown".
+  void abort();
+
+ private:
+  using Step = void (Connection::*)();
+
+  void read_hello();
+  void hello_complete();
+  void handshake();
+  void handshake_complete();
+  void await_request();
+  void read_request();
+  void request_complete();
+  void meet_stranger(const provision::Answer& answer);
+  void respond(provision::Answer answer);
+  void send(const http::Response& response, bool keep_alive, http::Body body);
+  void write_response();
+  void record_request();
+  void response_written();
+  void request_failed();
+
+  void wait(boost::asio::socket_base::wait_type type, Step next);
+  void set_deadline(std::chrono::milliseconds time);
+  void deadline_passed();
+
+  /// Plain or through TLS, as the listener is.
+  tls::Stream::Io read_some(std::span<std::uint8_t> buffer);
+  tls::Stream::Io write_some(std::string_view bytes);
+
+  /// Writes the ledger row and begins to close: says what has to be said, then lingers until the peer has closed too, so
+  /// that the kernel does not throw away an answer that is still on its way.
+  void finish(std::string_view outcome, std::string_view stage, std::string detail = {});
+  void finish_tls_failure(tls::Stream::Status status);
+  void linger();
+  void close();
+  void fill_tls_facts();
+  std::int64_t since_accept(std::chrono::steady_clock::time_point at) const;
+
+  Socket socket_;
+  boost::asio::steady_timer deadline_;
+  std::shared_ptr<const State> state_;
+  std::shared_ptr<const ListenerState> listener_;
+  const ConnectionServices& services_;
+  std::function<void(Connection&)> on_end_;
+
+  enum class Phase : unsigned char { hello, handshake, idle, request, answering, lingering, gone };
+  Phase phase_ = Phase::hello;
+  bool draining_ = false;
+  std::uint64_t deadline_number_ = 0;
+
+  std::chrono::steady_clock::time_point accepted_at_;
+  store::ConnectionRow row_;
+  std::unique_ptr<hello::Reader> hello_reader_;
+  std::unique_ptr<tls::Stream> stream_;
+  std::uint64_t plain_in_ = 0, plain_out_ = 0;
+  policy::Requester requester_;
+
+  std::unique_ptr<http::RequestReader> requests_;
+  std::chrono::steady_clock::time_point request_began_;
+  Timestamp request_at_{};
+  store::RequestRow request_row_;
+  std::string output_;
+  std::size_t output_sent_ = 0;
+  bool keep_alive_ = false;
+  std::size_t discarded_ = 0;
+};
+
+}  // namespace firstring::server

@@ -1,0 +1,280 @@
+#include "server/server.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+
+#include "provision/fleet_keeper.hpp"
+#include "server/listen_socket.hpp"
+#include "server/notify.hpp"
+#include "server/worker.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace firstring::server {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Rendered profiles and opened secrets pass through this process: nothing of it may be dumped or traced.
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+/// Descriptors that are not for connections: databases, listeners, event loops.
+constexpr std::size_t kOtherDescriptors = 200;
+
+std::size_t allowed_connections(std::size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
+  const auto possible = descriptors > kOtherDescriptors * 2 ? descriptors - kOtherDescriptors : descriptors / 2;
+  if (possible >= wanted) return wanted;
+  spdlog::warn("limits.max_connections is {}, but the limit of open files allows {}; raise it (LimitNOFILE= in the unit, or ulimit -n)", wanted, possible);
+  return possible;
+}
+
+/// Two servers on one state folder would both believe that they alone write the ledger.
+Result<FileDescriptor> lock_folder(const std::filesystem::path& dir) {
+  const auto path = dir / "serve.lock";
+  FileDescriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  if (!fd) return fail(Errc::io, fmt::format("lock {}: {}", path.string(), errno_text(errno)));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Errc::conflict, fmt::format("{} is being served already by another process; stop that one first", dir.string()));
+  }
+  return fd;
+}
+
+Result<std::function<void(const std::string&)>> request_log(const config::Config& config) {
+  if (config.log.requests.empty()) return std::function<void(const std::string&)>{};
+  std::shared_ptr<FileDescriptor> file;
+  int fd = STDOUT_FILENO;
+  if (config.log.requests != "stdout") {
+    const auto path = config.resolve(config.log.requests);
+    file = std::make_shared<FileDescriptor>(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+    if (!*file) return fail(Errc::io, fmt::format("open the request log {}: {}", path.string(), errno_text(errno)));
+    fd = file->get();
+  }
+  return std::function<void(const std::string&)>{[file, fd](const std::string& lines) {
+    std::string_view rest{lines};
+    while (!rest.empty()) {
+      const auto count = ::write(fd, rest.data(), rest.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return;  // a reader that has gone must not stop the server
+      rest.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }};
+}
+
+void report(const std::vector<config::Diagnostic>& diagnostics) {
+  for (const auto& diagnostic : diagnostics) {
+    if (diagnostic.severity == config::Severity::error) {
+      spdlog::error("{}", diagnostic.to_string());
+    } else {
+      spdlog::warn("{}", diagnostic.to_string());
+    }
+  }
+}
+
+void set_log_level(const config::Config& config) { spdlog::set_level(spdlog::level::from_str(config.log.level)); }
+
+class Server {
+ public:
+  explicit Server(std::filesystem::path dir) : dir_(std::move(dir)), signals_(io_), drain_timer_(io_), drain_poll_(io_) {}
+
+  Result<void> run() {
+    FIRSTRING_TRY(const auto lock, lock_folder(dir_));
+    auto built = build_state(dir_);
+    report(built.diagnostics);
+    if (!built.state) return fail(Errc::invalid_input, fmt::format("{} has errors; nothing is served", (dir_ / "firstring.toml").string()));
+    set_log_level(built.state->config);
+    FIRSTRING_CHECK(open_services(*built.state));
+    start_workers(built.state->config);
+    FIRSTRING_CHECK(apply(std::move(built.state)));
+    std::signal(SIGPIPE, SIG_IGN);
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    signals_.add(SIGHUP);
+    await_signal();
+    spdlog::info("serving {} devices from {}", keeper_->current()->device_count(), dir_.string());
+    notify_systemd(fmt::format("READY=1\nMAINPID={}", ::getpid()));
+    io_.run();
+    stop();
+    return {};
+  }
+
+ private:
+  struct Open {
+    config::ListenerKind kind;
+    Endpoint configured, bound;
+  };
+
+  Result<void> open_services(const State& state) {
+    FIRSTRING_TRY(auto box, crypto::SecretBox::open(dir_ / "secrets.key"));
+    box_ = std::make_unique<crypto::SecretBox>(std::move(box));
+    FIRSTRING_TRY(auto fleet, store::open_fleet(dir_, store::OpenMode::existing));
+    FIRSTRING_TRY(auto ledger, store::open_ledger(dir_, store::OpenMode::create));
+    FIRSTRING_TRY(auto log, request_log(state.config));
+    FIRSTRING_TRY(keeper_, provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}));
+    worker_count_ = state.config.server.workers != 0 ? state.config.server.workers : std::max(1U, std::thread::hardware_concurrency());
+    recorder_ = std::make_unique<ledger::Recorder>(std::move(ledger), worker_count_, std::move(log));
+    return {};
+  }
+
+  void start_workers(const config::Config&) {
+    for (std::size_t i = 0; i < worker_count_; ++i) {
+      ConnectionServices services{.fleet = keeper_.get(), .box = box_.get(), .recorder = recorder_.get(), .ledger = &recorder_->queue(i), .clock = now};
+      workers_.push_back(std::make_unique<Worker>(i, services, 0));
+    }
+  }
+
+  /// The second phase of start and reload: all sockets first, since a port may be taken; then nothing can fail.
+  Result<void> apply(std::shared_ptr<const State> state) {
+    std::vector<std::vector<WorkerListener>> for_workers(worker_count_);
+    std::vector<Open> open;
+    std::vector<ListenSockets> fresh;
+    std::vector<std::size_t> fresh_at;  // where in the lists their sockets belong
+    for (const auto& listener : state->listeners) {
+      const auto& section = listener->config;
+      const auto kept = std::find_if(open_.begin(), open_.end(), [&](const Open& one) { return one.kind == section.kind && one.configured == section.address; });
+      if (kept != open_.end()) {
+        open.push_back(*kept);
+        for (auto& list : for_workers) list.push_back({listener, {}});
+        continue;
+      }
+      auto sockets = bind_listener(section.address, worker_count_);
+      if (!sockets) {
+        const auto position = section.position_of("address");
+        return fail(sockets.error().code, fmt::format("{}:{}:{}: {}", state->config.file.string(), position.line, position.column, sockets.error().what));
+      }
+      open.push_back({section.kind, section.address, sockets->bound});
+      fresh.push_back(*std::move(sockets));
+      for (auto& list : for_workers) list.push_back({listener, {}});
+      fresh_at.push_back(for_workers.front().size() - 1);
+    }
+    for (const auto& sockets : fresh) FIRSTRING_CHECK(begin_listening(sockets));
+    for (std::size_t one = 0; one < fresh.size(); ++one) {
+      for (std::size_t i = 0; i < worker_count_; ++i) for_workers[i][fresh_at[one]].socket = std::move(fresh[one].sockets[i]);
+    }
+    const auto share = std::max<std::size_t>(1, allowed_connections(state->config.limits.max_connections) / worker_count_);
+    const auto first_phone = std::find_if(open.begin(), open.end(), [](const Open& one) { return one.kind == config::ListenerKind::phone; });
+    keeper_->set_site({state->config.server.host, first_phone != open.end() ? first_phone->bound.port : std::uint16_t{443}});
+    for (std::size_t i = 0; i < worker_count_; ++i) workers_[i]->apply(state, std::move(for_workers[i]), share);
+    for (const auto& one : open) {
+      spdlog::info("listening kind={} address={}", one.kind == config::ListenerKind::phone ? "phone" : "bootstrap", one.bound.to_string());
+    }
+    open_ = std::move(open);
+    state_ = std::move(state);
+    return {};
+  }
+
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) {
+        reload();
+      } else if (!draining_) {
+        drain();
+      } else {
+        spdlog::warn("second signal: not waiting any longer");
+        io_.stop();
+      }
+      await_signal();
+    });
+  }
+
+  void reload() {
+    if (draining_) return;
+    spdlog::info("reloading {}", (dir_ / "firstring.toml").string());
+    notify_reloading();
+    auto built = build_state(dir_);
+    report(built.diagnostics);
+    const auto applied = built.state ? apply(built.state) : Result<void>{fail(Errc::invalid_input, "the configuration has errors")};
+    if (applied) {
+      set_log_level(state_->config);
+      spdlog::info("reloaded; {} listeners", open_.size());
+    } else {
+      spdlog::error("reload refused, serving on as before: {}", applied.error().what);
+    }
+    notify_systemd(applied ? "READY=1\nSTATUS=serving" : "READY=1\nSTATUS=serving; the last reload was refused, see the log");
+  }
+
+  void drain() {
+    draining_ = true;
+    const auto timeout = state_->config.server.drain_timeout;
+    spdlog::info("stopping: {} connections may finish within {}", connections(), format_duration(timeout));
+    notify_systemd("STOPPING=1");
+    for (const auto& worker : workers_) worker->drain();
+    drain_timer_.expires_after(timeout);
+    drain_timer_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
+    await_drained();
+  }
+
+  void await_drained() {
+    drain_poll_.expires_after(std::chrono::milliseconds{20});
+    drain_poll_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      if (connections() == 0) return io_.stop();
+      await_drained();
+    });
+  }
+
+  std::size_t connections() const {
+    std::size_t sum = 0;
+    for (const auto& worker : workers_) sum += worker->connections();
+    return sum;
+  }
+
+  void stop() {
+    const auto left = connections();
+    for (const auto& worker : workers_) worker->stop();
+    keeper_.reset();   // answers strangers that still wait, into loops that have ended
+    workers_.clear();
+    recorder_.reset();  // writes the last rows
+    spdlog::info("stopped; {} connections were cut off", left);
+  }
+
+  std::filesystem::path dir_;
+  asio::io_context io_{1};
+  asio::signal_set signals_;
+  asio::steady_timer drain_timer_, drain_poll_;
+  std::unique_ptr<crypto::SecretBox> box_;
+  std::unique_ptr<ledger::Recorder> recorder_;
+  std::unique_ptr<provision::FleetKeeper> keeper_;
+  std::size_t worker_count_ = 1;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::shared_ptr<const State> state_;
+  std::vector<Open> open_;
+  bool draining_ = false;
+};
+
+}  // namespace
+
+Result<void> serve(const std::filesystem::path& dir) {
+  crypto::library();
+  spdlog::set_default_logger(spdlog::stderr_color_mt("firstring"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  forbid_core_dumps();
+  Server server{dir};
+  return server.run();
+}
+
+}  // namespace firstring::server

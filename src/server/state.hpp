@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "tls/chain_verdict.hpp"
+#include "tls/context.hpp"
+#include "tls/personality.hpp"
+
+namespace firstring::server {
+
+/// One [[listener]], ready.
+struct ListenerState {
+  config::Listener config;
+  std::vector<const tls::Personality*> personalities;  ///< allowed here, in the order of their rules
+};
+
+/// Everything that firstring.toml and the files it names come to, built and checked. Immutable: a reload makes a new one,
+/// and connections keep the one that they began with.
+struct State {
+  config::Config config;
+  std::vector<std::shared_ptr<const ListenerState>> listeners;
+  std::map<std::string, std::shared_ptr<const tls::Context>, std::less<>> contexts;  ///< by personality
+  std::shared_ptr<const tls::DeviceTrust> trust;
+};
+
+/// `state` is set unless a diagnostic is an error.
+struct Built {
+  std::shared_ptr<const State> state;
+  std::vector<config::Diagnostic> diagnostics;
+};
+
+/// Reads dir/firstring.toml and builds all of it, collecting every fault: what `firstring check` reports, and the first
+/// phase of start and reload.
+Built build_state(const std::filesystem::path& dir);
+
+}  // namespace firstring::server

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/file.hpp"
+#include "server/connection.hpp"
+#include "server/state.hpp"
+
+namespace firstring::server {
+
+/// A listener's socket in one worker, together with what its connections need.
+struct WorkerListener {
+  std::shared_ptr<const ListenerState> listener;
+  FileDescriptor socket;  ///< empty: keep the one that this worker has for the listener's configured address
+};
+
+/// One thread with its own event loop, listening sockets and connections. Nothing of it is shared with its siblings.
+class Worker {
+ public:
+  Worker(std::size_t number, ConnectionServices services, std::size_t max_connections);
+  ~Worker();
+
+  /// Takes a new state and the full list of listeners; those not named any more are closed. From any thread.
+  void apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners, std::size_t max_connections);
+  /// Stops listening and lets what runs finish. From any thread.
+  void drain();
+  /// Ends what is left, and the thread. From any thread but the worker's.
+  void stop();
+  /// How many connections are open; any thread.
+  std::size_t connections() const { return open_.load(); }
+
+ private:
+  struct Acceptor;
+
+  void accept(const std::shared_ptr<Acceptor>& acceptor);
+  boost::system::error_code take_waiting(Acceptor& acceptor);
+  void resume_accepting();
+  void ended(Connection& connection);
+
+  std::size_t number_;
+  ConnectionServices services_;
+  std::size_t max_connections_;
+  std::shared_ptr<const State> state_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+  std::unordered_map<std::string, std::shared_ptr<Acceptor>> acceptors_;  // by configured kind and address
+  std::unordered_map<Connection*, std::weak_ptr<Connection>> connections_;
+  std::atomic<std::size_t> open_{0};
+  bool draining_ = false;
+  std::thread thread_;
+};
+
+}  // namespace firstring::server
