@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "crypto/openssl.hpp"
+#include "hello/client_hello.hpp"
+
+namespace firstring::hello {
+namespace {
+
+using Numbers = std::vector<std::uint16_t>;
+
+Numbers without_grease(std::span<const std::uint16_t> values) {
+  Numbers kept;
+  kept.reserve(values.size());
+  std::copy_if(values.begin(), values.end(), std::back_inserter(kept), [](auto value) { return !is_grease(value); });
+  return kept;
+}
+
+Numbers extension_types(const ClientHello& hello) {
+  Numbers types;
+  types.reserve(hello.extensions.size());
+  for (const auto& each : hello.extensions) types.push_back(each.type);
+  return without_grease(types);
+}
+
+/// In hexadecimal. `name` is a digest of OpenSSL's default provider, so it does not fail.
+std::string digest(const char* name, std::string_view text) {
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> value{};
+  std::size_t size = 0;
+  if (EVP_Q_digest(crypto::library(), name, nullptr, text.data(), text.size(), value.data(), &size) != 1) return {};
+  return to_hex(ByteView{value}.first(size));
+}
+
+template <class Range>
+std::string decimal(const Range& values) {
+  return fmt::format("{}", fmt::join(values, "-"));
+}
+
+std::string hexadecimal(const Numbers& values) { return fmt::format("{:04x}", fmt::join(values, ",")); }
+
+std::string_view ja4_version(std::uint16_t version) {
+  switch (version) {
+    case 0x0304:
+      return "13";
+    case 0x0303:
+      return "12";
+    case 0x0302:
+      return "11";
+    case 0x0301:
+      return "10";
+    case 0x0300:
+      return "s3";
+    case 0x0002:
+      return "s2";
+    default:
+      return "00";
+  }
+}
+
+bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+/// First and last character of the first protocol, or those of its hexadecimal form if one is not alphanumeric.
+std::string ja4_alpn(const std::vector<std::string>& protocols) {
+  if (protocols.empty() || protocols.front().empty()) return "00";
+  auto first = protocols.front();
+  if (!is_alphanumeric(first.front()) || !is_alphanumeric(first.back())) first = to_hex(as_bytes(first));
+  return {first.front(), first.back()};
+}
+
+std::string ja4_hash(std::string_view text) {
+  constexpr std::size_t kLength = 12;
+  if (text.empty()) return std::string(kLength, '0');
+  return digest("SHA256", text).substr(0, kLength);
+}
+
+}  // namespace
+
+Ja3 ja3(const ClientHello& hello) {
+  auto text =
+      fmt::format("{},{},{},{},{}", hello.version, decimal(without_grease(hello.suites)),
+                  decimal(extension_types(hello)), decimal(without_grease(hello.groups)), decimal(hello.point_formats));
+  auto hash = digest("MD5", text);
+  return {std::move(text), std::move(hash)};
+}
+
+std::string ja4(const ClientHello& hello) {
+  constexpr std::size_t kMaxCount = 99;
+  auto suites = without_grease(hello.suites);
+  auto types = extension_types(hello);
+  const auto start =
+      fmt::format("t{}{}{:02}{:02}{}", ja4_version(hello.highest_version()),
+                  hello.has_extension(extension::kServerName) ? 'd' : 'i', std::min(suites.size(), kMaxCount),
+                  std::min(types.size(), kMaxCount), ja4_alpn(hello.alpn));
+
+  std::sort(suites.begin(), suites.end());
+  std::erase_if(types, [](auto type) { return type == extension::kServerName || type == extension::kAlpn; });
+  std::sort(types.begin(), types.end());
+  auto listed = hexadecimal(types);
+  const auto algorithms = without_grease(hello.signature_algorithms);
+  if (!algorithms.empty()) listed += "_" + hexadecimal(algorithms);
+  return fmt::format("{}_{}_{}", start, ja4_hash(hexadecimal(suites)), ja4_hash(listed));
+}
+
+}  // namespace firstring::hello
