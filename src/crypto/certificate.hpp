@@ -20,14 +20,18 @@ Sha256 sha256(ByteView bytes);
 /// One attribute of a distinguished name, in the order of the DER. `rdn` numbers the RDN that it stands in, so that a
 /// multi-valued RDN can be told from two RDNs.
 struct NameAttribute {
-  std::string type;   ///< OpenSSL's short name where it has one ("CN", "ST", "serialNumber", "emailAddress"), else the dotted OID
+  std::string type;   ///< OpenSSL's short name where it has one ("CN", "ST", "serialNumber", "emailAddress"), else the
+                      ///< dotted OID
   std::string value;  ///< UTF-8; may hold NUL and any other character
   int rdn = 0;
-  bool well_formed = true;  ///< false if the octets are no valid string of their ASN.1 type; `value` is then the raw octets
+  /// False if the octets are no valid string of their ASN.1 type; `value` is then the raw octets. PrintableString and
+  /// its like may hold any ASCII: real certificates carry '@' and '_' there.
+  bool well_formed = true;
 };
 using DistinguishedName = std::vector<NameAttribute>;
 
-/// One line for people, most significant first: "C=US, O=Cisco Systems, Inc., CN=...". Never parse it: values hold commas.
+/// One line for people, most significant first: "C=US, O=Cisco Systems, Inc., CN=...". Never parse it: values hold
+/// commas.
 std::string to_string(const DistinguishedName& name);
 
 enum class KeyType : unsigned char { rsa, ec, ed25519, dsa, other };
@@ -36,10 +40,12 @@ std::string_view to_string(KeyType type);
 /// A certificate as a value. Copies share the parsed OpenSSL object, which is never changed.
 class Certificate {
  public:
+  /// Nothing may follow the certificate. A weak or unknown key or hash or a bad extension is no error (OpenSSL marks
+  /// the last with EXFLAG_INVALID and refuses it in a chain): judging is tls::DeviceTrust's.
   static Result<Certificate> from_der(ByteView der);
   /// The first certificate of a PEM text.
   static Result<Certificate> from_pem(std::string_view pem);
-  /// All certificates of a PEM text, at least one, in its order.
+  /// All certificates of a PEM text, at least one, in its order. Blocks of other kinds are passed over.
   static Result<std::vector<Certificate>> chain_from_pem(std::string_view pem);
   /// chain_from_pem of a file; the error names it.
   static Result<std::vector<Certificate>> chain_from_file(const std::filesystem::path& path);
@@ -53,10 +59,11 @@ class Certificate {
   Timestamp not_before() const;
   Timestamp not_after() const;
   KeyType key_type() const;
-  unsigned key_bits() const;
+  unsigned key_bits() const;  ///< 0 if the key cannot be read
   /// "md5", "sha1", "sha256", ...; "unknown" if OpenSSL does not know it.
   std::string signature_hash() const;
   bool is_self_issued() const;
+  /// SHA-256 of the DER.
   const Sha256& fingerprint() const { return fingerprint_; }
   std::string fingerprint_hex() const { return to_hex(fingerprint_); }
 
@@ -65,7 +72,8 @@ class Certificate {
   X509* native() const { return x509_.get(); }
 
  private:
-  explicit Certificate(std::shared_ptr<X509> x509, const Sha256& fingerprint) : x509_(std::move(x509)), fingerprint_(fingerprint) {}
+  explicit Certificate(std::shared_ptr<X509> x509, const Sha256& fingerprint)
+      : x509_(std::move(x509)), fingerprint_(fingerprint) {}
 
   std::shared_ptr<X509> x509_;
   Sha256 fingerprint_;
