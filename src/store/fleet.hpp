@@ -26,6 +26,11 @@ enum class UserAccess : unsigned char { na, ro, rw };
 std::string_view to_string(UserAccess value);
 std::optional<UserAccess> parse_user_access(std::string_view text);
 
+constexpr std::size_t kMaxName = 200;  ///< bytes
+/// What every back end holds names to: not empty, at most kMaxName bytes, no control characters, no white space at the
+/// ends. `kind` is what the text of the error calls it.
+Result<void> check_name(std::string_view kind, std::string_view name);
+
 /// Where a layer lies. Order is precedence: the later wins.
 struct Scope {
   enum class Kind : unsigned char { base, model, group, device };
@@ -111,14 +116,14 @@ struct EnrolmentWindow {
 struct Fleet {
   std::int64_t revision = 0;
   std::vector<Group> groups;
-  std::vector<Device> devices;                                    ///< by MAC
-  std::vector<std::pair<Scope, std::vector<Parameter>>> layers;    ///< by scope; parameters by name
-  std::vector<std::pair<MacAddress, std::vector<Line>>> lines;     ///< by MAC; lines by number
+  std::vector<Device> devices;                                   ///< by MAC
+  std::vector<std::pair<Scope, std::vector<Parameter>>> layers;  ///< by scope; parameters by name
+  std::vector<std::pair<MacAddress, std::vector<Line>>> lines;   ///< by MAC; lines by number
 };
 
 /// A configuration database. All changes are transactions; each one that can alter what a phone gets adds one to the
-/// revision. Methods may be called from one thread at a time. SQLite now, PostgreSQL later: src/store/fleet_contract_test.cpp
-/// says what a back end must do.
+/// revision. Methods may be called from one thread at a time. SQLite now, PostgreSQL later:
+/// src/store/fleet_contract_test.cpp says what a back end must do.
 class FleetStore {
  public:
   virtual ~FleetStore() = default;
@@ -126,34 +131,45 @@ class FleetStore {
   virtual Result<std::int64_t> revision() = 0;
   virtual Result<Fleet> load() = 0;
 
-  /// Fails with conflict if the MAC is there, with not_found if the group is not.
+  /// Fails with conflict if the MAC is there, with not_found if the group is not. A device that was pending is so no
+  /// more.
   virtual Result<void> add_device(const Device& device) = 0;
-  /// All or none, in one transaction; conflict names the first MAC that is there already. `progress` is told how many are done.
-  virtual Result<void> add_devices(const std::vector<Device>& devices, const std::function<void(std::size_t)>& progress) = 0;
+  /// All or none, in one transaction; conflict names the first MAC that is there already. `progress` is told how many
+  /// are done.
+  virtual Result<void> add_devices(const std::vector<Device>& devices,
+                                   const std::function<void(std::size_t)>& progress) = 0;
   virtual Result<Device> device(const MacAddress& mac) = 0;
   virtual Result<std::vector<Device>> devices() = 0;
   /// With its layer and lines.
   virtual Result<void> remove_device(const MacAddress& mac) = 0;
 
+  /// Fails with conflict if the name is there, with not_found if the parent is not. So groups form a tree.
   virtual Result<void> add_group(const Group& group) = 0;
   virtual Result<std::vector<Group>> groups() = 0;
 
-  /// Writes all or none; not_found if the scope's group or device is not there.
+  /// Writes all or none; not_found if the scope's group or device is not there, invalid_input if a secret is not
+  /// sealed. Names are compared by exact case.
   virtual Result<void> set_parameters(const Scope& scope, const std::vector<Parameter>& parameters) = 0;
   /// Fails with not_found, naming it, if one is not set there; then none is unset.
   virtual Result<void> unset_parameters(const Scope& scope, const std::vector<std::string>& names) = 0;
   virtual Result<std::vector<Parameter>> parameters(const Scope& scope) = 0;
 
+  /// Puts the line in the place of the one with its number; not_found if the device is not there.
   virtual Result<void> set_line(const MacAddress& mac, const Line& line) = 0;
   virtual Result<std::vector<Line>> lines(const MacAddress& mac) = 0;
 
-  /// Adds or refreshes; at most `kMaxPending` rows are kept, the one seen longest ago goes first. Does not touch the revision.
+  /// Adds or refreshes: first_seen stays, attempts (at least 1) are added up, texts are cut at kMaxPendingText bytes.
+  /// At most `kMaxPending` rows are kept, the one seen longest ago goes first. Does not touch the revision.
   static constexpr std::size_t kMaxPending = 10'000;
+  static constexpr std::size_t kMaxPendingText = 500;
   virtual Result<void> note_pending(const PendingDevice& device) = 0;
+  /// The one seen longest ago first.
   virtual Result<std::vector<PendingDevice>> pending() = 0;
   virtual Result<void> forget_pending(const MacAddress& mac) = 0;
 
+  /// Fails with not_found if the group is not there, with invalid_input if it ends before it begins.
   virtual Result<void> open_enrolment(const EnrolmentWindow& window) = 0;
+  /// Closes every window.
   virtual Result<void> close_enrolment() = 0;
   /// Windows whose end lies after `now`.
   virtual Result<std::vector<EnrolmentWindow>> enrolment(Timestamp now) = 0;

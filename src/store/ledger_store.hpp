@@ -13,8 +13,8 @@
 
 namespace firstring::store {
 
-/// One accepted TCP connection, written when it has ended. Texts are the stable codes that `firstring ledger --json` prints;
-/// docs/reference/ledger.md lists them.
+/// One accepted TCP connection, written when it has ended. Texts are the stable codes that `firstring ledger --json`
+/// prints; docs/reference/ledger.md lists them.
 struct ConnectionRow {
   std::int64_t id = 0;  ///< unique, rising with time
   Timestamp accepted{};
@@ -24,36 +24,37 @@ struct ConnectionRow {
   std::int64_t client_flight_us = -1;  ///< the client's certificate or key exchange came
   std::int64_t handshake_us = -1;      ///< the handshake was complete
   std::int64_t closed_us = 0;
-  std::string listener;       ///< "phone 0.0.0.0:8443"
-  std::string address;        ///< the peer's
+  std::string listener;  ///< "phone 0.0.0.0:8443"
+  std::string address;   ///< the peer's
   std::uint16_t port = 0;
   std::string local_address;  ///< the address that it came to
   std::uint16_t local_port = 0;
-  Bytes hello;                ///< the ClientHello as received, at most 64 KiB
-  std::string hello_format;   ///< "tls", "sslv2" or ""
-  std::string server_name;    ///< SNI
+  Bytes hello;               ///< the ClientHello as received, at most 64 KiB
+  std::string hello_format;  ///< "tls", "sslv2" or ""
+  std::string server_name;   ///< SNI
   std::string ja3, ja4;
   std::string personality, personality_reason;
-  std::string outcome;        ///< "ok", "handshake_failed", "not_tls", "timeout", "closed", "limit", "shutdown"
-  std::string stage;          ///< how far it got: "tcp", "hello", "server_flight", "client_flight", "finished", "request", "response", "done"
-  std::string detail;         ///< for people: OpenSSL's reason, or why the bytes were no hello
-  std::string alert;          ///< "unknown_ca"; "" for none but close_notify
-  std::string alert_from;     ///< "client" or "server"
+  std::string outcome;     ///< "ok", "handshake_failed", "not_tls", "timeout", "closed", "limit", "shutdown"
+  std::string stage;       ///< how far it got: "tcp", "hello", "server_flight", "client_flight", "finished", "request",
+                           ///< "response", "done"
+  std::string detail;      ///< for people: OpenSSL's reason, or why the bytes were no hello
+  std::string alert;       ///< "unknown_ca"; "" for none but close_notify
+  std::string alert_from;  ///< "client" or "server"
   int alert_code = -1;
-  std::string version;        ///< "TLSv1", "TLSv1.2", as OpenSSL and Apache write it
-  std::string cipher;         ///< "DHE-RSA-AES256-SHA", likewise
-  std::string key_exchange;   ///< "DH", "X25519", "P-256", "RSA"
+  std::string version;       ///< "TLSv1", "TLSv1.2", as OpenSSL and Apache write it
+  std::string cipher;        ///< "DHE-RSA-AES256-SHA", likewise
+  std::string key_exchange;  ///< "DH", "X25519", "P-256", "RSA"
   int key_exchange_bits = 0;
   bool resumed = false;
-  std::string chain;          ///< our [[server_chain]]
-  std::string certificate;    ///< SHA-256 of the client's leaf, in hexadecimal; "" if it sent none
+  std::string chain;        ///< our [[server_chain]]
+  std::string certificate;  ///< SHA-256 of the client's leaf, in hexadecimal; "" if it sent none
   std::string certificate_subject, certificate_issuer;
-  Bytes certificate_der;      ///< the leaf
-  std::string verdict;        ///< "accepted", "none", or the main reason against it: "unknown_ca", "expired", ...
-  std::string device_ca;      ///< the [[device_ca]] that it leads to
+  Bytes certificate_der;  ///< the leaf
+  std::string verdict;    ///< "accepted", "none", or the main reason against it: "unknown_ca", "expired", ...
+  std::string device_ca;  ///< the [[device_ca]] that it leads to
   std::vector<std::string> verdict_errors;  ///< every error found, forgiven ones too, with depth and subject
-  std::string device;         ///< bare MAC that the certificate names, else the one that the last request named; or ""
-  std::string assurance;      ///< device::Assurance
+  std::string device;     ///< bare MAC that the certificate names, else the one that the last request named; or ""
+  std::string assurance;  ///< device::Assurance
   std::int64_t bytes_in = 0, bytes_out = 0;
 };
 
@@ -66,9 +67,9 @@ struct RequestRow {
   int status = 0;
   std::int64_t bytes = 0;  ///< of the answer's body
   std::string user_agent;
-  std::string device;      ///< bare MAC that was asked for, or ""
-  std::string decision;    ///< "allow" or "deny"
-  std::string reason;      ///< stable code
+  std::string device;    ///< bare MAC that was asked for, or ""
+  std::string decision;  ///< "allow" or "deny"
+  std::string reason;    ///< stable code
 };
 
 struct LedgerEntry {
@@ -80,10 +81,10 @@ struct LedgerEntry {
 struct LedgerQuery {
   std::optional<MacAddress> mac;  ///< as certificate identity or as what was asked for
   std::string address;
-  bool failed = false;            ///< connections with an outcome other than "ok", or with a request that was denied
+  bool failed = false;  ///< connections with an outcome other than "ok", or with a request that was denied
   std::optional<Timestamp> since;
-  std::int64_t after_id = 0;      ///< rows written after this one, for --follow: by the order of writing, see last_written
-  std::size_t limit = 1000;       ///< the newest so many, given oldest first
+  std::int64_t after_id = 0;  ///< rows written after this one, for --follow: by the order of writing, see last_written
+  std::size_t limit = 1000;   ///< the newest so many, given oldest first
 };
 
 /// The append-only record. One writer; readers may be other processes.
@@ -92,7 +93,8 @@ class LedgerStore {
   virtual ~LedgerStore() = default;
 
   /// One transaction. Requests may come before the row of their connection.
-  virtual Result<void> append(const std::vector<ConnectionRow>& connections, const std::vector<RequestRow>& requests) = 0;
+  virtual Result<void> append(const std::vector<ConnectionRow>& connections,
+                              const std::vector<RequestRow>& requests) = 0;
   virtual Result<std::vector<LedgerEntry>> find(const LedgerQuery& query) = 0;
   /// The number of the row written last; pass as after_id to see only what comes later.
   virtual Result<std::int64_t> last_written() = 0;

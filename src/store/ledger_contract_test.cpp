@@ -1,0 +1,338 @@
+// What any back end of LedgerStore must do.
+
+#include "store/ledger_contract.hpp"
+
+#include <gmock/gmock.h>
+
+namespace firstring::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const MacAddress kPhone = MacAddress::from_number(0x000e08abcdef);
+
+Timestamp at(std::int64_t seconds) { return from_micros(1'700'000'000'000'000 + seconds * 1'000'000); }
+
+ConnectionRow connection(std::int64_t id) {
+  ConnectionRow row;
+  row.id = id;
+  row.accepted = at(id);
+  row.address = "192.0.2.1";
+  row.outcome = "ok";
+  row.hello = {22, 3, 1, 0};
+  return row;
+}
+
+RequestRow request(std::int64_t connection, std::string decision = "allow") {
+  RequestRow row;
+  row.connection = connection;
+  row.at = at(connection);
+  row.method = "GET";
+  row.target = "/000e08abcdef.xml";
+  row.status = 200;
+  row.decision = std::move(decision);
+  return row;
+}
+
+#define EXPECT_OK(expression)                         \
+  do {                                                \
+    const auto ok_result = (expression);              \
+    EXPECT_TRUE(ok_result) << ok_result.error().what; \
+  } while (false)
+
+std::vector<std::int64_t> ids(LedgerStore& store, const LedgerQuery& query) {
+  const auto found = store.find(query);
+  EXPECT_TRUE(found) << found.error().what;
+  std::vector<std::int64_t> result;
+  for (const auto& entry : *found) result.push_back(entry.connection.id);
+  return result;
+}
+
+TEST_P(LedgerContract, BeginsEmpty) {
+  EXPECT_THAT(ids(*store_, {}), IsEmpty());
+  EXPECT_EQ(*store_->last_written(), 0);
+}
+
+TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
+  ConnectionRow row;
+  row.id = 77;
+  row.accepted = at(1);
+  row.hello_us = 1;
+  row.server_flight_us = 2;
+  row.client_flight_us = 3;
+  row.handshake_us = 4;
+  row.closed_us = 5;
+  row.listener = "phone 0.0.0.0:8443";
+  row.address = "2001:db8::1";
+  row.port = 65535;
+  row.local_address = "2001:db8::2";
+  row.local_port = 8443;
+  row.hello = {22, 3, 1, 0, 255};
+  row.hello_format = "sslv2";
+  row.server_name = "prov.example";
+  row.ja3 = "ja3";
+  row.ja4 = "ja4";
+  row.personality = "legacy-2026-11";
+  row.personality_reason = "no signature_algorithms";
+  row.outcome = "handshake_failed";
+  row.stage = "client_flight";
+  row.detail = "tlsv1 alert unknown ca";
+  row.alert = "unknown_ca";
+  row.alert_from = "client";
+  row.alert_code = 48;
+  row.version = "TLSv1";
+  row.cipher = "DHE-RSA-AES256-SHA";
+  row.key_exchange = "DH";
+  row.key_exchange_bits = 1024;
+  row.resumed = true;
+  row.chain = "old";
+  row.certificate = "c0ffee";
+  row.certificate_subject = "CN=subject";
+  row.certificate_issuer = "CN=issuer";
+  row.certificate_der = {48, 0};
+  row.verdict = "expired";
+  row.device_ca = "cisco";
+  row.verdict_errors = {"0 CN=\"a\\b\": expired", "1 line\nfeed \x01", "", "caf\xc3\xa9 \xff"};
+  row.device = "000e08abcdef";
+  row.assurance = "certificate";
+  row.bytes_in = 5'000'000'000;
+  row.bytes_out = 6'000'000'000;
+  EXPECT_OK(store_->append({row}, {}));
+
+  const auto found = open()->find({});
+  ASSERT_TRUE(found) << found.error().what;
+  ASSERT_EQ(found->size(), 1U);
+  const auto& kept = found->front().connection;
+  EXPECT_EQ(kept.id, row.id);
+  EXPECT_EQ(kept.accepted, row.accepted);
+  EXPECT_EQ(kept.hello_us, row.hello_us);
+  EXPECT_EQ(kept.server_flight_us, row.server_flight_us);
+  EXPECT_EQ(kept.client_flight_us, row.client_flight_us);
+  EXPECT_EQ(kept.handshake_us, row.handshake_us);
+  EXPECT_EQ(kept.closed_us, row.closed_us);
+  EXPECT_EQ(kept.listener, row.listener);
+  EXPECT_EQ(kept.address, row.address);
+  EXPECT_EQ(kept.port, row.port);
+  EXPECT_EQ(kept.local_address, row.local_address);
+  EXPECT_EQ(kept.local_port, row.local_port);
+  EXPECT_EQ(kept.hello, row.hello);
+  EXPECT_EQ(kept.hello_format, row.hello_format);
+  EXPECT_EQ(kept.server_name, row.server_name);
+  EXPECT_EQ(kept.ja3, row.ja3);
+  EXPECT_EQ(kept.ja4, row.ja4);
+  EXPECT_EQ(kept.personality, row.personality);
+  EXPECT_EQ(kept.personality_reason, row.personality_reason);
+  EXPECT_EQ(kept.outcome, row.outcome);
+  EXPECT_EQ(kept.stage, row.stage);
+  EXPECT_EQ(kept.detail, row.detail);
+  EXPECT_EQ(kept.alert, row.alert);
+  EXPECT_EQ(kept.alert_from, row.alert_from);
+  EXPECT_EQ(kept.alert_code, row.alert_code);
+  EXPECT_EQ(kept.version, row.version);
+  EXPECT_EQ(kept.cipher, row.cipher);
+  EXPECT_EQ(kept.key_exchange, row.key_exchange);
+  EXPECT_EQ(kept.key_exchange_bits, row.key_exchange_bits);
+  EXPECT_EQ(kept.resumed, row.resumed);
+  EXPECT_EQ(kept.chain, row.chain);
+  EXPECT_EQ(kept.certificate, row.certificate);
+  EXPECT_EQ(kept.certificate_subject, row.certificate_subject);
+  EXPECT_EQ(kept.certificate_issuer, row.certificate_issuer);
+  EXPECT_EQ(kept.certificate_der, row.certificate_der);
+  EXPECT_EQ(kept.verdict, row.verdict);
+  EXPECT_EQ(kept.device_ca, row.device_ca);
+  EXPECT_EQ(kept.verdict_errors, row.verdict_errors);
+  EXPECT_EQ(kept.device, row.device);
+  EXPECT_EQ(kept.assurance, row.assurance);
+  EXPECT_EQ(kept.bytes_in, row.bytes_in);
+  EXPECT_EQ(kept.bytes_out, row.bytes_out);
+}
+
+TEST_P(LedgerContract, KeepsAConnectionOfWhichNothingIsKnown) {
+  ConnectionRow row;
+  row.id = 1;
+  EXPECT_OK(store_->append({row}, {}));
+  const auto kept = store_->find({})->front().connection;
+  EXPECT_EQ(kept.hello_us, -1);
+  EXPECT_EQ(kept.alert_code, -1);
+  EXPECT_EQ(kept.certificate, "");
+  EXPECT_THAT(kept.hello, IsEmpty());
+  EXPECT_THAT(kept.certificate_der, IsEmpty());
+  EXPECT_THAT(kept.verdict_errors, IsEmpty());
+}
+
+TEST_P(LedgerContract, KeepsEveryMemberOfARequest) {
+  RequestRow row = request(1, "deny");
+  row.duration_us = 1234;
+  row.target = "/a b?\xff";
+  row.status = 403;
+  row.bytes = 9;
+  row.user_agent = "Cisco/SPA504G-7.5.7";
+  row.device = "000e08abcdef";
+  row.reason = "binding_mismatch";
+  EXPECT_OK(store_->append({connection(1)}, {row}));
+  const auto found = store_->find({});
+  ASSERT_EQ(found->front().requests.size(), 1U);
+  const auto& kept = found->front().requests.front();
+  EXPECT_EQ(kept.connection, 1);
+  EXPECT_EQ(kept.at, row.at);
+  EXPECT_EQ(kept.duration_us, 1234);
+  EXPECT_EQ(kept.method, "GET");
+  EXPECT_EQ(kept.target, row.target);
+  EXPECT_EQ(kept.status, 403);
+  EXPECT_EQ(kept.bytes, 9);
+  EXPECT_EQ(kept.user_agent, row.user_agent);
+  EXPECT_EQ(kept.device, row.device);
+  EXPECT_EQ(kept.decision, "deny");
+  EXPECT_EQ(kept.reason, row.reason);
+}
+
+TEST_P(LedgerContract, GivesRequestsWithTheirConnectionInOrderOfTime) {
+  auto late = request(1);
+  late.at = at(100);
+  late.target = "/late";
+  EXPECT_OK(store_->append({}, {late}));
+  EXPECT_OK(store_->append({connection(2), connection(1)}, {request(2), request(1)}));
+  const auto found = store_->find({});
+  ASSERT_EQ(found->size(), 2U);
+  ASSERT_EQ(found->at(0).requests.size(), 2U);
+  EXPECT_EQ(found->at(0).requests[1].target, "/late");
+  EXPECT_EQ(found->at(1).requests.size(), 1U);
+}
+
+TEST_P(LedgerContract, TellsCertificatesApart) {
+  std::vector<ConnectionRow> rows;
+  for (std::int64_t id = 1; id <= 4; ++id) {
+    auto row = connection(id);
+    if (id < 4) {
+      row.certificate = id == 2 ? "bb" : "aa";
+      row.certificate_subject = "CN=" + row.certificate;
+      row.certificate_der = {static_cast<std::uint8_t>(id == 2 ? 2 : 1)};
+    }
+    rows.push_back(row);
+  }
+  EXPECT_OK(store_->append(rows, {}));
+  const auto found = store_->find({});
+  ASSERT_EQ(found->size(), 4U);
+  EXPECT_EQ(found->at(0).connection.certificate_subject, "CN=aa");
+  EXPECT_EQ(found->at(1).connection.certificate_subject, "CN=bb");
+  EXPECT_EQ(found->at(2).connection.certificate_der, Bytes{1});
+  EXPECT_EQ(found->at(3).connection.certificate_subject, "");
+}
+
+TEST_P(LedgerContract, GivesTheNewestOldestFirst) {
+  EXPECT_OK(store_->append({connection(3), connection(1), connection(4), connection(2)}, {}));
+  EXPECT_THAT(ids(*store_, {}), ElementsAre(1, 2, 3, 4));
+  LedgerQuery query;
+  query.limit = 2;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(3, 4));
+  query.limit = 0;
+  EXPECT_THAT(ids(*store_, query), IsEmpty());
+  query.limit = SIZE_MAX;
+  EXPECT_EQ(ids(*store_, query).size(), 4U);
+}
+
+TEST_P(LedgerContract, FindsADeviceByCertificateOrByWhatWasAskedFor) {
+  auto by_certificate = connection(1);
+  by_certificate.device = kPhone.bare();
+  auto asked = request(2);
+  asked.device = kPhone.bare();
+  auto both = connection(4);
+  both.device = kPhone.bare();
+  auto asked_by_both = request(4);
+  asked_by_both.device = kPhone.bare();
+  EXPECT_OK(
+      store_->append({by_certificate, connection(2), connection(3), both}, {asked, asked, asked_by_both, request(3)}));
+  LedgerQuery query;
+  query.mac = kPhone;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(1, 2, 4));
+  query.mac = MacAddress::from_number(1);
+  EXPECT_THAT(ids(*store_, query), IsEmpty());
+}
+
+TEST_P(LedgerContract, FindsAnAddress) {
+  auto other = connection(2);
+  other.address = "192.0.2.10";
+  EXPECT_OK(store_->append({connection(1), other}, {}));
+  LedgerQuery query;
+  query.address = "192.0.2.10";
+  EXPECT_THAT(ids(*store_, query), ElementsAre(2));
+  query.address = "192.0.2";
+  EXPECT_THAT(ids(*store_, query), IsEmpty());
+}
+
+TEST_P(LedgerContract, FindsSinceATime) {
+  EXPECT_OK(store_->append({connection(1), connection(2), connection(3)}, {}));
+  LedgerQuery query;
+  query.since = at(2);
+  EXPECT_THAT(ids(*store_, query), ElementsAre(2, 3));
+}
+
+TEST_P(LedgerContract, FailedMeansAnOutcomeOtherThanOk) {
+  auto timeout = connection(2);
+  timeout.outcome = "timeout";
+  EXPECT_OK(store_->append({connection(1), timeout}, {request(1)}));
+  LedgerQuery query;
+  query.failed = true;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(2));
+}
+
+TEST_P(LedgerContract, FailedIncludesADeniedRequestWheneverItWasWritten) {
+  EXPECT_OK(store_->append({}, {request(1, "deny")}));
+  EXPECT_OK(store_->append({connection(1), connection(2), connection(3), connection(4)},
+                           {request(2, "deny"), request(2), request(4)}));
+  EXPECT_OK(store_->append({}, {request(3, "deny")}));
+  LedgerQuery query;
+  query.failed = true;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(1, 2, 3));
+}
+
+TEST_P(LedgerContract, CombinesConditions) {
+  std::vector<ConnectionRow> rows;
+  for (std::int64_t id = 1; id <= 32; ++id) {
+    auto row = connection(id);
+    if (id & 1) row.device = kPhone.bare();
+    if (id & 2) row.address = "192.0.2.2";
+    if (id & 4) row.outcome = "closed";
+    rows.push_back(row);
+  }
+  EXPECT_OK(store_->append(rows, {}));
+  LedgerQuery query{.mac = kPhone, .address = "192.0.2.2", .failed = true, .since = at(10)};
+  EXPECT_THAT(ids(*store_, query), ElementsAre(15, 23, 31));
+  query.limit = 1;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(31));
+  query.limit = 10;
+  query.after_id = 20;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(23, 31));
+}
+
+TEST_P(LedgerContract, FollowsByTheOrderOfWriting) {
+  EXPECT_OK(store_->append({connection(10)}, {}));
+  LedgerQuery query;
+  query.after_id = *store_->last_written();
+  EXPECT_GT(query.after_id, 0);
+  EXPECT_THAT(ids(*store_, query), IsEmpty());
+  // A long connection was accepted before the one above but is written after it.
+  EXPECT_OK(store_->append({connection(5), connection(11)}, {}));
+  EXPECT_THAT(ids(*store_, query), ElementsAre(5, 11));
+  query.after_id = *store_->last_written();
+  EXPECT_THAT(ids(*store_, query), IsEmpty());
+}
+
+TEST_P(LedgerContract, AppendsAllOrNothing) {
+  EXPECT_OK(store_->append({connection(1)}, {}));
+  EXPECT_FALSE(store_->append({connection(2), connection(1)}, {request(1)}));
+  EXPECT_THAT(ids(*store_, {}), ElementsAre(1));
+  EXPECT_THAT(store_->find({})->front().requests, IsEmpty());
+}
+
+TEST_P(LedgerContract, AnotherConnectionReadsWhileThisOneWrites) {
+  const auto reader = open();
+  for (std::int64_t id = 1; id <= 20; ++id) {
+    EXPECT_OK(store_->append({connection(id)}, {request(id)}));
+    EXPECT_EQ(ids(*reader, {}).size(), static_cast<std::size_t>(id));
+  }
+}
+
+}  // namespace
+}  // namespace firstring::store

@@ -1,0 +1,198 @@
+#pragma once
+
+// Private to the SQLite back end and its tests.
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "base/bytes.hpp"
+#include "base/embedded.hpp"
+#include "base/mac_address.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "store/fleet.hpp"
+#include "store/ledger_store.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace firstring::store {
+
+/// Which of our databases a file is.
+struct DatabaseKind {
+  std::string_view file;        ///< its name in the state folder
+  std::string_view migrations;  ///< what the file names of its migrations begin with; a number of four digits follows
+  std::int32_t application_id;  ///< in the header of the file, so that no other file is taken for it
+};
+inline constexpr DatabaseKind kFleetDatabase{"firstring.db", "fleet_", 0x4673466c};  // "FsFl"
+inline constexpr DatabaseKind kLedgerDatabase{"ledger.db", "ledger_", 0x46734c67};   // "FsLg"
+
+/// The SQL files of src/store/migrations, of both kinds.
+std::span<const base::EmbeddedFile> embedded_migrations();
+
+struct OpenSettings {
+  OpenMode mode = OpenMode::existing;
+  /// How long to wait for another process that writes.
+  std::chrono::milliseconds busy_timeout{5000};
+  std::span<const base::EmbeddedFile> migrations = embedded_migrations();
+};
+
+/// Throws what becomes the "damaged" text: the database holds what our own writing and its CHECK constraints exclude.
+[[noreturn]] void throw_damaged(const std::string& what);
+
+/// A prepared statement in use. It is reset when this goes: a read left half-way would hold its snapshot of the
+/// database and keep the write-ahead log growing. Everything here throws SQLite::Exception, see SqliteDatabase.
+class Query {
+ public:
+  explicit Query(SQLite::Statement& statement) : statement_(statement) {}
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+  ~Query() { statement_.tryReset(); }
+
+  /// Binds the next parameters, from the first on. Copies texts and blobs.
+  template <class... Values>
+  Query& bind(const Values&... values) {
+    (bind_one(values), ...);
+    return *this;
+  }
+
+  bool next() { return statement_.executeStep(); }
+
+  /// Binds all parameters, runs to the end, and is ready for the next run.
+  template <class... Values>
+  void run(const Values&... values) {
+    bind(values...);
+    while (next()) {
+    }
+    reset();
+  }
+
+  void reset() {
+    statement_.reset();
+    bound_ = 0;
+  }
+
+  std::int64_t integer(int column) { return statement_.getColumn(column).getInt64(); }
+  std::string text(int column) { return statement_.getColumn(column).getString(); }
+  Timestamp time(int column) { return from_micros(integer(column)); }
+  Bytes blob(int column) {
+    const auto value = statement_.getColumn(column);
+    const auto* begin = static_cast<const std::uint8_t*>(value.getBlob());
+    return begin == nullptr ? Bytes{} : Bytes{begin, begin + value.getBytes()};
+  }
+
+ private:
+  template <class Value>
+  void bind_one(const Value& value) {
+    if constexpr (std::is_integral_v<Value>) {
+      statement_.bind(++bound_, static_cast<std::int64_t>(value));
+    } else if constexpr (std::is_same_v<Value, std::string>) {
+      statement_.bind(++bound_, value);
+    } else if constexpr (std::is_same_v<Value, Timestamp>) {
+      statement_.bind(++bound_, to_micros(value));
+    } else if constexpr (std::is_same_v<Value, MacAddress>) {
+      statement_.bind(++bound_, value.bare());
+    } else if constexpr (std::is_same_v<Value, Bytes>) {
+      // A null pointer would bind NULL, and the data of an empty vector may be one.
+      statement_.bind(++bound_, value.empty() ? static_cast<const void*>("") : value.data(),
+                      static_cast<int>(value.size()));
+    } else if constexpr (requires { value.has_value(); }) {
+      if (value) {
+        bind_one(*value);
+      } else {
+        statement_.bind(++bound_);
+      }
+    } else {
+      statement_.bind(++bound_, std::string{value});
+    }
+  }
+
+  SQLite::Statement& statement_;
+  int bound_ = 0;
+};
+
+/// One connection to one of our database files: opening, migrations, transactions, and SQLite's errors in words.
+/// Exceptions of SQLiteCpp end here: statements are run only within the bodies given to `read` and `write`.
+class SqliteDatabase {
+ public:
+  static Result<std::unique_ptr<SqliteDatabase>> open(const std::filesystem::path& dir, const DatabaseKind& kind,
+                                                      const OpenSettings& settings);
+
+  /// Runs `body`, which returns a Result, in a transaction that sees one state of the database and waits for no writer.
+  template <class Body>
+  auto read(Body&& body) {
+    return transaction("read", "BEGIN", std::forward<Body>(body));
+  }
+
+  /// Runs `body`, which returns a Result, in a transaction that is committed if it succeeds and leaves no trace if not.
+  template <class Body>
+  auto write(Body&& body) {
+    return transaction("write", "BEGIN IMMEDIATE", std::forward<Body>(body));
+  }
+
+  /// Runs `body`, which returns a Result and uses at most one statement, a SELECT, without a transaction around it.
+  template <class Body>
+  auto read_once(Body&& body) {
+    return attempt("read", std::forward<Body>(body));
+  }
+
+  /// The statement is prepared once and kept; one Query at a time for each text of SQL.
+  Query query(std::string_view sql);
+
+  /// Rows that the last INSERT, UPDATE or DELETE touched.
+  int changes() const { return sqlite3_changes(connection_.getHandle()); }
+
+  SQLite::Database& connection() { return connection_; }
+
+ private:
+  SqliteDatabase(std::filesystem::path path, std::chrono::milliseconds busy_timeout);
+
+  Result<void> prepare(const DatabaseKind& kind, const OpenSettings& settings);
+  Result<void> migrate(const DatabaseKind& kind, std::span<const base::EmbeddedFile> migrations);
+
+  /// Ends a transaction that was not committed.
+  struct Rollback {
+    SqliteDatabase& database;
+    ~Rollback();
+  };
+
+  template <class Body>
+  auto attempt(std::string_view doing, Body&& body) -> std::invoke_result_t<Body> {
+    try {
+      return body();
+    } catch (const SQLite::Exception& exception) {
+      return fail(describe(doing, exception));
+    }
+  }
+
+  template <class Body>
+  auto transaction(std::string_view doing, std::string_view begin, Body&& body) {
+    return attempt(doing, [&] {
+      query(begin).run();
+      const Rollback rollback{*this};
+      auto result = body();
+      if (result) query("COMMIT").run();
+      return result;
+    });
+  }
+
+  Error describe(std::string_view doing, const SQLite::Exception& exception) const;
+
+  std::filesystem::path path_;
+  SQLite::Database connection_;
+  std::map<std::string, SQLite::Statement, std::less<>> statements_;  // after connection_: they must go first
+};
+
+/// The stores over an open database, for tests that need a hand on the connection.
+std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<SqliteDatabase> database);
+std::unique_ptr<LedgerStore> ledger_over(std::unique_ptr<SqliteDatabase> database);
+
+}  // namespace firstring::store

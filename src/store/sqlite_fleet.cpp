@@ -1,0 +1,412 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "store/sqlite_database.hpp"
+
+namespace firstring::store {
+namespace {
+
+constexpr std::string_view kDeviceColumns = "mac, model, serial, ifnull(device_group, ''), created";
+constexpr std::string_view kParameterColumns = "name, class, access, value, sealed";
+constexpr std::string_view kLineColumns = "number, user, proxy, display, transport, srtp, sealed_password";
+constexpr std::size_t kProgressStep = 1000;
+
+template <class Value>
+Value stored(const std::string& text, std::optional<Value> parsed) {
+  if (!parsed) throw_damaged(fmt::format("unknown value '{}'", printable(text, 40)));
+  return *parsed;
+}
+
+MacAddress read_mac(Query& row, int column) {
+  const auto text = row.text(column);
+  const auto mac = MacAddress::parse_bare(text);
+  return stored(text, mac ? std::optional{*mac} : std::nullopt);
+}
+
+Device read_device(Query& row) {
+  return {.mac = read_mac(row, 0),
+          .model = row.text(1),
+          .serial = row.text(2),
+          .group = row.text(3),
+          .created = row.time(4)};
+}
+
+/// `first` is the column where kParameterColumns begins.
+Parameter read_parameter(Query& row, int first) {
+  const auto class_text = row.text(first + 1);
+  const auto access = row.text(first + 2);
+  return {.name = row.text(first),
+          .parameter_class = stored(class_text, parse_parameter_class(class_text)),
+          .access = access.empty() ? std::nullopt : std::optional{stored(access, parse_user_access(access))},
+          .value = row.text(first + 3),
+          .sealed = row.blob(first + 4)};
+}
+
+Line read_line(Query& row, int first) {
+  const auto transport = row.text(first + 4);
+  return {.number = static_cast<unsigned>(row.integer(first)),
+          .user = row.text(first + 1),
+          .proxy = row.text(first + 2),
+          .display = row.text(first + 3),
+          .transport = stored(transport, parse_transport(transport)),
+          .srtp = row.integer(first + 5) != 0,
+          .sealed_password = row.blob(first + 6)};
+}
+
+Scope read_scope(Query& row, int first) {
+  const auto kind = row.integer(first);
+  if (kind < 0 || kind > 3) throw_damaged(fmt::format("unknown kind of scope {}", kind));
+  return {static_cast<Scope::Kind>(kind), row.text(first + 1)};
+}
+
+std::optional<std::string> null_if_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{text};
+}
+
+auto no_device(const MacAddress& mac) {
+  return fail(Errc::not_found, fmt::format("device {} is not there; enter it with: firstring device add", mac.bare()));
+}
+
+auto no_group(std::string_view name) {
+  return fail(Errc::not_found,
+              fmt::format("group '{}' is not there; make it with: firstring group add", printable(name, 40)));
+}
+
+class SqliteFleet final : public FleetStore {
+ public:
+  explicit SqliteFleet(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+
+  Result<std::int64_t> revision() override {
+    return database_->read_once([&]() -> Result<std::int64_t> { return read_revision(); });
+  }
+
+  Result<Fleet> load() override {
+    return database_->read([&]() -> Result<Fleet> {
+      Fleet fleet;
+      fleet.revision = read_revision();
+      fleet.groups = read_groups();
+      fleet.devices = read_devices();
+      for (auto row = query(
+               fmt::format("SELECT {}, scope_kind, scope_name FROM parameter ORDER BY scope_kind, scope_name, name",
+                           kParameterColumns));
+           row.next();) {
+        auto scope = read_scope(row, 5);
+        if (fleet.layers.empty() || fleet.layers.back().first != scope)
+          fleet.layers.emplace_back(std::move(scope), std::vector<Parameter>{});
+        fleet.layers.back().second.push_back(read_parameter(row, 0));
+      }
+      for (auto row = query(fmt::format("SELECT {}, device FROM line ORDER BY device, number", kLineColumns));
+           row.next();) {
+        const auto mac = read_mac(row, 7);
+        if (fleet.lines.empty() || fleet.lines.back().first != mac) fleet.lines.emplace_back(mac, std::vector<Line>{});
+        fleet.lines.back().second.push_back(read_line(row, 0));
+      }
+      return fleet;
+    });
+  }
+
+  Result<void> add_device(const Device& device) override { return add_devices({device}, nullptr); }
+
+  Result<void> add_devices(const std::vector<Device>& devices,
+                           const std::function<void(std::size_t)>& progress) override {
+    if (devices.empty()) return {};
+    return change([&]() -> Result<void> {
+      auto insert = query(
+          "INSERT INTO device (mac, model, serial, device_group, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO "
+          "NOTHING");
+      auto forget = query("DELETE FROM pending WHERE mac = ?");
+      std::string known_group;  // a list is mostly of one group
+      std::size_t done = 0;
+      for (const auto& device : devices) {
+        FIRSTRING_CHECK(check_name("model", device.model));
+        if (!device.group.empty() && device.group != known_group) {
+          FIRSTRING_CHECK(need_group(device.group));
+          known_group = device.group;
+        }
+        insert.run(device.mac, device.model, device.serial, null_if_empty(device.group), device.created);
+        if (database_->changes() == 0) {
+          return fail(Errc::conflict, fmt::format("add device {}: it is there already", device.mac.bare()));
+        }
+        forget.run(device.mac);
+        ++done;
+        if (progress && (done % kProgressStep == 0 || done == devices.size())) progress(done);
+      }
+      return {};
+    });
+  }
+
+  Result<Device> device(const MacAddress& mac) override {
+    return database_->read_once([&]() -> Result<Device> {
+      auto row = query(fmt::format("SELECT {} FROM device WHERE mac = ?", kDeviceColumns));
+      row.bind(mac);
+      if (!row.next()) return no_device(mac);
+      return read_device(row);
+    });
+  }
+
+  Result<std::vector<Device>> devices() override {
+    return database_->read_once([&]() -> Result<std::vector<Device>> { return read_devices(); });
+  }
+
+  Result<void> remove_device(const MacAddress& mac) override {
+    return change([&]() -> Result<void> {
+      // Its layer and lines go by ON DELETE CASCADE.
+      query("DELETE FROM device WHERE mac = ?").run(mac);
+      if (database_->changes() == 0) return no_device(mac);
+      return {};
+    });
+  }
+
+  Result<void> add_group(const Group& group) override {
+    FIRSTRING_CHECK(check_name("group", group.name));
+    return change([&]() -> Result<void> {
+      if (!group.parent.empty()) FIRSTRING_CHECK(need_group(group.parent));
+      query("INSERT INTO device_group (name, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")
+          .run(group.name, null_if_empty(group.parent));
+      if (database_->changes() == 0) {
+        return fail(Errc::conflict, fmt::format("add group '{}': it is there already", group.name));
+      }
+      return {};
+    });
+  }
+
+  Result<std::vector<Group>> groups() override {
+    return database_->read_once([&]() -> Result<std::vector<Group>> { return read_groups(); });
+  }
+
+  Result<void> set_parameters(const Scope& scope, const std::vector<Parameter>& parameters) override {
+    if (parameters.empty()) return {};
+    for (const auto& parameter : parameters) {
+      FIRSTRING_CHECK(check_name("parameter", parameter.name));
+      const bool secret = parameter.parameter_class == ParameterClass::secret;
+      if (secret ? parameter.sealed.empty() || !parameter.value.empty() : !parameter.sealed.empty()) {
+        return fail(Errc::invalid_input,
+                    fmt::format("set parameter {}: a secret, and nothing else, is stored sealed", parameter.name));
+      }
+    }
+    return change([&]() -> Result<void> {
+      FIRSTRING_CHECK(need_scope(scope));
+      auto put = query(
+          "INSERT INTO parameter (scope_kind, scope_name, name, class, access, value, sealed) VALUES (?, ?, ?, ?, ?, "
+          "?, ?) "
+          "ON CONFLICT DO UPDATE SET class = excluded.class, access = excluded.access, value = excluded.value, "
+          "sealed = excluded.sealed");
+      for (const auto& parameter : parameters) {
+        const auto access = parameter.access ? std::optional{to_string(*parameter.access)} : std::nullopt;
+        put.run(static_cast<int>(scope.kind), scope.name, parameter.name, to_string(parameter.parameter_class), access,
+                parameter.value, parameter.sealed);
+      }
+      return {};
+    });
+  }
+
+  Result<void> unset_parameters(const Scope& scope, const std::vector<std::string>& names) override {
+    if (names.empty()) return {};
+    return change([&]() -> Result<void> {
+      auto remove = query("DELETE FROM parameter WHERE scope_kind = ? AND scope_name = ? AND name = ?");
+      for (const auto& name : names) {
+        remove.run(static_cast<int>(scope.kind), scope.name, name);
+        if (database_->changes() == 0) {
+          return fail(Errc::not_found, fmt::format("unset parameter '{}': it is not set in {}; nothing was changed",
+                                                   printable(name, 40), printable(scope.to_string(), 60)));
+        }
+      }
+      return {};
+    });
+  }
+
+  Result<std::vector<Parameter>> parameters(const Scope& scope) override {
+    return database_->read_once([&]() -> Result<std::vector<Parameter>> {
+      std::vector<Parameter> all;
+      auto row = query(fmt::format("SELECT {} FROM parameter WHERE scope_kind = ? AND scope_name = ? ORDER BY name",
+                                   kParameterColumns));
+      for (row.bind(static_cast<int>(scope.kind), scope.name); row.next();) all.push_back(read_parameter(row, 0));
+      return all;
+    });
+  }
+
+  Result<void> set_line(const MacAddress& mac, const Line& line) override {
+    if (line.number == 0) return fail(Errc::invalid_input, "set line 0: the lines of a device are numbered from 1");
+    return change([&]() -> Result<void> {
+      FIRSTRING_CHECK(need_device(mac));
+      query(
+          "INSERT INTO line (device, number, user, proxy, display, transport, srtp, sealed_password) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET user = excluded.user, proxy = excluded.proxy, "
+          "display = excluded.display, transport = excluded.transport, srtp = excluded.srtp, "
+          "sealed_password = excluded.sealed_password")
+          .run(mac, line.number, line.user, line.proxy, line.display, to_string(line.transport), line.srtp,
+               line.sealed_password);
+      return {};
+    });
+  }
+
+  Result<std::vector<Line>> lines(const MacAddress& mac) override {
+    return database_->read_once([&]() -> Result<std::vector<Line>> {
+      std::vector<Line> all;
+      auto row = query(fmt::format("SELECT {} FROM line WHERE device = ? ORDER BY number", kLineColumns));
+      for (row.bind(mac); row.next();) all.push_back(read_line(row, 0));
+      return all;
+    });
+  }
+
+  Result<void> note_pending(const PendingDevice& device) override {
+    return database_->write([&]() -> Result<void> {
+      const auto cut = [](const std::string& text) { return text.substr(0, kMaxPendingText); };
+      query(
+          "INSERT INTO pending (mac, product, serial, address, user_agent, first_seen, last_seen, attempts) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET product = excluded.product, serial = "
+          "excluded.serial, "
+          "address = excluded.address, user_agent = excluded.user_agent, last_seen = excluded.last_seen, "
+          "attempts = attempts + excluded.attempts")
+          .run(device.mac, cut(device.product), cut(device.serial), cut(device.address), cut(device.user_agent),
+               device.first_seen, device.last_seen, std::max<std::int64_t>(device.attempts, 1));
+      // Makes room by age, but never throws out the one just noted: its clock may be behind those of the others.
+      query(
+          "DELETE FROM pending WHERE mac IN (SELECT mac FROM pending WHERE mac <> ?1 ORDER BY last_seen, mac "
+          "LIMIT max(0, (SELECT count(*) FROM pending) - ?2))")
+          .run(device.mac, kMaxPending);
+      return {};
+    });
+  }
+
+  Result<std::vector<PendingDevice>> pending() override {
+    return database_->read_once([&]() -> Result<std::vector<PendingDevice>> {
+      std::vector<PendingDevice> all;
+      for (auto row =
+               query("SELECT mac, product, serial, address, user_agent, first_seen, last_seen, attempts FROM pending "
+                     "ORDER BY last_seen, mac");
+           row.next();) {
+        all.push_back({.mac = read_mac(row, 0),
+                       .product = row.text(1),
+                       .serial = row.text(2),
+                       .address = row.text(3),
+                       .user_agent = row.text(4),
+                       .first_seen = row.time(5),
+                       .last_seen = row.time(6),
+                       .attempts = row.integer(7)});
+      }
+      return all;
+    });
+  }
+
+  Result<void> forget_pending(const MacAddress& mac) override {
+    return database_->write([&]() -> Result<void> {
+      query("DELETE FROM pending WHERE mac = ?").run(mac);
+      if (database_->changes() == 0) {
+        return fail(Errc::not_found, fmt::format("device {} is not among the pending ones", mac.bare()));
+      }
+      return {};
+    });
+  }
+
+  Result<void> open_enrolment(const EnrolmentWindow& window) override {
+    if (window.until <= window.opened)
+      return fail(Errc::invalid_input, "open enrolment: it would end before it begins");
+    return change([&]() -> Result<void> {
+      if (!window.group.empty()) FIRSTRING_CHECK(need_group(window.group));
+      query("DELETE FROM enrolment WHERE until <= ?").run(window.opened);
+      query("INSERT INTO enrolment (device_group, model, opened, until) VALUES (?, ?, ?, ?)")
+          .run(null_if_empty(window.group), window.model, window.opened, window.until);
+      return {};
+    });
+  }
+
+  Result<void> close_enrolment() override {
+    return change([&]() -> Result<void> {
+      query("DELETE FROM enrolment").run();
+      return {};
+    });
+  }
+
+  Result<std::vector<EnrolmentWindow>> enrolment(Timestamp now) override {
+    return database_->read_once([&]() -> Result<std::vector<EnrolmentWindow>> {
+      std::vector<EnrolmentWindow> all;
+      auto row =
+          query("SELECT ifnull(device_group, ''), model, opened, until FROM enrolment WHERE until > ? ORDER BY id");
+      for (row.bind(now); row.next();) {
+        all.push_back({.group = row.text(0), .model = row.text(1), .opened = row.time(2), .until = row.time(3)});
+      }
+      return all;
+    });
+  }
+
+ private:
+  Query query(std::string_view sql) { return database_->query(sql); }
+
+  /// A write that can alter what a phone gets.
+  template <class Body>
+  Result<void> change(Body&& body) {
+    return database_->write([&]() -> Result<void> {
+      FIRSTRING_CHECK(body());
+      query("UPDATE fleet SET revision = revision + 1").run();
+      return {};
+    });
+  }
+
+  std::int64_t read_revision() {
+    auto row = query("SELECT revision FROM fleet");
+    if (!row.next()) throw_damaged("the revision is missing");
+    return row.integer(0);
+  }
+
+  std::vector<Group> read_groups() {
+    std::vector<Group> all;
+    for (auto row = query("SELECT name, ifnull(parent, '') FROM device_group ORDER BY name"); row.next();) {
+      all.push_back({.name = row.text(0), .parent = row.text(1)});
+    }
+    return all;
+  }
+
+  std::vector<Device> read_devices() {
+    std::vector<Device> all;
+    for (auto row = query(fmt::format("SELECT {} FROM device ORDER BY mac", kDeviceColumns)); row.next();) {
+      all.push_back(read_device(row));
+    }
+    return all;
+  }
+
+  Result<void> need_device(const MacAddress& mac) {
+    auto row = query("SELECT 1 FROM device WHERE mac = ?");
+    if (!row.bind(mac).next()) return no_device(mac);
+    return {};
+  }
+
+  Result<void> need_group(const std::string& name) {
+    auto row = query("SELECT 1 FROM device_group WHERE name = ?");
+    if (!row.bind(name).next()) return no_group(name);
+    return {};
+  }
+
+  Result<void> need_scope(const Scope& scope) {
+    switch (scope.kind) {
+      case Scope::Kind::base:
+        if (!scope.name.empty()) return fail(Errc::invalid_input, "the base layer has no name");
+        return {};
+      case Scope::Kind::model:
+        return check_name("model", scope.name);
+      case Scope::Kind::group:
+        return need_group(scope.name);
+      case Scope::Kind::device:
+        break;
+    }
+    FIRSTRING_TRY(const auto mac, MacAddress::parse_bare(scope.name));
+    return need_device(mac);
+  }
+
+  std::unique_ptr<SqliteDatabase> database_;
+};
+
+}  // namespace
+
+std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<SqliteDatabase> database) {
+  return std::make_unique<SqliteFleet>(std::move(database));
+}
+
+Result<std::unique_ptr<FleetStore>> open_fleet(const std::filesystem::path& dir, OpenMode mode) {
+  FIRSTRING_TRY(auto database, SqliteDatabase::open(dir, kFleetDatabase, {.mode = mode}));
+  return fleet_over(std::move(database));
+}
+
+}  // namespace firstring::store

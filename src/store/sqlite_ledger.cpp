@@ -1,0 +1,257 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "store/sqlite_database.hpp"
+
+namespace firstring::store {
+namespace {
+
+/// The columns of `connection` that are members of the row, in one order for writing and reading.
+template <class Row, class Visit>
+void for_each_column(Row& row, Visit&& visit) {
+  visit("id", row.id);
+  visit("accepted", row.accepted);
+  visit("hello_us", row.hello_us);
+  visit("server_flight_us", row.server_flight_us);
+  visit("client_flight_us", row.client_flight_us);
+  visit("handshake_us", row.handshake_us);
+  visit("closed_us", row.closed_us);
+  visit("listener", row.listener);
+  visit("address", row.address);
+  visit("port", row.port);
+  visit("local_address", row.local_address);
+  visit("local_port", row.local_port);
+  visit("hello", row.hello);
+  visit("hello_format", row.hello_format);
+  visit("server_name", row.server_name);
+  visit("ja3", row.ja3);
+  visit("ja4", row.ja4);
+  visit("personality", row.personality);
+  visit("personality_reason", row.personality_reason);
+  visit("outcome", row.outcome);
+  visit("stage", row.stage);
+  visit("detail", row.detail);
+  visit("alert", row.alert);
+  visit("alert_from", row.alert_from);
+  visit("alert_code", row.alert_code);
+  visit("version", row.version);
+  visit("cipher", row.cipher);
+  visit("key_exchange", row.key_exchange);
+  visit("key_exchange_bits", row.key_exchange_bits);
+  visit("resumed", row.resumed);
+  visit("chain", row.chain);
+  visit("verdict", row.verdict);
+  visit("device_ca", row.device_ca);
+  visit("verdict_errors", row.verdict_errors);
+  visit("device", row.device);
+  visit("assurance", row.assurance);
+  visit("bytes_in", row.bytes_in);
+  visit("bytes_out", row.bytes_out);
+}
+
+template <class Row, class Visit>
+void for_each_request_column(Row& row, Visit&& visit) {
+  visit("connection", row.connection);
+  visit("at", row.at);
+  visit("duration_us", row.duration_us);
+  visit("method", row.method);
+  visit("target", row.target);
+  visit("status", row.status);
+  visit("bytes", row.bytes);
+  visit("user_agent", row.user_agent);
+  visit("device", row.device);
+  visit("decision", row.decision);
+  visit("reason", row.reason);
+}
+
+const std::vector<std::string> kColumns = [] {
+  std::vector<std::string> names;
+  const ConnectionRow row;
+  for_each_column(row, [&](const char* name, const auto&) { names.emplace_back(name); });
+  return names;
+}();
+
+const std::vector<std::string> kRequestColumns = [] {
+  std::vector<std::string> names;
+  const RequestRow row;
+  for_each_request_column(row, [&](const char* name, const auto&) { names.emplace_back(name); });
+  return names;
+}();
+
+std::string placeholders(std::size_t count) {
+  return fmt::format("{}", fmt::join(std::vector<std::string_view>(count, "?"), ", "));
+}
+
+const std::string kInsertConnection =
+    fmt::format("INSERT INTO connection ({}, failed, certificate) VALUES ({}, {}, {})", fmt::join(kColumns, ", "),
+                placeholders(kColumns.size()),
+                // Requests of this connection are mostly written before it.
+                "? OR EXISTS (SELECT 1 FROM request WHERE connection = ? AND decision = 'deny')",
+                "(SELECT id FROM certificate WHERE sha256 = ?)");
+const std::string kInsertRequest = fmt::format("INSERT INTO request ({}) VALUES ({})", fmt::join(kRequestColumns, ", "),
+                                               placeholders(kRequestColumns.size()));
+// Named with their table, for `certificate` has some of the names too.
+const std::string kSelectConnection = fmt::format(
+    "SELECT connection.{}, sha256, subject, issuer, der FROM connection LEFT JOIN certificate ON certificate.id = "
+    "connection.certificate WHERE written = ?",
+    fmt::join(kColumns, ", connection."));
+const std::string kSelectRequests =
+    fmt::format("SELECT {} FROM request WHERE connection = ? ORDER BY at, written", fmt::join(kRequestColumns, ", "));
+
+/// RFC 8259 section 7. Bytes outside ASCII stay as they are: they came from certificates and may be no UTF-8.
+std::string to_json(const std::vector<std::string>& texts) {
+  std::string json = "[";
+  for (const auto& text : texts) {
+    if (json.size() > 1) json += ',';
+    json += '"';
+    for (const char c : text) {
+      if (static_cast<unsigned char>(c) < 0x20) {
+        json += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      } else {
+        if (c == '"' || c == '\\') json += '\\';
+        json += c;
+      }
+    }
+    json += '"';
+  }
+  return json += ']';
+}
+
+class SqliteLedger final : public LedgerStore {
+ public:
+  explicit SqliteLedger(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+
+  Result<void> append(const std::vector<ConnectionRow>& connections, const std::vector<RequestRow>& requests) override {
+    return database_->write([&]() -> Result<void> {
+      auto insert_request = database_->query(kInsertRequest);
+      auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
+      for (const auto& request : requests) {
+        for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind(value); });
+        insert_request.run();
+        if (request.decision == "deny") mark_failed.run(request.connection);
+      }
+      auto insert_certificate = database_->query(
+          "INSERT INTO certificate (sha256, subject, issuer, der) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+      auto insert_connection = database_->query(kInsertConnection);
+      for (const auto& connection : connections) {
+        if (!connection.certificate.empty()) {
+          insert_certificate.run(connection.certificate, connection.certificate_subject, connection.certificate_issuer,
+                                 connection.certificate_der);
+        }
+        for_each_column(connection, [&]<class Value>(const char*, const Value& value) {
+          if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            insert_connection.bind(to_json(value));
+          } else {
+            insert_connection.bind(value);
+          }
+        });
+        insert_connection.run(connection.outcome != "ok", connection.id, connection.certificate);
+      }
+      return {};
+    });
+  }
+
+  Result<std::vector<LedgerEntry>> find(const LedgerQuery& wanted) override {
+    return database_->read([&]() -> Result<std::vector<LedgerEntry>> {
+      const auto rows = matching(wanted);
+      std::vector<LedgerEntry> entries;
+      entries.reserve(rows.size());
+      for (auto written = rows.rbegin(); written != rows.rend(); ++written) entries.push_back(read_entry(*written));
+      return entries;
+    });
+  }
+
+  Result<std::int64_t> last_written() override {
+    return database_->read_once([&]() -> Result<std::int64_t> {
+      auto row = database_->query("SELECT ifnull(max(written), 0) FROM connection");
+      row.next();
+      return row.integer(0);
+    });
+  }
+
+ private:
+  /// The numbers of the rows that match, newest first. Each condition has an index; sqlite_ledger_test.cpp holds it to
+  /// that.
+  std::vector<std::int64_t> matching(const LedgerQuery& wanted) {
+    std::vector<std::string_view> conditions{"1"};
+    if (wanted.mac) {
+      conditions.emplace_back(
+          "id IN (SELECT id FROM connection WHERE device = ? UNION ALL SELECT connection FROM request WHERE device = "
+          "?)");
+    }
+    if (!wanted.address.empty()) conditions.emplace_back("address = ?");
+    if (wanted.failed) conditions.emplace_back("failed = 1");
+    if (wanted.since) conditions.emplace_back("accepted >= ?");
+    // Whoever follows asks for a handful of new rows: through the other indexes that would cost a look at all old ones.
+    if (wanted.after_id > 0) conditions.emplace_back("written > ?");
+    auto row = database_->query(
+        fmt::format("SELECT written FROM connection {} WHERE {} ORDER BY accepted DESC, id DESC LIMIT ?",
+                    wanted.after_id > 0 ? "NOT INDEXED" : "", fmt::join(conditions, " AND ")));
+    if (wanted.mac) row.bind(*wanted.mac, *wanted.mac);
+    if (!wanted.address.empty()) row.bind(wanted.address);
+    if (wanted.since) row.bind(*wanted.since);
+    if (wanted.after_id > 0) row.bind(wanted.after_id);
+    // SQLite takes a negative limit for none.
+    row.bind(std::min<std::uint64_t>(wanted.limit, std::numeric_limits<std::int64_t>::max()));
+    std::vector<std::int64_t> rows;
+    while (row.next()) rows.push_back(row.integer(0));
+    return rows;
+  }
+
+  LedgerEntry read_entry(std::int64_t written) {
+    LedgerEntry entry;
+    auto& connection = entry.connection;
+    auto row = database_->query(kSelectConnection);
+    if (!row.bind(written).next()) throw_damaged("an index names a row that is not there");
+    int column = 0;
+    for_each_column(connection, [&](const char*, auto& value) { read(row, column++, value); });
+    read(row, column++, connection.certificate);
+    read(row, column++, connection.certificate_subject);
+    read(row, column++, connection.certificate_issuer);
+    read(row, column, connection.certificate_der);
+
+    auto request_row = database_->query(kSelectRequests);
+    for (request_row.bind(connection.id); request_row.next();) {
+      auto& request = entry.requests.emplace_back();
+      int request_column = 0;
+      for_each_request_column(request, [&](const char*, auto& value) { read(request_row, request_column++, value); });
+    }
+    return entry;
+  }
+
+  template <class Value>
+  void read(Query& row, int column, Value& value) {
+    if constexpr (std::is_integral_v<Value>) {
+      value = static_cast<Value>(row.integer(column));
+    } else if constexpr (std::is_same_v<Value, Timestamp>) {
+      value = row.time(column);
+    } else if constexpr (std::is_same_v<Value, Bytes>) {
+      value = row.blob(column);
+    } else if constexpr (std::is_same_v<Value, std::string>) {
+      value = row.text(column);
+    } else {
+      const auto json = row.text(column);
+      if (json == "[]") return;
+      auto texts = database_->query("SELECT value FROM json_each(?)");
+      for (texts.bind(json); texts.next();) value.push_back(texts.text(0));
+    }
+  }
+
+  std::unique_ptr<SqliteDatabase> database_;
+};
+
+}  // namespace
+
+std::unique_ptr<LedgerStore> ledger_over(std::unique_ptr<SqliteDatabase> database) {
+  return std::make_unique<SqliteLedger>(std::move(database));
+}
+
+Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& dir, OpenMode mode) {
+  FIRSTRING_TRY(auto database, SqliteDatabase::open(dir, kLedgerDatabase, {.mode = mode}));
+  return ledger_over(std::move(database));
+}
+
+}  // namespace firstring::store
