@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from support import client, pki
@@ -98,11 +99,13 @@ class Server:
         self.folder = pathlib.Path(folder)
         self.log = self.folder / "serve.log"
         self.requests = self.folder / "serve.stdout"
-        self._notify_path = self.folder / "notify"
+        # Not in the state folder: a socket's path must be short.
+        self._notify_folder = tempfile.TemporaryDirectory(prefix="firstring-")
+        self._notify_path = pathlib.Path(self._notify_folder.name) / "notify"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify_path.unlink(missing_ok=True)
         self._notify.bind(str(self._notify_path))
         self.notified = []
+        self.stopped = False
         with self.log.open("wb") as log, self.requests.open("wb") as requests:
             self.process = subprocess.Popen(
                 [*command, BINARY, "serve", self.folder],
@@ -117,14 +120,14 @@ class Server:
         except BaseException:
             self.process.kill()
             self.process.wait()
-            self._notify.close()
+            self._close_notify()
             raise
 
     def _read_ports(self):
         """{kind: [port, ...]} from the lines that say where it listens."""
         ports = {}
         for line in self.log_text().splitlines():
-            found = re.search(r"\blistening\b.*\b(phone|bootstrap)\b.*?:(\d+)\b(?!.*:\d)", line)
+            found = re.search(r"\blistening kind=(phone|bootstrap) address=\S+:(\d+)", line)
             if found:
                 ports.setdefault(found.group(1), []).append(int(found.group(2)))
         assert ports, f"no line says where it listens:\n{self.log_text()}"
@@ -203,10 +206,21 @@ class Server:
     def row_of(self, source):
         return self.rows_by_source([source])[source]
 
+    def _close_notify(self):
+        with contextlib.suppress(OSError):
+            self._notify.settimeout(0)
+            while True:
+                self.notified += self._notify.recv(4096).decode().splitlines()
+        self._notify.close()
+        self._notify_folder.cleanup()
+
     # ---- end ----------------------------------------------------------------------------------------------------------
 
     def stop(self):
-        """SIGTERM, and it must go by itself, with status 0 and without a sanitizer's report."""
+        """SIGTERM, and it must go by itself, with status 0 and without a sanitizer's report. Once is enough."""
+        if self.stopped:
+            return
+        self.stopped = True
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -216,13 +230,7 @@ class Server:
             self.process.wait()
             raise AssertionError(f"did not end within {DEADLINE} s of SIGTERM:\n{self.log_text()}") from None
         finally:
-            while True:
-                try:
-                    self._notify.settimeout(0)
-                    self.notified += self._notify.recv(4096).decode().splitlines()
-                except OSError:
-                    break
-            self._notify.close()
+            self._close_notify()
         text = self.log_text()
         assert "Sanitizer" not in text and "runtime error:" not in text, text
         assert status == 0, f"exit {status}:\n{text}"

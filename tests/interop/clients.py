@@ -1,0 +1,156 @@
+"""Foreign TLS stacks as phones: each makes one connection and one request, and gives the status (None: no answer)."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+TIMEOUT = 60
+
+
+def _request(path):
+    return f"GET {path} HTTP/1.0\r\n\r\n".encode()
+
+
+def _status(output):
+    found = re.search(rb"HTTP/1\.[01] (\d{3}) ", output) or re.search(rb"^status (\d{3})", output, re.MULTILINE)
+    return int(found.group(1)) if found else None
+
+
+class Client:
+    """`versions`: what it can speak. Prepared once, in a folder of its own."""
+
+    versions = ("1.0", "1.1", "1.2", "1.3")
+
+    def __init__(self, folder, certificates):
+        self.folder = folder
+        self.certificates = certificates
+        # The machine's own settings must not decide what a test client may do.
+        self.environment = {**os.environ, "OPENSSL_CONF": str(certificates.folder / "openssl.cnf"), "HOME": str(folder)}
+        self.prepare()
+
+    def prepare(self):
+        pass
+
+    def command(self, port, identity, path, version):
+        raise NotImplementedError
+
+    def run(self, port, identity, path, version):
+        return subprocess.run(
+            list(map(str, self.command(port, identity, path, version))),
+            input=_request(path),
+            capture_output=True,
+            timeout=TIMEOUT,
+            env=self.environment,
+        )
+
+    def get(self, port, identity, path, version):
+        return _status(self.run(port, identity, path, version).stdout)
+
+
+class OpenSsl(Client):
+    """Refuses renegotiation, like phones on firmware 7.5.7."""
+
+    def command(self, port, identity, path, version):
+        flag = {"1.0": "-tls1", "1.1": "-tls1_1", "1.2": "-tls1_2", "1.3": "-tls1_3"}[version]
+        certificate = ["-cert", identity.certificate, "-cert_chain", identity.chain, "-key", identity.key] if identity else []
+        return [
+            "openssl", "s_client", "-connect", f"127.0.0.1:{port}", flag, "-cipher", "ALL:@SECLEVEL=0", "-no_renegotiation",
+            "-quiet", *certificate,
+        ]  # fmt: skip
+
+
+class Curl(Client):
+    def prepare(self):
+        # Its --ciphers comes too late to allow the weak certificate.
+        file = self.folder / "openssl.cnf"
+        file.write_text(
+            "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n"
+        )
+        self.environment["OPENSSL_CONF"] = str(file)
+
+    def command(self, port, identity, path, version):
+        certificate = ["--cert", identity.chain, "--key", identity.key] if identity else []
+        return [
+            "curl", "--silent", "--show-error", "--include", "--insecure", f"--tlsv{version}", "--tls-max", version, *certificate,
+            f"https://127.0.0.1:{port}{path}",
+        ]  # fmt: skip
+
+
+class GnuTls(Client):
+    def command(self, port, identity, path, version):
+        certificate = ["--x509certfile", identity.chain, "--x509keyfile", identity.key] if identity else []
+        priority = f"LEGACY:-VERS-ALL:+VERS-TLS{version}:+SHA1:+SIGN-RSA-SHA1"
+        return [
+            "gnutls-cli", "--insecure", "--no-ca-verification", "--priority", priority, *certificate, "--port", port,
+            "127.0.0.1",
+        ]  # fmt: skip
+
+
+class Nss(Client):
+    def database(self, identity):
+        name = identity.name if identity else "none"
+        folder = self.folder / f"nss-{name}"
+        if not folder.exists():
+            folder.mkdir()
+            quiet = {"check": True, "capture_output": True, "timeout": TIMEOUT, "env": self.environment}
+            subprocess.run(["certutil", "-N", "-d", f"sql:{folder}", "--empty-password"], **quiet)
+            if identity:
+                subprocess.run(["pk12util", "-i", identity.pkcs12, "-W", "secret", "-d", f"sql:{folder}"], **quiet)
+        return f"sql:{folder}"
+
+    def command(self, port, identity, path, version):
+        certificate = ["-n", identity.name] if identity else ["-n", "none"]
+        limits = f"tls{version}:tls{version}"
+        return ["tstclnt", "-h", "127.0.0.1", "-p", port, "-d", self.database(identity), "-V", limits, "-o", *certificate]
+
+
+class Go(Client):
+    def prepare(self):
+        environment = {**self.environment, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOCACHE": str(self.folder / "go-cache")}
+        subprocess.run(
+            ["go", "build", "-o", self.folder / "go-client", "."], cwd=HERE / "go", check=True, timeout=300, env=environment
+        )
+
+    def command(self, port, identity, path, version):
+        certificate = ["-cert", identity.chain, "-key", identity.key] if identity else []
+        return [self.folder / "go-client", "-address", f"127.0.0.1:{port}", "-path", path, "-version", version, *certificate]
+
+
+class Java(Client):
+    prefix = ""
+
+    def prepare(self):
+        classes = self.folder / "classes"
+        subprocess.run(["javac", "-d", classes, HERE / "java" / "Client.java"], check=True, timeout=300)
+
+    def command(self, port, identity, path, version):
+        protocol = self.prefix + {"1.0": "TLSv1"}.get(version, f"TLSv{version}")
+        certificate = [identity.pkcs12] if identity else []
+        fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
+        return ["java", *fast, "-cp", self.folder / "classes", "Client", "127.0.0.1", port, path, protocol, *certificate]
+
+
+class JavaSslv2Hello(Java):
+    """TLS 1.0 whose ClientHello comes in the format of SSL 2.0, as from OpenSSL 0.9.8's version-flexible client."""
+
+    versions = ("1.0",)
+    prefix = "SSLv2Hello,"
+
+
+ALL = {
+    "openssl": OpenSsl,
+    "curl": Curl,
+    "gnutls": GnuTls,
+    "nss": Nss,
+    "go": Go,
+    "java": Java,
+    "java-sslv2-hello": JavaSslv2Hello,
+}
+PROGRAMS = ["openssl", "curl", "gnutls-cli", "tstclnt", "certutil", "pk12util", "go", "java", "javac"]
+
+
+def missing_programs():
+    return [program for program in PROGRAMS if shutil.which(program) is None]

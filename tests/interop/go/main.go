@@ -1,0 +1,47 @@
+// A phone on Go's TLS stack: one GET over TLS of one version, the status and what was negotiated on stdout.
+// Go refuses renegotiation unless told otherwise, and answers a request for it with the alert no_renegotiation.
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	address := flag.String("address", "", "HOST:PORT")
+	path := flag.String("path", "/", "what to ask for")
+	version := flag.String("version", "1.2", "TLS version")
+	chain := flag.String("cert", "", "PEM chain; none if empty")
+	key := flag.String("key", "", "PEM key")
+	flag.Parse()
+
+	versions := map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+	config := &tls.Config{InsecureSkipVerify: true, MinVersion: versions[*version], MaxVersion: versions[*version]}
+	if *chain != "" {
+		certificate, err := tls.LoadX509KeyPair(*chain, *key)
+		check(err)
+		// A phone shows its certificate whatever CA names the server lists.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
+	}
+
+	connection, err := tls.Dial("tcp", *address, config)
+	check(err)
+	defer connection.Close()
+	check(connection.SetDeadline(time.Now().Add(20 * time.Second)))
+	fmt.Fprintf(connection, "GET %s HTTP/1.0\r\n\r\n", *path)
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	check(err)
+	fmt.Println("status", response.StatusCode)
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,83 @@
+import java.io.FileInputStream;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.security.KeyStore;
+import java.security.Principal;
+import java.security.PrivateKey;
+import java.security.Security;
+import java.security.cert.X509Certificate;
+import javax.net.ssl.*;
+
+/**
+ * A phone on Java's TLS stack: `Client HOST PORT PATH PROTOCOL[,PROTOCOL] [PKCS12]` makes one GET and prints the status.
+ * The protocol SSLv2Hello makes it send its ClientHello in the format of SSL 2.0, as OpenSSL 0.9.8 did.
+ */
+public class Client {
+  public static void main(String[] arguments) throws Exception {
+    Security.setProperty("jdk.tls.disabledAlgorithms", "");
+    Security.setProperty("jdk.certpath.disabledAlgorithms", "");
+
+    KeyManager[] keys = null;
+    if (arguments.length > 4) {
+      KeyStore store = KeyStore.getInstance("PKCS12");
+      store.load(new FileInputStream(arguments[4]), "secret".toCharArray());
+      keys = new KeyManager[] {new OneKey(store)};
+    }
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys, new TrustManager[] {new TrustEverybody()}, null);
+
+    try (Socket plain = new Socket(arguments[0], Integer.parseInt(arguments[1]));
+        SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, arguments[0], plain.getPort(), true)) {
+      socket.setSoTimeout(20000);
+      socket.setEnabledProtocols(arguments[3].split(","));
+      socket.getOutputStream().write(("GET " + arguments[2] + " HTTP/1.0\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+      System.out.println("status " + answer.split(" ")[1]);
+    }
+  }
+
+  /** Shows its certificate whatever CA names the server lists, as a phone does. */
+  private static class OneKey extends X509ExtendedKeyManager {
+    private final PrivateKey key;
+    private final X509Certificate[] chain;
+
+    OneKey(KeyStore store) throws Exception {
+      String alias = store.aliases().nextElement();
+      key = (PrivateKey) store.getKey(alias, "secret".toCharArray());
+      var certificates = store.getCertificateChain(alias);
+      chain = new X509Certificate[certificates.length];
+      System.arraycopy(certificates, 0, chain, 0, chain.length);
+    }
+
+    public String chooseClientAlias(String[] types, Principal[] issuers, Socket socket) {
+      for (String type : types) if (type.equals(key.getAlgorithm())) return "phone";
+      return null;
+    }
+
+    public X509Certificate[] getCertificateChain(String alias) { return chain; }
+
+    public PrivateKey getPrivateKey(String alias) { return key; }
+
+    public String[] getClientAliases(String type, Principal[] issuers) { return new String[] {"phone"}; }
+
+    public String[] getServerAliases(String type, Principal[] issuers) { return null; }
+
+    public String chooseServerAlias(String type, Principal[] issuers, Socket socket) { return null; }
+  }
+
+  private static class TrustEverybody extends X509ExtendedTrustManager {
+    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+    public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) {}
+
+    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+
+    public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
+
+    public void checkClientTrusted(X509Certificate[] chain, String type) {}
+
+    public void checkServerTrusted(X509Certificate[] chain, String type) {}
+
+    public X509Certificate[] getAcceptedIssuers() { return new X509Certificate[0]; }
+  }
+}
