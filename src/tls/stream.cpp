@@ -250,7 +250,14 @@ struct Stream::Impl {
 };
 
 Stream::Stream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Stream::~Stream() = default;
+
+Stream::~Stream() {
+  // RFC 5246 section 7.2.1 has dropped TLS 1.0's rule that a connection closed without close_notify makes its session
+  // unusable; OpenSSL would still forget it, and phones that just close TCP would never resume.
+  if (impl_->facts.stage == Stage::finished && !impl_->alert_is_fatal) {
+    SSL_set_shutdown(impl_->ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+}
 
 Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> context, int fd, ByteView received) {
   auto impl = std::make_unique<Impl>();

@@ -1,0 +1,225 @@
+#include "tls/stream.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <functional>
+
+#include "base/file.hpp"
+#include "tls/test_pki.hpp"
+
+namespace firstring::tls {
+namespace {
+
+using Status = Stream::Status;
+
+/// Both ends of a connection in one thread, on a socket pair.
+class Handshake : public ::testing::Test {
+ protected:
+  void SetUp() override { connect(); }
+
+  void connect() {
+    int fds[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    server_fd_.reset(fds[0]);
+    client_fd_.reset(fds[1]);
+  }
+
+  std::shared_ptr<const Context> context(std::string_view personality) {
+    auto& known = contexts_[std::string{personality}];
+    if (!known) known = *Context::build(*find_personality(personality), {"test", {server_.certificate}, server_.key}, {root_.certificate});
+    return known;
+  }
+
+  crypto::SslContextPtr client_context(int version, const char* ciphers) {
+    crypto::SslContextPtr made{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_client_method())};
+    SSL_CTX_set_security_level(made.get(), 0);
+    SSL_CTX_set_min_proto_version(made.get(), version);
+    SSL_CTX_set_max_proto_version(made.get(), version);
+    if (ciphers != nullptr) SSL_CTX_set_cipher_list(made.get(), ciphers);
+    return made;
+  }
+
+  void show(SSL_CTX* client, const crypto::Issued& identity) {
+    SSL_CTX_use_certificate(client, identity.certificate.native());
+    SSL_CTX_use_PrivateKey(client, identity.key.native());
+  }
+
+  /// Starts the client and takes its first bytes as the hello's reader would.
+  void start(SSL_CTX* client, std::string_view personality, SSL_SESSION* session = nullptr) {
+    client_.reset(SSL_new(client));
+    SSL_set_fd(client_.get(), client_fd_.get());
+    if (session != nullptr) SSL_set_session(client_.get(), session);
+    SSL_set_connect_state(client_.get());
+    SSL_do_handshake(client_.get());
+    Bytes hello(4096);
+    const auto count = ::recv(server_fd_.get(), hello.data(), hello.size(), 0);
+    ASSERT_GT(count, 0);
+    hello.resize(static_cast<std::size_t>(count));
+    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello);
+  }
+
+  Status pump() {
+    auto status = Status::want_read;
+    for (int i = 0; i < 50 && (status == Status::want_read || status == Status::want_write); ++i) {
+      status = stream_->handshake();
+      ERR_clear_error();
+      SSL_do_handshake(client_.get());
+    }
+    return status;
+  }
+
+  std::string ask(std::string_view request) {
+    SSL_write(client_.get(), request.data(), static_cast<int>(request.size()));
+    std::array<std::uint8_t, 256> buffer;
+    const auto io = stream_->read(buffer);
+    return io.status == Status::ok ? std::string{as_text({buffer.data(), io.bytes})} : "";
+  }
+
+  const crypto::Issued root_ = testing::Recipe{.name = "Root", .rsa_bits = 2048, .hash = crypto::Hash::sha256, .is_ca = true}.make(nullptr);
+  const crypto::Issued server_ = testing::Recipe{.name = "server", .rsa_bits = 2048, .hash = crypto::Hash::sha256}.make(&root_);
+  const crypto::Issued maker_ = testing::make_ca("Maker");
+  const crypto::Issued phone_ = testing::make_leaf("phone", maker_);
+  std::map<std::string, std::shared_ptr<const Context>> contexts_;
+  FileDescriptor server_fd_, client_fd_;
+  crypto::SslPtr client_;
+  std::unique_ptr<Stream> stream_;
+};
+
+TEST_F(Handshake, ServesAPhoneOfTls10WithItsCertificateAskedAtOnce) {
+  const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
+  show(client.get(), phone_);
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  const auto& facts = stream_->facts();
+  EXPECT_EQ(facts.version, "TLSv1");
+  EXPECT_EQ(facts.cipher, "DHE-RSA-AES256-SHA");
+  EXPECT_EQ(facts.key_exchange, "DH");
+  EXPECT_EQ(facts.key_exchange_bits, 1024);
+  EXPECT_EQ(facts.stage, Stage::finished);
+  EXPECT_FALSE(facts.resumed);
+  ASSERT_EQ(facts.client_chain.size(), 1U);
+  EXPECT_EQ(facts.client_chain[0].fingerprint(), phone_.certificate.fingerprint());
+  EXPECT_EQ(ask("hello"), "hello");
+}
+
+TEST_F(Handshake, NamesTheCurveOrTheKey) {
+  const auto ecdhe = client_context(TLS1_VERSION, "ECDHE-RSA-AES256-SHA");
+  start(ecdhe.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok);
+  EXPECT_EQ(stream_->facts().key_exchange, "P-256");
+
+  connect();
+  const auto rsa = client_context(TLS1_VERSION, "AES256-SHA");
+  start(rsa.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok);
+  EXPECT_EQ(stream_->facts().key_exchange, "RSA");
+  EXPECT_EQ(stream_->facts().key_exchange_bits, 2048);
+
+  connect();
+  const auto modern = client_context(TLS1_3_VERSION, nullptr);
+  start(modern.get(), "modern-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  EXPECT_EQ(stream_->facts().key_exchange, "X25519");
+}
+
+// How weak a device's chain may be is a rule of its CA and not of the TLS level.
+TEST_F(Handshake, TakesA1024BitShaOneCertificateAtTls13) {
+  const auto client = client_context(TLS1_3_VERSION, nullptr);
+  show(client.get(), phone_);
+  start(client.get(), "modern-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  ASSERT_EQ(stream_->facts().client_chain.size(), 1U);
+}
+
+TEST_F(Handshake, ResumesWithTheClientsWholeChainAndOnlyForPhonesWithOne) {
+  const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
+  show(client.get(), phone_);
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok);
+  const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+  // Neither end says good-bye, as a phone that just closes TCP.
+  SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  connect();
+  start(client.get(), "legacy-2026-11", session.get());
+  ASSERT_EQ(pump(), Status::ok);
+  EXPECT_TRUE(stream_->facts().resumed);
+  EXPECT_EQ(stream_->facts().version, "TLSv1");
+  EXPECT_EQ(stream_->facts().cipher, "DHE-RSA-AES256-SHA");
+  ASSERT_EQ(stream_->facts().client_chain.size(), 1U);
+
+  connect();
+  const auto stranger = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
+  start(stranger.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok);
+  EXPECT_EQ(SSL_CTX_sess_number(context("legacy-2026-11")->native()), 1) << "a stranger gets no memory here";
+}
+
+TEST_F(Handshake, NeverCarriesASessionIntoAnotherPersonality) {
+  const auto client = client_context(TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384");
+  show(client.get(), phone_);
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+  stream_->shutdown();
+  SSL_shutdown(client_.get());
+  connect();
+  start(client.get(), "modern-2026-11", session.get());
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  EXPECT_FALSE(stream_->facts().resumed);
+}
+
+TEST_F(Handshake, DoesNotRenegotiate) {
+  const auto client = client_context(TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384");
+  start(client.get(), "modern-2026-11");
+  ASSERT_EQ(pump(), Status::ok);
+  ASSERT_EQ(SSL_renegotiate(client_.get()), 1);
+  SSL_do_handshake(client_.get());
+  std::array<std::uint8_t, 16> buffer;
+  (void)stream_->read(buffer);
+  SSL_do_handshake(client_.get());
+  EXPECT_TRUE(stream_->facts().asked_renegotiation);
+  EXPECT_EQ(stream_->facts().alert.name, "no_renegotiation");
+}
+
+TEST_F(Handshake, TellsTheClientsAlert) {
+  const auto client = client_context(TLS1_VERSION, "AES256-SHA");
+  SSL_CTX_set_verify(client.get(), SSL_VERIFY_PEER, nullptr);
+  start(client.get(), "legacy-2026-11");
+  EXPECT_EQ(pump(), Status::failed);
+  EXPECT_EQ(stream_->facts().alert.from, Alert::From::client);
+  EXPECT_EQ(stream_->facts().alert.name, "unknown_ca");
+  EXPECT_EQ(stream_->facts().stage, Stage::server_flight);
+}
+
+TEST_F(Handshake, TellsItsOwnAlertForAVersionThatIsTooOld) {
+  const auto client = client_context(TLS1_VERSION, "AES256-SHA");
+  start(client.get(), "modern-2026-11");
+  EXPECT_EQ(pump(), Status::failed);
+  EXPECT_EQ(stream_->facts().alert.from, Alert::From::server);
+  EXPECT_EQ(stream_->facts().alert.name, "protocol_version");
+  EXPECT_EQ(stream_->facts().stage, Stage::hello);
+}
+
+TEST_F(Handshake, KnowsAPeerThatLeavesAfterOurFlight) {
+  const auto client = client_context(TLS1_VERSION, "AES256-SHA");
+  start(client.get(), "legacy-2026-11");
+  EXPECT_EQ(stream_->handshake(), Status::want_read);
+  client_.reset();
+  client_fd_.reset();
+  const auto status = stream_->handshake();
+  EXPECT_TRUE(status == Status::closed || status == Status::failed);
+  EXPECT_EQ(stream_->facts().stage, Stage::server_flight);
+  EXPECT_FALSE(stream_->facts().failure.empty());
+}
+
+TEST(AlertName, IsTheRfcsOrTheNumber) {
+  EXPECT_EQ(alert_name(48), "unknown_ca");
+  EXPECT_EQ(alert_name(100), "no_renegotiation");
+  EXPECT_EQ(alert_name(200), "alert_200");
+}
+
+}  // namespace
+}  // namespace firstring::tls
