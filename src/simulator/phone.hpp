@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mac_address.hpp"
+#include "base/result.hpp"
+#include "crypto/certificate.hpp"
+#include "device/model.hpp"
+
+namespace firstring::simulator {
+
+/// What the maker put into a phone.
+struct Credentials {
+  std::vector<crypto::Certificate> chain;  ///< the phone's own certificate first
+  crypto::PrivateKey key;
+};
+
+/// One phone as it leaves its box.
+struct Phone {
+  device::Model model;
+  MacAddress mac;
+  std::string serial;
+  std::string firmware;  ///< empty: the newest that the model's data name
+  std::optional<Credentials> credentials;
+};
+
+/// `phone.firmware`, or the model's newest.
+std::string firmware_of(const Phone& phone);
+
+/// The User-Agent that the phone sends (spa-phones.md 2.1).
+std::string user_agent(const Phone& phone);
+
+/// Expands $MA, $MAU, $MAC, $PN, $PSN, $SN, $SWVER, $CCERT and $$ in the forms $NAME, $(NAME), $(NAME:p) and
+/// $(NAME:p:q); unknown names stay as they are, and values are not expanded again (spa-phones.md 3.1).
+std::string expand_macros(std::string_view text, const Phone& phone);
+
+/// The path of the phone's own profile, expanded. Error: the model's data name none.
+Result<std::string> own_profile_path(const Phone& phone);
+
+}  // namespace firstring::simulator
