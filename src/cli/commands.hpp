@@ -1,0 +1,26 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/command_line.hpp"
+
+namespace firstring::cli {
+
+// The commands of each cmd_*.cpp.
+std::vector<Command> init_commands();
+std::vector<Command> check_commands();
+std::vector<Command> serve_commands();
+std::vector<Command> device_commands();
+std::vector<Command> group_commands();
+std::vector<Command> enrol_commands();
+std::vector<Command> set_commands();
+std::vector<Command> line_commands();
+std::vector<Command> render_commands();
+std::vector<Command> ledger_commands();
+std::vector<Command> explain_commands();
+std::vector<Command> simulate_commands();
+
+/// All of them, as `firstring --help` shows them.
+const Program& program();
+
+}  // namespace firstring::cli

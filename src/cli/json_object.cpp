@@ -1,0 +1,45 @@
+#include "cli/json_object.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/string_view.hpp>
+
+#include "cli/utf8.hpp"
+
+namespace firstring::cli {
+namespace {
+
+std::string quoted(std::string_view text) {
+  std::string valid;
+  valid.reserve(text.size());
+  while (!text.empty()) {
+    const auto character = first_character(text);
+    const std::size_t size = character ? character->size : 1;
+    valid += character ? text.substr(0, size) : "\xef\xbf\xbd";
+    text.remove_prefix(size);
+  }
+  return boost::json::serialize(boost::json::string_view{valid.data(), valid.size()});
+}
+
+}  // namespace
+
+JsonObject& JsonObject::add(std::string_view name, std::string_view value) { return add_raw(name, quoted(value)); }
+
+JsonObject& JsonObject::add(std::string_view name, const std::vector<std::string>& values) {
+  std::string list;
+  for (const auto& value : values) list.append(list.empty() ? "" : ",") += quoted(value);
+  return add_raw(name, "[" + list + "]");
+}
+
+JsonObject& JsonObject::add(std::string_view name, const std::vector<JsonObject>& values) {
+  std::string list;
+  for (const auto& value : values) list.append(list.empty() ? "" : ",") += value.text();
+  return add_raw(name, "[" + list + "]");
+}
+
+JsonObject& JsonObject::add_raw(std::string_view name, std::string_view json) {
+  if (!members_.empty()) members_ += ',';
+  members_.append(quoted(name)).append(":").append(json);
+  return *this;
+}
+
+}  // namespace firstring::cli

@@ -1,0 +1,60 @@
+#include "cli/parameter_input.hpp"
+
+#include <gtest/gtest.h>
+
+namespace firstring::cli {
+namespace {
+
+TEST(Assignments, AreSplitAtTheFirstEqualsSign) {
+  const auto parsed = parse_assignments({"Dial_Plan_1_=(x.|*x=.)", "User_ID_1_="});
+  ASSERT_TRUE(parsed) << parsed.error().what;
+  EXPECT_EQ(parsed->at(0).name, "Dial_Plan_1_");
+  EXPECT_EQ(parsed->at(0).value, "(x.|*x=.)");
+  EXPECT_EQ(parsed->at(1).value, "");
+}
+
+TEST(Assignments, RefuseANameWithoutAValue) { EXPECT_FALSE(parse_assignments({"Proxy_1_"})); }
+
+TEST(Assignments, RefuseANameGivenTwice) {
+  EXPECT_EQ(parse_assignments({"A=1", "A=2"}).error().what, "A is given twice");
+}
+
+class BadName : public testing::TestWithParam<std::string> {};
+TEST_P(BadName, IsRefused) { EXPECT_FALSE(check_parameter_name(GetParam())); }
+INSTANTIATE_TEST_SUITE_P(Forms, BadName,
+                         testing::Values("", "1st", "a b", "a<b", "-x", "na\xc3\xafve", std::string{"a\0b", 3}));
+
+TEST(ParameterName, MayHoldDigitsDotsAndHyphens) { EXPECT_TRUE(check_parameter_name("Auth_Resync-Reboot_1_")); }
+
+class SecretName : public testing::TestWithParam<std::string_view> {};
+TEST_P(SecretName, IsKnownAsOne) { EXPECT_TRUE(is_secret_by_nature(GetParam())); }
+INSTANTIATE_TEST_SUITE_P(Names, SecretName,
+                         testing::Values("Password_1_", "Admin_Passwd", "User_Password", "GPP_SA", "GPP_SD",
+                                         "XML_Password", "SRTP_Private_Key_1_", "IKM_HTTP_Encrypt_Content",
+                                         "Web_Login_Admin_Password"));
+
+TEST(SecretName, IsNotEveryName) {
+  for (const auto* name : {"GPP_A", "Proxy_1_", "User_ID_1_", "Enable_Web_Server"})
+    EXPECT_FALSE(is_secret_by_nature(name)) << name;
+}
+
+TEST(Value, MayHoldAnyTextAndKnownVariables) {
+  for (const auto* value :
+       {"", "a\tb\r\nc", "<&\"'>", "M\xc3\xbcller \xf0\x9f\x93\x9e", "https://{{host}}/{{mac}}.xml"}) {
+    const auto checked = check_value(value);
+    EXPECT_TRUE(checked) << value << ": " << checked.error().what;
+  }
+}
+
+class BadValue : public testing::TestWithParam<std::string> {};
+TEST_P(BadValue, IsRefused) { EXPECT_FALSE(check_value(GetParam())); }
+INSTANTIATE_TEST_SUITE_P(Forms, BadValue,
+                         testing::Values("bell\a", std::string{"a\0b", 3}, "\xff", "\xc0\xaf", "\xed\xa0\x80",
+                                         "\xef\xbf\xbe", "{{nobody}}", "{{mac"));
+
+TEST(Value, NamesTheCharacterThatXmlCannotCarry) {
+  EXPECT_EQ(check_value("ab\x01").error().what, "the character U+0001 at octet 3 cannot stand in XML");
+}
+
+}  // namespace
+}  // namespace firstring::cli
