@@ -1,0 +1,133 @@
+#include "ledger/recorder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+namespace firstring::ledger {
+namespace {
+
+/// Keeps what it is given, or refuses as long as it is told to.
+struct Sink {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t connections = 0, requests = 0, refusals = 0;
+  bool refuse = false;
+
+  bool wait_for(const std::function<bool()>& condition) {
+    std::unique_lock lock{mutex};
+    return changed.wait_for(lock, std::chrono::seconds{20}, condition);
+  }
+};
+
+class SinkStore : public store::LedgerStore {
+ public:
+  explicit SinkStore(Sink& sink) : sink_(sink) {}
+
+  Result<void> append(const std::vector<store::ConnectionRow>& connections, const std::vector<store::RequestRow>& requests) override {
+    const std::lock_guard lock{sink_.mutex};
+    sink_.changed.notify_all();
+    if (sink_.refuse) {
+      ++sink_.refusals;
+      return fail(Errc::io, "disk is full");
+    }
+    sink_.connections += connections.size();
+    sink_.requests += requests.size();
+    return {};
+  }
+  Result<std::vector<store::LedgerEntry>> find(const store::LedgerQuery&) override { return std::vector<store::LedgerEntry>{}; }
+  Result<std::int64_t> last_written() override { return 0; }
+
+ private:
+  Sink& sink_;
+};
+
+TEST(Recorder, WritesEveryRowOfEveryWorker) {
+  Sink sink;
+  constexpr std::size_t kWorkers = 4, kRows = 5000;
+  {
+    Recorder recorder{std::make_unique<SinkStore>(sink), kWorkers, {}};
+    std::vector<std::thread> workers;
+    for (std::size_t i = 0; i < kWorkers; ++i) {
+      workers.emplace_back([&recorder, i] {
+        for (std::size_t n = 0; n < kRows; ++n) {
+          recorder.queue(i).connection({});
+          recorder.queue(i).request({}, "");
+        }
+      });
+    }
+    for (auto& worker : workers) worker.join();
+  }
+  EXPECT_EQ(sink.connections, kWorkers * kRows);
+  EXPECT_EQ(sink.requests, kWorkers * kRows);
+}
+
+TEST(Recorder, WritesAFewRowsWithoutBeingAskedTo) {
+  Sink sink;
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}};
+  recorder.queue(0).connection({});
+  EXPECT_TRUE(sink.wait_for([&] { return sink.connections == 1; }));
+}
+
+TEST(Recorder, HoldsRowsWhileTheStoreFails) {
+  Sink sink;
+  sink.refuse = true;
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}};
+  recorder.queue(0).connection({});
+  ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > 0; }));
+  {
+    const std::lock_guard lock{sink.mutex};
+    sink.refuse = false;
+  }
+  EXPECT_TRUE(sink.wait_for([&] { return sink.connections == 1; }));
+  EXPECT_EQ(recorder.lost(), 0U);
+}
+
+TEST(Recorder, HoldsNoMoreThanItsBoundAndCountsTheRest) {
+  Sink sink;
+  sink.refuse = true;
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {.max_delay = std::chrono::milliseconds{1}, .batch = 10, .max_held = 100}};
+  for (int i = 0; i < 50; ++i) recorder.queue(0).connection({});
+  ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > 0; }));
+  for (int i = 0; i < 500; ++i) recorder.queue(0).connection({});
+  const auto before = [&] {
+    const std::lock_guard lock{sink.mutex};
+    return sink.refusals;
+  }();
+  ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > before + 5; }));
+  EXPECT_GT(recorder.lost(), 0U);
+}
+
+TEST(Recorder, PassesTheRequestLogOnInWholeLines) {
+  Sink sink;
+  std::string log;
+  {
+    Recorder recorder{std::make_unique<SinkStore>(sink), 1, [&](const std::string& lines) { log += lines; }};
+    recorder.queue(0).request({}, "{\"a\":1}");
+    recorder.queue(0).request({}, "{\"a\":2}");
+  }
+  EXPECT_EQ(log, "{\"a\":1}\n{\"a\":2}\n");
+}
+
+TEST(ConnectionId, IsUniqueOverThreadsAndRises) {
+  std::set<std::int64_t> seen;
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      std::int64_t last = 0;
+      for (int n = 0; n < 2000; ++n) {
+        const auto id = next_connection_id();
+        EXPECT_GT(id, last);
+        last = id;
+        const std::lock_guard lock{mutex};
+        EXPECT_TRUE(seen.insert(id).second);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace firstring::ledger

@@ -1,0 +1,99 @@
+#include "policy/access.hpp"
+
+#include <gtest/gtest.h>
+
+namespace firstring::policy {
+namespace {
+
+using device::CertificateIdentity;
+using device::FileKind;
+using device::FileMatch;
+
+class AccessDecision : public ::testing::Test {
+ protected:
+  static Requester with_certificate(const MacAddress& mac) {
+    Requester requester;
+    requester.tls = true;
+    requester.verdict = {.present = true, .accepted = true, .ca = "maker", .errors = {}};
+    requester.identity.kind = CertificateIdentity::Kind::device;
+    requester.identity.mac = mac;
+    return requester;
+  }
+
+  Access ask(const Requester& requester, bool known = true) const { return decide_file({FileKind::profile, nullptr, mac_}, requester, known); }
+
+  const MacAddress mac_ = *MacAddress::parse("000e08abcdef");
+  const MacAddress other_ = *MacAddress::parse("000e08abcdee");
+};
+
+TEST_F(AccessDecision, GivesAPhoneItsOwnProfileWithItsSecrets) {
+  const auto access = ask(with_certificate(mac_));
+  ASSERT_TRUE(access.allow);
+  EXPECT_EQ(access.reason, "bound");
+  EXPECT_TRUE(access.audience->may_see(store::ParameterClass::secret));
+}
+
+TEST_F(AccessDecision, RefusesAnotherPhonesProfile) {
+  const auto access = ask(with_certificate(other_));
+  EXPECT_FALSE(access.allow);
+  EXPECT_EQ(access.status, 403U);
+  EXPECT_EQ(access.reason, "other_device");
+  EXPECT_FALSE(access.audience);
+}
+
+TEST_F(AccessDecision, TellsNobodyElseWhetherADeviceExists) {
+  for (const auto& requester : {Requester{.tls = true, .verdict = {}, .identity = {}}, with_certificate(other_)}) {
+    const auto known = ask(requester, true);
+    const auto unknown = ask(requester, false);
+    EXPECT_EQ(known.status, unknown.status);
+    EXPECT_EQ(known.sentence, unknown.sentence);
+  }
+}
+
+TEST_F(AccessDecision, RefusesAClientWithoutACertificate) { EXPECT_EQ(ask({.tls = true, .verdict = {}, .identity = {}}).reason, "no_certificate"); }
+
+TEST_F(AccessDecision, RefusesPlainHttp) { EXPECT_EQ(ask({}).reason, "needs_tls"); }
+
+TEST_F(AccessDecision, RefusesACertificateThatWasNotAcceptedByItsVerdict) {
+  auto requester = with_certificate(mac_);
+  requester.verdict.accepted = false;
+  requester.verdict.errors = {{tls::ChainFault::expired, false, 0, "expired"}, {tls::ChainFault::bad_signature, false, 0, "forged"}};
+  EXPECT_EQ(ask(requester).reason, "bad_signature");
+  EXPECT_EQ(ask(requester).status, 403U);
+}
+
+TEST_F(AccessDecision, RefusesTheGenericCertificate) {
+  auto requester = with_certificate(mac_);
+  requester.identity = {};
+  requester.identity.kind = CertificateIdentity::Kind::generic;
+  EXPECT_EQ(ask(requester).reason, "generic_certificate");
+  requester.identity.kind = CertificateIdentity::Kind::unusable;
+  EXPECT_EQ(ask(requester).reason, "unusable_certificate");
+}
+
+TEST_F(AccessDecision, KnowsAStrangerWithAGoodCertificate) {
+  const auto access = ask(with_certificate(mac_), false);
+  EXPECT_EQ(access.status, 404U);
+  EXPECT_EQ(access.reason, "unknown_device");
+  EXPECT_TRUE(access.is_stranger);
+}
+
+TEST_F(AccessDecision, GivesTheFirstFileToAnybodyWithoutSecrets) {
+  for (const auto& requester : {Requester{}, with_certificate(mac_)}) {
+    const auto access = decide_file({FileKind::bootstrap, nullptr, std::nullopt}, requester, false);
+    ASSERT_TRUE(access.allow);
+    EXPECT_FALSE(access.audience->may_see(store::ParameterClass::secret));
+    EXPECT_FALSE(access.audience->may_see(store::ParameterClass::tenant));
+  }
+}
+
+TEST_F(AccessDecision, AssuranceIsOrderedByProof) {
+  auto requester = with_certificate(mac_);
+  EXPECT_EQ(assess(requester, true), device::Assurance::certificate);
+  requester.verdict.accepted = false;
+  EXPECT_EQ(assess(requester, true), device::Assurance::claimed);
+  EXPECT_EQ(assess(requester, false), device::Assurance::none);
+}
+
+}  // namespace
+}  // namespace firstring::policy
