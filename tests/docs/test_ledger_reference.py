@@ -1,0 +1,44 @@
+"""docs/reference/ledger.md lists every code that the sources can write into the ledger."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PAGE = (ROOT / "docs" / "reference" / "ledger.md").read_text()
+LISTED = set(re.findall(r"`([^`]+)`", PAGE))
+
+
+def found(pattern, *files):
+    codes = set()
+    for file in files:
+        codes |= set(re.findall(pattern, (ROOT / "src" / file).read_text()))
+    assert codes, (pattern, files)
+    return codes
+
+
+def test_every_reason_of_a_decision():
+    assert found(r'(?:deny\(\d+|allow)\(?,? ?"([a-z_]+)"', "policy/access.cpp") <= LISTED
+    assert found(r'reason = "([a-z_]+)"', "provision/answer.cpp") <= LISTED
+
+
+def test_every_kind_of_bad_request():
+    assert found(r'constexpr Refusal \w+\{"([a-z_]+)"', "http/request_reader.cpp") <= LISTED
+
+
+def test_every_verdict():
+    assert found(r'case ChainFault::\w+:\s*return "([a-z_]+)"', "tls/chain_verdict.cpp") <= LISTED
+
+
+def test_every_outcome_and_stage():
+    assert found(r'finish\("([a-z_]+)"', "server/connection.cpp") <= LISTED
+    assert found(r'stage = "([a-z_]+)"', "server/connection.cpp") <= LISTED
+    assert found(r'case Stage::\w+:\s*return "([a-z_]+)"', "tls/stream.cpp") <= LISTED
+
+
+def test_every_rule_of_personalities():
+    assert found(r'(?:return "|\(\), ")([a-z_]+)"', "policy/personality_choice.cpp") <= LISTED
+
+
+def test_every_field():
+    fields = found(r'(?:object|one)\["([a-z0-9_]+)"\]', "ledger/json.cpp")
+    assert fields <= LISTED
