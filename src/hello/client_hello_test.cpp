@@ -92,6 +92,13 @@ TEST(HelloReader, JoinsAMessageFromRecordsOfOneOctet) {
   EXPECT_EQ(reader.hello(), read(test::stream(fields)).hello());
 }
 
+TEST(HelloReader, HasTheVersionOfTheFirstRecord) {
+  const auto message = test::message(test::body(Fields{}));
+  auto stream = test::records(message, message.size() - 1);
+  stream[2] = 0;
+  EXPECT_EQ(read(stream).hello().record_version, 0x0300);
+}
+
 TEST(HelloReader, KeepsWhatCameBehindTheHello) {
   auto payload = test::message(test::body(Fields{}));
   test::put(payload, as_bytes("rest of the record"));
@@ -339,7 +346,7 @@ TEST(HelloExtensions, ABrokenBodyLeavesItsListEmpty) {
 }
 
 TEST(HelloExtensions, ServerNameMayHave255OctetsAndNoMore) {
-  for (const std::size_t size : {255, 256}) {
+  for (const std::size_t size : {255UL, 256UL}) {
     Bytes body;
     test::put16(body, size + 3);
     test::put8(body, 0);
@@ -420,7 +427,7 @@ TEST(Sslv2Hello, RefusesALongSessionId) {
 }
 
 TEST(Sslv2Hello, TakesAChallengeOf16To32Octets) {
-  for (const std::size_t size : {15, 16, 32, 33}) {
+  for (const std::size_t size : {15UL, 16UL, 32UL, 33UL}) {
     Sslv2Fields fields;
     fields.challenge = Bytes(size, 1);
     EXPECT_EQ(read(test::stream(fields)).state() == State::complete, size == 16 || size == 32) << size;

@@ -111,8 +111,9 @@ TEST(Ja3, OfAnSslv2HelloHasVersionAndTlsSuites) {
   const auto hello = captured("jsse-sslv2-tls10");
   EXPECT_EQ(hello.format, Format::sslv2);
   EXPECT_THAT(hello.sslv2_kinds, testing::Not(testing::IsEmpty()));
-  EXPECT_EQ(ja3(hello).text,
-            "769,49162-49172-49161-49171-57-56-51-50-49157-49167-49156-49166-53-47-49160-49170-22-19-49155-49165-10-255,,,");
+  EXPECT_EQ(
+      ja3(hello).text,
+      "769,49162-49172-49161-49171-57-56-51-50-49157-49167-49156-49166-53-47-49160-49170-22-19-49155-49165-10-255,,,");
 }
 
 TEST(CapturedHello, SaysWhatTheClientWasToldToDo) {
@@ -193,10 +194,17 @@ TEST(Ja4, CountsNoFurtherThan99) {
 }
 
 TEST(Ja4, ShowsAProtocolOfOtherOctetsInHexadecimal) {
-  // The examples of JA4.md.
+  // The examples of JA4.md, and others by its rules.
   const std::vector<std::pair<std::string, std::string>> examples = {
-      {"\xab", "ab"}, {"\xab\xcd", "ad"}, {"\x30\xab", "3b"}, {"\x30\x31\xab\xcd", "3d"}, {"\x30\xab\xcd\x31", "01"},
-      {"x", "xx"},    {"http/1.1", "h1"}, {"", "00"},
+      {"\xab", "ab"},
+      {"\xab\xcd", "ad"},
+      {"\x30\xab", "3b"},
+      {"\x30\x31\xab\xcd", "3d"},
+      {"\x30\xab\xcd\x31", "01"},
+      {"\xab\x30", "a0"},
+      {"x", "xx"},
+      {"http/1.1", "h1"},
+      {"", "00"},
   };
   for (const auto& [protocol, shown] : examples) {
     auto hello = with_extensions({extension::kAlpn});
