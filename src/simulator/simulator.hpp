@@ -46,7 +46,7 @@ std::string to_string(const Alert& alert);  ///< "fatal alert 40, handshake fail
 struct TlsFacts {
   std::string version;                            ///< "TLSv1"; empty if the server chose none
   std::string cipher;                             ///< "DHE-RSA-AES256-SHA"
-  std::string key_exchange;                       ///< "DH 1024", "EC P-256", "X25519 253", "RSA"
+  std::string key_exchange;                       ///< "DH 1024", "EC prime256v1", "X25519", "RSA"
   std::vector<crypto::Certificate> server_chain;  ///< as it was sent
   bool certificate_asked = false;
   bool certificate_sent = false;
