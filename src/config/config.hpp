@@ -5,13 +5,15 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/ip_address.hpp"
-#include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace firstring::config {
+
+/// The file's name in the state folder.
+constexpr std::string_view kFileName = "firstring.toml";
 
 /// Where in firstring.toml something stands; 1-based. Line 0: nowhere, a default.
 struct Position {
@@ -29,7 +31,7 @@ struct Diagnostic {
   std::string what;
   std::string remedy;
 
-  /// "firstring.toml:12:3: error: unknown key 'adress'; did you mean 'address'?"
+  /// "firstring.toml:12:3: error: unknown key 'adress' in [[listener]]; did you mean 'address'?"
   std::string to_string() const;
 };
 
@@ -54,8 +56,9 @@ struct Listener : Section {
   std::vector<std::string> personalities{"legacy-2026-11", "modern-2026-11"};  ///< allowed ones; phone listeners only
   std::chrono::milliseconds hello_timeout{10'000};      ///< from TCP accept to the last byte of the ClientHello
   std::chrono::milliseconds handshake_timeout{60'000};  ///< from the ClientHello to Finished; old phones need seconds
-  std::chrono::milliseconds request_timeout{30'000};    ///< from the first byte of a request to its last, and to write an answer
-  std::chrono::milliseconds idle_timeout{15'000};       ///< for the first or next request to begin
+  std::chrono::milliseconds request_timeout{
+      30'000};  ///< from the first byte of a request to its last, and to write an answer
+  std::chrono::milliseconds idle_timeout{15'000};  ///< for the first or next request to begin
 };
 
 /// A certificate chain of ours with its key, by the name that personalities use ("legacy", "modern").
@@ -68,21 +71,21 @@ struct ServerChain : Section {
 /// A maker's CA whose device certificates we believe, and how weak such a chain may be.
 struct DeviceCa : Section {
   std::string name;
-  std::filesystem::path roots;                       ///< PEM, one or more trust anchors
-  std::filesystem::path intermediates;               ///< PEM, may be empty: for phones that send their leaf alone
-  unsigned min_rsa_bits = 2048;                      ///< 1024 for phones before about 2012
-  std::vector<std::string> weak_hashes;              ///< of "sha1", "md5": signatures that are accepted in spite of their age
-  bool accept_expired = false;                       ///< phones whose certificate ran out are still let in
+  std::filesystem::path roots;           ///< PEM, one or more trust anchors
+  std::filesystem::path intermediates;   ///< PEM, may be empty: for phones that send their leaf alone
+  unsigned min_rsa_bits = 2048;          ///< 1024 for phones before about 2012
+  std::vector<std::string> weak_hashes;  ///< of "sha1", "md5": signatures that are accepted in spite of their age
+  bool accept_expired = false;           ///< phones whose certificate ran out are still let in
 };
 
 struct Limits : Section {
-  unsigned max_connections = 20'000;        ///< open at once over all listeners; more wait in the kernel's queue
-  std::size_t max_request_head = 8'192;     ///< bytes
+  unsigned max_connections = 20'000;     ///< open at once over all listeners; more wait in the kernel's queue
+  std::size_t max_request_head = 8'192;  ///< bytes
 };
 
 struct Log : Section {
-  std::string level = "info";     ///< of the program's own log on stderr: debug, info, warning, error
-  std::string requests;           ///< one JSON line a request: "stdout", a file path, or "" for none
+  std::string level = "info";  ///< of the program's own log on stderr: debug, info, warning, error
+  std::string requests;        ///< one JSON line a request: "stdout", a file path, or "" for none
 };
 
 /// firstring.toml as read, with every default filled in.
@@ -96,7 +99,9 @@ struct Config {
   Limits limits;
   Log log;
 
-  std::filesystem::path resolve(const std::filesystem::path& path) const { return path.is_absolute() ? path : dir / path; }
+  std::filesystem::path resolve(const std::filesystem::path& path) const {
+    return path.is_absolute() ? path : dir / path;
+  }
 };
 
 struct Loaded {
@@ -105,17 +110,19 @@ struct Loaded {
   bool ok() const;  ///< no diagnostic is an error
 };
 
-/// Reads dir/firstring.toml. Collects every fault of syntax, key, type, range and combination instead of stopping at
-/// the first. Looks at the text alone; load_files below looks at what it names.
+/// Reads dir/firstring.toml, at most 1 MiB. Collects every fault of key, type, range and combination instead of
+/// stopping at the first; only a fault of TOML's syntax ends it, since nothing behind one can be trusted. Looks at the
+/// text alone; check_files below looks at what it names. A value with a fault keeps its default.
 Loaded load(const std::filesystem::path& dir);
 /// The same for a text, with `file` as its name in diagnostics.
 Loaded load_text(std::string_view text, const std::filesystem::path& dir, const std::filesystem::path& file);
 
 /// Checks what the configuration names: certificates that do not parse or have run out, keys that do not match or that
-/// others can read, a CA file that holds no CA. `now` for dates.
-std::vector<Diagnostic> check_files(const Config& config);
+/// others can read, a CA file that holds no CA. `at`: the time that certificates' dates are held against.
+std::vector<Diagnostic> check_files(const Config& config, Timestamp at = now());
 
-/// The commented example that `firstring init` writes, made from the same tables that parse it.
+/// The commented text that `firstring init` writes, made from the same tables that parse it: values that differ from
+/// their defaults as they are, every other key commented out with its default. load_text gives the same values back.
 std::string example(const Config& values);
 /// docs/reference/configuration.md, from the same tables.
 std::string reference();

@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <span>
+
+#include "base/file.hpp"
+#include "config/config.hpp"
+#include "crypto/certificate.hpp"
+
+namespace firstring::config {
+namespace {
+
+constexpr std::chrono::hours kExpiryNotice = std::chrono::days{30};
+
+std::string date_of(Timestamp time) { return to_iso8601(time).substr(0, 10); }
+
+/// Gathers what is wrong with the files that one section names.
+class SectionChecker {
+ public:
+  SectionChecker(const Config& config, const Section& section, Timestamp at, std::vector<Diagnostic>& diagnostics)
+      : config_(config), section_(section), at_(at), diagnostics_(diagnostics) {}
+
+  void error(std::string_view key, std::string what, std::string remedy) {
+    add(Severity::error, key, std::move(what), std::move(remedy));
+  }
+  void warning(std::string_view key, std::string what, std::string remedy) {
+    add(Severity::warning, key, std::move(what), std::move(remedy));
+  }
+
+  /// The certificates of a PEM file; empty if there is something wrong with it, which is then said.
+  std::vector<crypto::Certificate> certificates(std::string_view key, const std::filesystem::path& named) {
+    const auto path = config_.resolve(named);
+    if (!is_file(key, path)) return {};
+    auto chain = crypto::Certificate::chain_from_file(path);
+    if (chain) return *std::move(chain);
+    error(key, chain.error().what, "it must be a PEM file of certificates (-----BEGIN CERTIFICATE-----)");
+    return {};
+  }
+
+  std::optional<crypto::PrivateKey> private_key(std::string_view key, const std::filesystem::path& named) {
+    const auto path = config_.resolve(named);
+    if (!is_file(key, path)) return std::nullopt;
+    auto read = crypto::PrivateKey::from_file(path);
+    if (read) return *std::move(read);
+    // Errc::denied is a mode that lets others read the key, and says itself what to do.
+    error(key, read.error().what,
+          read.error().code == Errc::denied ? "" : "it must be a PEM file of one private key without a pass phrase");
+    return std::nullopt;
+  }
+
+  Timestamp at() const { return at_; }
+
+ private:
+  void add(Severity severity, std::string_view key, std::string what, std::string remedy) {
+    diagnostics_.push_back({severity, config_.file, section_.position_of(key), std::move(what), std::move(remedy)});
+  }
+
+  /// Says so if it is not: a pipe would be waited for forever.
+  bool is_file(std::string_view key, const std::filesystem::path& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) {
+      const int code = errno;
+      error(key, fmt::format("{}: {}", path.string(), errno_text(code)),
+            code == ENOENT ? fmt::format("put the file there or correct '{}'", key)
+                           : "make it readable for the user that runs firstring");
+      return false;
+    }
+    if (!S_ISREG(status.st_mode)) {
+      error(key, fmt::format("{} is not a regular file", path.string()),
+            fmt::format("name the PEM file itself in '{}'", key));
+      return false;
+    }
+    return true;
+  }
+
+  const Config& config_;
+  const Section& section_;
+  Timestamp at_;
+  std::vector<Diagnostic>& diagnostics_;
+};
+
+/// Whether `issuer` signed `certificate`, by name and by signature. Strength is not judged here.
+bool issued(const crypto::Certificate& issuer, const crypto::Certificate& certificate) {
+  const bool names_and_uses = X509_check_issued(issuer.native(), certificate.native()) == X509_V_OK;
+  const bool signature = names_and_uses && X509_verify(certificate.native(), X509_get0_pubkey(issuer.native())) == 1;
+  crypto::drain_errors();
+  return signature;
+}
+
+bool is_ca(const crypto::Certificate& certificate) { return X509_check_ca(certificate.native()) != 0; }
+
+/// "the certificate" for our own, "certificate 2" for the next of its file.
+std::string which(std::size_t index) {
+  return index == 0 ? "the certificate" : fmt::format("certificate {}", index + 1);
+}
+
+void check_server_dates(SectionChecker& checker, std::span<const crypto::Certificate> chain) {
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const auto who = fmt::format("{} ({})", which(i), chain[i].subject_text());
+    if (checker.at() > chain[i].not_after()) {
+      checker.error("certificate", fmt::format("{} expired on {}", who, date_of(chain[i].not_after())),
+                    "phones would refuse it: have it renewed");
+    } else if (checker.at() < chain[i].not_before()) {
+      checker.error("certificate", fmt::format("{} is not valid before {}", who, date_of(chain[i].not_before())),
+                    "wait until then, or set this machine's clock right");
+    } else if (chain[i].not_after() - checker.at() < kExpiryNotice) {
+      checker.warning("certificate", fmt::format("{} expires on {}", who, date_of(chain[i].not_after())),
+                      "have it renewed before then");
+    }
+  }
+}
+
+void check_server_chain(const ServerChain& section, SectionChecker checker) {
+  const auto chain = checker.certificates("certificate", section.certificate);
+  const auto key = checker.private_key("key", section.key);
+  if (chain.empty()) return;
+  const auto& leaf = chain.front();
+  if (key && !key->matches(leaf)) {
+    checker.error("key",
+                  fmt::format("the key in {} does not belong to the certificate in {}", section.key.string(),
+                              section.certificate.string()),
+                  "name the key that the certificate was requested with; the server's own certificate must come first "
+                  "in its file");
+  }
+  check_server_dates(checker, chain);
+  for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
+    if (issued(chain[i + 1], chain[i])) continue;
+    checker.error(
+        "certificate",
+        fmt::format("{} ({}) in {} did not issue {} ({}) before it", which(i + 1), chain[i + 1].subject_text(),
+                    section.certificate.string(), which(i), chain[i].subject_text()),
+        "put the server's certificate first and then each one's issuer");
+  }
+  if (section.name == "legacy" && leaf.key_type() != crypto::KeyType::rsa) {
+    checker.error("certificate",
+                  fmt::format("the chain \"legacy\" has a key of type {}, but old phones know RSA alone",
+                              crypto::to_string(leaf.key_type())),
+                  "give it a certificate with an RSA key");
+  }
+}
+
+void check_device_dates(const DeviceCa& section, std::string_view key, const crypto::Certificate& certificate,
+                        SectionChecker& checker) {
+  if (checker.at() < certificate.not_before()) {
+    checker.error(
+        key, fmt::format("{} is not valid before {}", certificate.subject_text(), date_of(certificate.not_before())),
+        "set this machine's clock right");
+  }
+  if (checker.at() <= certificate.not_after()) return;
+  auto what = fmt::format("{} expired on {}", certificate.subject_text(), date_of(certificate.not_after()));
+  if (section.accept_expired) {
+    checker.warning(key, std::move(what), "phones below it are let in because of accept_expired = true");
+  } else {
+    checker.error(
+        key, std::move(what),
+        "phones below it would be refused: set accept_expired = true for this device_ca, or remove the certificate");
+  }
+}
+
+void check_device_ca(const DeviceCa& section, SectionChecker checker) {
+  const auto check_file = [&](std::string_view key, const std::filesystem::path& file) {
+    const auto certificates = checker.certificates(key, file);
+    for (const auto& certificate : certificates) check_device_dates(section, key, certificate, checker);
+    if (certificates.empty()) return;
+    const auto cas = std::count_if(certificates.begin(), certificates.end(), is_ca);
+    if (cas == 0) {
+      checker.error(key, fmt::format("{} holds no certificate of a CA", file.string()),
+                    "put the maker's CA certificates there; a phone's own certificate is of no use");
+    } else if (const auto others = certificates.size() - static_cast<std::size_t>(cas); others > 0) {
+      checker.warning(key,
+                      fmt::format("{} holds {} certificate{} of no CA, which no phone's chain can lead to",
+                                  file.string(), others, others == 1 ? "" : "s"),
+                      "remove what is not a CA");
+    }
+  };
+  check_file("roots", section.roots);
+  if (!section.intermediates.empty()) check_file("intermediates", section.intermediates);
+}
+
+}  // namespace
+
+std::vector<Diagnostic> check_files(const Config& config, Timestamp at) {
+  std::vector<Diagnostic> diagnostics;
+  for (const auto& chain : config.server_chains) check_server_chain(chain, {config, chain, at, diagnostics});
+  for (const auto& ca : config.device_cas) check_device_ca(ca, {config, ca, at, diagnostics});
+  return diagnostics;
+}
+
+}  // namespace firstring::config

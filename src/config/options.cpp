@@ -1,0 +1,260 @@
+#include "config/options.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "base/time.hpp"
+
+namespace firstring::config {
+
+using namespace std::chrono_literals;
+using enum Presence;
+
+const SectionTable<Server>& server_table() {
+  static const SectionTable<Server> table{
+      "server",
+      Times::once,
+      "The server as a whole.",
+      Server{},
+      {
+          {"host", Host{}, &Server::host, optional,
+           "The name or address under which phones reach this server: it stands in the URLs that they are given.",
+           "It must be the name that the server's certificates carry; phones compare the two."},
+          {"workers", Whole{0, 256}, &Server::workers, optional,
+           "Threads that serve connections; 0 means one for each processor core."},
+          {"drain_timeout", Duration{0ms, 1h}, &Server::drain_timeout, optional,
+           "How long running requests may still take after SIGTERM.",
+           "New connections are no longer accepted during that time. Set the service manager's own limit (systemd: "
+           "TimeoutStopSec) higher than this."},
+      }};
+  return table;
+}
+
+const SectionTable<Listener>& listener_table() {
+  static const SectionTable<Listener> table = [] {
+    Listener sample;
+    sample.address = *Endpoint::parse("[::]:443");
+    return SectionTable<Listener>{
+        "listener",
+        Times::many,
+        "An address and port where phones connect. At least one is needed.",
+        sample,
+        {
+            {"kind", Kind{}, &Listener::kind, optional,
+             "phone: TLS, for everything. bootstrap: plain HTTP, only for what any phone may have.",
+             "A phone fresh from its box often knows no more than http://; the bootstrap listener tells it where the "
+             "phone "
+             "listener is, and never gives out an account."},
+            {"address", Address{}, &Listener::address, required,
+             "IP address and port to listen on; 0.0.0.0 is every IPv4 address, [::] every address of either kind.",
+             "Port 0 lets the system choose a free port, which is of use in tests only."},
+            {"personalities", Names{}, &Listener::personalities, optional,
+             "TLS personalities that this listener may take on; which one is chosen for each connection by its "
+             "ClientHello.",
+             "Leave legacy ones out where no phone from before about 2012 calls. Not for bootstrap listeners."},
+            {"hello_timeout", Duration{100ms, 2min}, &Listener::hello_timeout, optional,
+             "Time from the accepted connection to the last byte of the ClientHello.", "Not for bootstrap listeners."},
+            {"handshake_timeout", Duration{100ms, 10min}, &Listener::handshake_timeout, optional,
+             "Time from the ClientHello to the end of the TLS handshake.",
+             "The oldest phones compute for several seconds, and longer when they boot: be generous. Not for bootstrap "
+             "listeners."},
+            {"request_timeout", Duration{100ms, 10min}, &Listener::request_timeout, optional,
+             "Time from the first byte of a request to its last, and again to write the answer."},
+            {"idle_timeout", Duration{100ms, 10min}, &Listener::idle_timeout, optional,
+             "Time that an open connection may wait for its first or next request."},
+        }};
+  }();
+  return table;
+}
+
+const SectionTable<ServerChain>& server_chain_table() {
+  static const SectionTable<ServerChain> table = [] {
+    ServerChain sample;
+    sample.name = "modern";
+    sample.certificate = "pki/modern.crt";
+    sample.key = "pki/modern.key";
+    return SectionTable<ServerChain>{
+        "server_chain",
+        Times::many,
+        "A certificate chain of this server with its private key. Phone listeners need at least one; each personality "
+        "names the chain that "
+        "it shows.",
+        sample,
+        {
+            {"name", Name{}, &ServerChain::name, required,
+             "The name by which personalities ask for it: \"legacy\" or \"modern\".",
+             "\"legacy\" must be RSA: old phones know no other keys, and the oldest only up to 1024 bits and SHA-1."},
+            {"certificate", File{}, &ServerChain::certificate, required,
+             "PEM file with this server's certificate first, then the intermediates in order."},
+            {"key", File{}, &ServerChain::key, required,
+             "PEM file with the private key, without a pass phrase, readable by its owner alone (mode 0600)."},
+        }};
+  }();
+  return table;
+}
+
+const SectionTable<DeviceCa>& device_ca_table() {
+  static constexpr std::array<std::string_view, 2> kWeakHashes{"sha1", "md5"};
+  static const SectionTable<DeviceCa> table = [] {
+    DeviceCa sample;
+    sample.name = "maker";
+    sample.roots = "pki/maker-roots.pem";
+    return SectionTable<DeviceCa>{
+        "device_ca",
+        Times::many,
+        "A phone maker's CA. A phone whose certificate leads to one of its roots is believed to be the device that the "
+        "certificate names. "
+        "How weak such a chain may be is said here, for this maker alone.",
+        sample,
+        {
+            {"name", Name{}, &DeviceCa::name, required, "The name of this CA in the ledger and in messages."},
+            {"roots", File{}, &DeviceCa::roots, required,
+             "PEM file with the maker's root certificates, one or more. Get them from the maker, not from a phone."},
+            {"intermediates", FileOrNone{}, &DeviceCa::intermediates, optional,
+             "PEM file with the maker's intermediate certificates, for phones that send their own certificate alone."},
+            {"min_rsa_bits", Whole{1024, 8192}, &DeviceCa::min_rsa_bits, optional,
+             "The shortest RSA key accepted in a phone's chain.", "Phones made before about 2012 need 1024."},
+            {"weak_hashes", AnyOf{kWeakHashes}, &DeviceCa::weak_hashes, optional,
+             "Outdated signature hashes that are accepted all the same in a phone's chain.",
+             "Phones made before about 2012 may need \"sha1\", the very first ones \"md5\" as well."},
+            {"accept_expired", Flag{}, &DeviceCa::accept_expired, optional,
+             "Whether phones are let in when a certificate in their chain has run out.",
+             "A phone cannot renew the certificate that its maker installed. Nothing else is forgiven with this."},
+        }};
+  }();
+  return table;
+}
+
+const SectionTable<Limits>& limits_table() {
+  static const SectionTable<Limits> table{
+      "limits",
+      Times::once,
+      "Bounds on what peers may take up.",
+      Limits{},
+      {
+          {"max_connections", Whole{1, 1'000'000}, &Limits::max_connections, optional,
+           "Connections open at once over all listeners; further ones wait and are not refused.",
+           "Each takes one file descriptor: the service's limit of open files (systemd: LimitNOFILE) must be higher."},
+          {"max_request_head", Size{1024, 65536}, &Limits::max_request_head, optional,
+           "The longest request line with all its headers; a longer one is answered with status 431."},
+      }};
+  return table;
+}
+
+const SectionTable<Log>& log_table() {
+  static constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warning", "error"};
+  static const SectionTable<Log> table{
+      "log",
+      Times::once,
+      "What is written besides the ledger, which is in the database and always kept.",
+      Log{},
+      {
+          {"level", OneOf{kLevels}, &Log::level, optional,
+           "The least serious messages of the program itself that go to stderr (the journal under systemd)."},
+          {"requests", Text{}, &Log::requests, optional,
+           "Where one JSON line for each request goes: \"stdout\", a file, or \"\" for nowhere.",
+           "Each line has the address, the device, the TLS version and cipher, the request and its status."},
+      }};
+  return table;
+}
+
+namespace {
+
+std::string joined(std::span<const std::string_view> choices, std::string_view last_separator) {
+  std::string text;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i > 0) text += i + 1 == choices.size() ? last_separator : ", ";
+    text += fmt::format("\"{}\"", choices[i]);
+  }
+  return text;
+}
+
+/// A TOML basic string.
+std::string in_quotes(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+struct SizeUnit {
+  std::string_view name;
+  std::size_t bytes;
+};
+constexpr std::array kSizeUnits{SizeUnit{"GiB", 1U << 30}, SizeUnit{"MiB", 1U << 20}, SizeUnit{"KiB", 1U << 10}};
+
+}  // namespace
+
+std::string describe(const Whole& kind) { return fmt::format("a whole number from {} to {}", kind.min, kind.max); }
+std::string describe(const Size& kind) {
+  return fmt::format("a size from {} to {}", format_size(kind.min), format_size(kind.max));
+}
+std::string describe(const Duration& kind) {
+  return fmt::format("a duration from {} to {}", format_duration(kind.min), format_duration(kind.max));
+}
+std::string describe(const Flag&) { return "true or false"; }
+std::string describe(const Text&) { return "a text"; }
+std::string describe(const Host&) { return "a host name or an IP address"; }
+std::string describe(const Name&) { return "a name of up to 64 letters, digits, '.', '_' or '-'"; }
+std::string describe(const OneOf& kind) { return joined(kind.choices, " or "); }
+std::string describe(const Kind&) { return joined(kListenerKinds, " or "); }
+std::string describe(const Names&) { return "a list of at least one name"; }
+std::string describe(const AnyOf& kind) { return "a list of any of " + joined(kind.choices, " and "); }
+std::string describe(const File&) { return "the path of a file"; }
+std::string describe(const FileOrNone&) { return "the path of a file, or \"\" for none"; }
+std::string describe(const Address&) { return "an IP address and port"; }
+
+std::string to_toml(unsigned value) { return std::to_string(value); }
+std::string to_toml(std::size_t value) {
+  const auto text = format_size(value);
+  return text.ends_with('B') ? in_quotes(text) : text;
+}
+std::string to_toml(std::chrono::milliseconds value) { return in_quotes(format_duration(value)); }
+std::string to_toml(bool value) { return value ? "true" : "false"; }
+std::string to_toml(const std::string& value) { return in_quotes(value); }
+std::string to_toml(ListenerKind value) { return in_quotes(kListenerKinds[static_cast<std::size_t>(value)]); }
+std::string to_toml(const std::vector<std::string>& value) {
+  std::string text = "[";
+  for (const auto& item : value) {
+    if (text.size() > 1) text += ", ";
+    text += in_quotes(item);
+  }
+  return text + "]";
+}
+std::string to_toml(const std::filesystem::path& value) { return in_quotes(value.string()); }
+std::string to_toml(const Endpoint& value) { return in_quotes(value.to_string()); }
+
+std::string format_size(std::size_t bytes) {
+  for (const auto& unit : kSizeUnits) {
+    if (bytes > 0 && bytes % unit.bytes == 0) return fmt::format("{}{}", bytes / unit.bytes, unit.name);
+  }
+  return std::to_string(bytes);
+}
+
+Result<std::size_t> parse_size(std::string_view text) {
+  std::size_t number = 0;
+  const auto* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  const std::string_view unit{end, static_cast<std::size_t>(last - end)};
+  if (error == std::errc{}) {
+    if (unit.empty()) return number;
+    for (const auto& known : kSizeUnits) {
+      if (unit == known.name && number <= std::numeric_limits<std::size_t>::max() / known.bytes)
+        return number * known.bytes;
+    }
+  }
+  return fail(Errc::invalid_input, fmt::format("'{}' is not a size", text.substr(0, 40)));
+}
+
+}  // namespace firstring::config
