@@ -194,9 +194,9 @@ class SqliteFleet final : public FleetStore {
           "ON CONFLICT DO UPDATE SET class = excluded.class, access = excluded.access, value = excluded.value, "
           "sealed = excluded.sealed");
       for (const auto& parameter : parameters) {
-        const auto access = parameter.access ? std::optional{to_string(*parameter.access)} : std::nullopt;
-        put.run(static_cast<int>(scope.kind), scope.name, parameter.name, to_string(parameter.parameter_class), access,
-                parameter.value, parameter.sealed);
+        const std::string access{parameter.access ? to_string(*parameter.access) : ""};
+        put.run(static_cast<int>(scope.kind), scope.name, parameter.name, to_string(parameter.parameter_class),
+                null_if_empty(access), parameter.value, parameter.sealed);
       }
       return {};
     });
