@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <csignal>
 #include <set>
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/state_folder.hpp"
 #include "ledger/json.hpp"
 
@@ -14,32 +14,6 @@ namespace {
 
 constexpr auto kPollMilliseconds = 250;
 constexpr std::size_t kMaxBatch = 100'000;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void interrupt(int) { interrupted = 1; }
-
-/// SIGINT and SIGTERM set `interrupted` for as long as it lives.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    interrupted = 0;
-    struct sigaction action{};
-    action.sa_handler = interrupt;
-    ::sigaction(SIGINT, &action, &before_int_);
-    ::sigaction(SIGTERM, &action, &before_term_);
-  }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  ~InterruptGuard() {
-    ::sigaction(SIGINT, &before_int_, nullptr);
-    ::sigaction(SIGTERM, &before_term_, nullptr);
-  }
-
- private:
-  struct sigaction before_int_{};
-  struct sigaction before_term_{};
-};
 
 /// What became of it, in one column: the status of the last request, else how the connection ended.
 Cell result_of(const store::LedgerEntry& entry) {
@@ -82,7 +56,7 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
   const InterruptGuard guard;
   query.limit = kMaxBatch;
   auto& terminal = context.terminal();
-  while (interrupted == 0 && !terminal.reader_gone()) {
+  while (!guard.interrupted() && !terminal.reader_gone()) {
     FIRSTRING_CHECK(terminal.flush());
     ::poll(nullptr, 0, kPollMilliseconds);
     // Read first: rows written while `find` runs come again in the next round, where `shown` holds them back.

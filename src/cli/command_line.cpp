@@ -31,16 +31,35 @@ CommandLine unknown_word(const Program& program, std::string_view family, const 
                            did_you_mean(word, candidates), prefix));
 }
 
-/// What CLI11 found no place for: the first option among it, else the first word.
-std::string unexpected(const Command& command, const std::vector<std::string>& rest) {
-  const auto option = std::find_if(rest.begin(), rest.end(), [](const auto& text) { return text.starts_with('-'); });
-  if (option == rest.end()) return fmt::format("'{}' is one argument too many", visible(rest.front(), 60));
+std::string unknown_option(const Command& command, const std::string& option) {
   std::vector<std::string> known{"--dir", "--help"};
   for (const auto& argument : command.arguments) {
     if (argument.is_option()) known.push_back(argument.name);
   }
-  const auto name = option->substr(0, option->find('='));
+  const auto name = option.substr(0, option.find('='));
   return fmt::format("there is no option '{}'{}", visible(name, 60), did_you_mean(name, known));
+}
+
+/// The arguments last first, as CLI11 takes them. "--name=" as two: CLI11 would take the next argument for the value.
+std::vector<std::string> for_cli11(std::span<const std::string> arguments) {
+  std::vector<std::string> reversed;
+  for (auto argument = arguments.rbegin(); argument != arguments.rend(); ++argument) {
+    const bool empty_value = argument->starts_with("--") && argument->find('=') == argument->size() - 1;
+    if (empty_value) reversed.emplace_back();
+    reversed.push_back(empty_value ? argument->substr(0, argument->size() - 1) : *argument);
+  }
+  return reversed;
+}
+
+/// CLI11 has two complaints about options that there are; its words are for programmers.
+std::string mismatch(const Command& command, std::span<const std::string> arguments) {
+  for (const auto& argument : command.arguments) {
+    const auto given = [&](const std::string& text) { return text.starts_with(argument.name + "="); };
+    if (argument.is_flag() && std::any_of(arguments.begin(), arguments.end(), given)) {
+      return fmt::format("{} takes no value", argument.name);
+    }
+  }
+  return fmt::format("{} needs a value", arguments.back());
 }
 
 CommandLine parse_command(const Command& command, std::span<const std::string> arguments,
@@ -51,6 +70,7 @@ CommandLine parse_command(const Command& command, std::span<const std::string> a
   auto all = command.arguments;
   all.push_back({.name = "--dir", .value = "DIR", .help = ""});
 
+  // CLI11 reads the options. What is known by its place stays over, in order: CLI11 would split "[x,y]" in such places.
   CLI::App app;
   app.allow_extras();
   std::vector<std::vector<std::string>> values(all.size());
@@ -59,25 +79,32 @@ CommandLine parse_command(const Command& command, std::span<const std::string> a
     const auto& argument = all[i];
     if (argument.is_flag()) {
       app.add_flag(argument.name, flags[i])->disable_flag_override();
-      continue;
-    }
-    auto* option = app.add_option(argument.is_option() ? argument.name : fmt::format("place{}", i), values[i]);
-    if (argument.is_option()) {
-      option->expected(1)->take_all()->allow_extra_args(false);
-    } else if (argument.count == Count::once) {
-      option->expected(1);
+    } else if (argument.is_option()) {
+      app.add_option(argument.name, values[i])->expected(1)->take_all()->allow_extra_args(false);
     }
   }
-  // CLI11 takes them last first.
-  std::vector<std::string> reversed{arguments.rbegin(), arguments.rend()};
   try {
+    auto reversed = for_cli11(arguments);
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     return answer(command_help(command));
+  } catch (const CLI::ArgumentMismatch&) {
+    return failed(mismatch(command, arguments));
   } catch (const CLI::ParseError& error) {
     return failed(error.what());
   }
-  if (const auto rest = app.remaining(); !rest.empty()) return failed(unexpected(command, rest));
+  auto words = app.remaining();
+  words.erase(std::remove(words.begin(), words.end(), "--"), words.end());
+  for (const auto& word : words) {
+    if (word.size() > 1 && word.starts_with('-')) return failed(unknown_option(command, word));
+  }
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].is_option()) continue;
+    const std::size_t most = all[i].count == Count::many ? words.size() : 1;
+    for (; used < words.size() && values[i].size() < most; ++used) values[i].push_back(words[used]);
+  }
+  if (used < words.size()) return failed(fmt::format("'{}' is one argument too many", visible(words[used], 60)));
 
   CommandLine line{.command = &command, .values = {}, .status = 0, .text = {}};
   for (std::size_t i = 0; i < all.size(); ++i) {

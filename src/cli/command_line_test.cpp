@@ -78,6 +78,13 @@ TEST(CommandLine, TakesAHyphenAndBracketsAsValues) {
   EXPECT_THAT(line.values.at("--many"), ElementsAre("-"));
 }
 
+TEST(CommandLine, TakesNothingBehindAnEqualsSignForAnEmptyValue) {
+  const auto line = parsed({"plain", "--many=", "a"});
+  ASSERT_NE(line.command, nullptr) << line.text;
+  EXPECT_THAT(line.values.at("--many"), ElementsAre(""));
+  EXPECT_THAT(line.values.at("FIRST"), ElementsAre("a"));
+}
+
 TEST(CommandLine, TakesAnEmptyValue) {
   const auto line = parsed({"plain", "a", "--many", ""});
   ASSERT_NE(line.command, nullptr) << line.text;
@@ -110,7 +117,7 @@ TEST(CommandLine, SaysWhichOptionWasMeant) {
 }
 
 TEST(CommandLine, SaysWhichCommandWasMeant) {
-  EXPECT_EQ(refusal({"plian"}), "firstring: there is no command 'plian'; did you mean 'plain'?; see: firstring --help");
+  EXPECT_EQ(refusal({"plai"}), "firstring: there is no command 'plai'; did you mean 'plain'?; see: firstring --help");
   EXPECT_EQ(refusal({"family", "on"}),
             "firstring family: there is no command 'on'; did you mean 'one'?; see: firstring family --help");
 }
@@ -125,11 +132,11 @@ TEST(CommandLine, RefusesAValueThatItsCheckRefuses) {
 }
 
 TEST(CommandLine, RefusesAnOptionWithoutItsValue) {
-  EXPECT_THAT(refusal({"plain", "a", "--mac"}), StartsWith("firstring plain: --mac"));
+  EXPECT_THAT(refusal({"plain", "a", "--mac"}), StartsWith("firstring plain: --mac needs a value;"));
 }
 
 TEST(CommandLine, RefusesAValueForAFlag) {
-  EXPECT_THAT(refusal({"plain", "a", "--flag=no"}), StartsWith("firstring plain: --flag"));
+  EXPECT_THAT(refusal({"plain", "a", "--flag=no"}), StartsWith("firstring plain: --flag takes no value;"));
 }
 
 TEST(CommandLine, RefusesAnUnknownOptionBeforeTheCommand) {

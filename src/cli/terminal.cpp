@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "base/file.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/utf8.hpp"
 
 namespace firstring::cli {
@@ -125,6 +126,7 @@ bool Terminal::reader_gone() {
 Result<Secret> Terminal::read_input() {
   if (capturing_) return Secret{input_};
   std::string content;
+  content.reserve(kBuffer);  // no copies of the beginning are left behind
   std::array<char, 4096> block{};
   for (;;) {
     const auto count = ::read(STDIN_FILENO, block.data(), block.size());
@@ -144,13 +146,18 @@ Result<Secret> Terminal::ask_secret(std::string_view prompt) {
   auto silent = before;
   silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
   silent.c_lflag |= ECHONL;
+  // Ctrl-C must not leave a terminal that shows nothing of what is typed.
+  const InterruptGuard guard;
   (void)write_all(STDERR_FILENO, prompt);
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
   std::string line;
+  line.reserve(kBuffer);  // no copies of the beginning are left behind
   char c = 0;
-  while (line.size() < kMaxInput && ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n') line += c;
+  while (line.size() < kBuffer && !guard.interrupted() && ::read(STDIN_FILENO, &c, 1) == 1 && c != '\n') line += c;
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-  return Secret{std::move(line)};
+  Secret secret{std::move(line)};
+  if (guard.interrupted()) return fail(Errc::unavailable, "interrupted");
+  return secret;
 }
 
 void Terminal::progress(std::string_view line) {
