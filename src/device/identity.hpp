@@ -28,15 +28,23 @@ struct CertificateIdentity {
     unusable,  ///< neither; `problem` says why
   };
   Kind kind = Kind::unusable;
-  std::optional<MacAddress> mac;
-  std::string serial;   ///< may be empty
-  std::string product;  ///< as the certificate spells it, "SPA-525G2"; may be empty
-  std::string problem;  ///< "ST names 708105b37234 and CN names 000e08abcdef"
+  std::optional<MacAddress> mac;  ///< of kind `device` alone
+  std::string serial;             ///< may be empty
+  std::string product;            ///< as the certificate spells it, "SPA-525G2"; may be empty
+  std::string problem;            ///< "ST names 708105b37234 and CN names 000e08abcdef"
 };
 
-/// Both subject layouts of the SPA fact sheet, section 1.1: MAC in ST (12 hexadecimal digits, the whole value) or in
-/// CN as "MAC: <12 digits>"; the two must agree when both are there. More than one ST, CN or L, a multi-valued RDN,
-/// a malformed or NUL-holding value is unusable.
+/// The subject layouts of spa-phones.md 1.1, and of CUCM-type certificates:
+///
+///   OU=SPA-962, L=<serial>, ST=<mac>                                        the vendor's documents
+///   ST=<mac>, L=<serial>, CN="SPA-525G2, MAC: <mac>, Serial: <serial>"      seen on a real phone
+///   CN="CP-8861-SEP<mac>"                                                   multiplatform phones
+///
+/// A MAC address is 12 hexadecimal digits and the whole of ST, or the whole of its field of CN; where both name one
+/// they must agree. Compared are characters, not octets: a BMPString or UTF8String that says the same says the same.
+/// But wherever a subject is not plainly one of these it is unusable: an attribute that is no valid string of its type
+/// or holds a control character (NUL above all), two of ST, CN or L, an RDN with several values, hexadecimal digits in
+/// ST that are too many or too few, a CN that begins like a layout and does not end like it.
 CertificateIdentity identify(const crypto::DistinguishedName& subject);
 
 }  // namespace firstring::device

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+
+#include "base/embedded.hpp"
+#include "base/text.hpp"
+#include "device/model.hpp"
+
+namespace firstring::device {
+
+namespace models {
+std::span<const base::EmbeddedFile> files();  // data/models/*.toml: see CMakeLists.txt
+}
+
+namespace {
+
+constexpr std::size_t kMaxPath = 200;  // longer than any pattern
+
+bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && equals_ignoring_case(text.substr(0, prefix.size()), prefix);
+}
+
+bool ends_with_ignoring_case(std::string_view text, std::string_view suffix) {
+  return text.size() >= suffix.size() && equals_ignoring_case(text.substr(text.size() - suffix.size()), suffix);
+}
+
+/// 12 digits, or 17 with ':' or '-'; other lengths are not worth the text of an error.
+std::optional<MacAddress> mac_in_file_name(std::string_view text) {
+  if (text.size() != 12 && text.size() != 17) return std::nullopt;
+  const auto mac = MacAddress::parse(text);
+  return mac ? std::optional{*mac} : std::nullopt;
+}
+
+}  // namespace
+
+const Catalogue& Catalogue::shipped() {
+  static const Catalogue catalogue = [] {
+    std::vector<std::pair<std::string, std::string>> texts;
+    for (const auto& file : models::files()) texts.emplace_back(file.name, file.content);
+    auto read = from_toml(texts);
+    if (!read) {
+      fmt::print(stderr, "firstring: bug in the data that it was built with: {}\n", read.error().what);
+      std::abort();
+    }
+    return *std::move(read);
+  }();
+  return catalogue;
+}
+
+std::string Catalogue::product_key(std::string_view product) {
+  auto key = to_lower(product);
+  std::erase(key, '-');
+  return key;
+}
+
+/// Enters a model, and every name by which it will be looked up.
+Result<void> Catalogue::add(Model model) {
+  const auto index = models_.size();
+  if (find(model.name) != nullptr) {
+    return fail(Errc::conflict, fmt::format("model '{}' is there twice", model.name));
+  }
+  auto products = model.certificate_products;
+  products.insert(products.end(), {model.name, model.product});
+  for (const auto& product : products) {
+    const auto known = by_product_.emplace(product_key(product), index).first->second;
+    if (known == index) continue;
+    return fail(Errc::conflict,
+                fmt::format("model '{}': '{}' is a product of {} already", model.name, product, models_[known].name));
+  }
+  for (const auto& file : model.files) {
+    auto path = to_lower(file.text);
+    if (file.kind == FileKind::bootstrap) {
+      const auto [known, is_new] = bootstrap_files_.emplace(std::move(path), index);
+      if (!is_new && known->second != index) known->second = kShared;
+      continue;
+    }
+    constexpr std::string_view kMac = "{mac}";
+    const auto at = path.find(kMac);
+    ProfileName name{path.substr(0, at), path.substr(at + kMac.size())};
+    if (std::find(profile_names_.begin(), profile_names_.end(), name) == profile_names_.end()) {
+      profile_names_.push_back(std::move(name));
+    }
+  }
+  models_.push_back(std::move(model));
+  return {};
+}
+
+const Model* Catalogue::find(std::string_view name) const {
+  const auto found = std::find_if(models_.begin(), models_.end(),
+                                  [&](const Model& model) { return equals_ignoring_case(model.name, name); });
+  return found == models_.end() ? nullptr : &*found;
+}
+
+const Model* Catalogue::find_product(std::string_view product) const {
+  const auto found = by_product_.find(product_key(product));
+  return found == by_product_.end() ? nullptr : &models_[found->second];
+}
+
+std::vector<std::string> Catalogue::names() const {
+  std::vector<std::string> names;
+  names.reserve(models_.size());
+  for (const auto& model : models_) names.push_back(model.name);
+  return names;
+}
+
+std::optional<FileMatch> Catalogue::match_file(std::string_view path) const {
+  if (path.size() > kMaxPath) return std::nullopt;
+  if (const auto found = bootstrap_files_.find(to_lower(path)); found != bootstrap_files_.end()) {
+    return FileMatch{FileKind::bootstrap, found->second == kShared ? nullptr : &models_[found->second], std::nullopt};
+  }
+  for (const auto& [before, behind] : profile_names_) {
+    if (path.size() < before.size() + behind.size()) continue;
+    if (!starts_with_ignoring_case(path, before) || !ends_with_ignoring_case(path, behind)) continue;
+    const auto middle = path.substr(before.size(), path.size() - before.size() - behind.size());
+    if (const auto mac = mac_in_file_name(middle)) return FileMatch{FileKind::profile, nullptr, mac};
+  }
+  return std::nullopt;
+}
+
+bool Catalogue::knows_parameter(const Model& model, std::string_view parameter) const {
+  const auto found = parameters_.find(model.family);
+  return found != parameters_.end() && std::any_of(found->second.begin(), found->second.end(), [&](const auto& name) {
+           return name.matches(parameter, model.lines);
+         });
+}
+
+bool Catalogue::knows_parameter(std::string_view parameter) const {
+  return std::any_of(models_.begin(), models_.end(),
+                     [&](const Model& model) { return knows_parameter(model, parameter); });
+}
+
+std::string Catalogue::suggest_parameter(std::string_view parameter, const Model* model) const {
+  std::set<std::string> names;
+  for (const auto& candidate : models_) {
+    if (model != nullptr && model != &candidate) continue;
+    for (const auto& name : parameters_.at(candidate.family)) {
+      for (auto& expanded : name.expand(candidate.lines)) names.insert(std::move(expanded));
+    }
+  }
+  return did_you_mean(parameter, std::vector<std::string>{names.begin(), names.end()});
+}
+
+}  // namespace firstring::device
