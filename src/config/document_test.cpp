@@ -92,6 +92,8 @@ Config unusual() {
   ca.accept_expired = true;
   config.limits.max_connections = 5;
   config.limits.max_request_head = 10'001;
+  config.limits.ledger_age = std::chrono::days{30};
+  config.limits.ledger_connections = 5000;
   config.log.level = "debug";
   config.log.requests = "stdout";
   return config;
@@ -111,6 +113,8 @@ TEST(Example, GivesUnusualValuesBack) {
   EXPECT_EQ(values_of(loaded.config), values_of(unusual()));
   EXPECT_EQ(loaded.config.server_chains[0].certificate, unusual().server_chains[0].certificate);
   EXPECT_EQ(loaded.config.limits.max_request_head, 10'001U);
+  EXPECT_EQ(loaded.config.limits.ledger_age, std::chrono::days{30});
+  EXPECT_EQ(loaded.config.limits.ledger_connections, 5000U);
 }
 
 TEST(Example, OfUnusualValuesLeavesNoKeyAtItsDefault) {

@@ -140,6 +140,11 @@ const SectionTable<Limits>& limits_table() {
            "Each takes one file descriptor: the service's limit of open files (systemd: LimitNOFILE) must be higher."},
           {"max_request_head", Size{1024, 65536}, &Limits::max_request_head, optional,
            "The longest request line with all its headers; a longer one is answered with status 431."},
+          {"ledger_age", Duration{1min, std::chrono::days{3650}}, &Limits::ledger_age, optional,
+           "How long connections stay in the ledger."},
+          {"ledger_connections", Whole{1000, 100'000'000}, &Limits::ledger_connections, optional,
+           "The most connections that the ledger keeps, whatever their age; the oldest go first.",
+           "Each takes about 1 KiB on disk."},
       }};
   return table;
 }

@@ -8,6 +8,14 @@
 #include "base/time.hpp"
 
 namespace firstring::ledger {
+namespace {
+
+constexpr std::chrono::minutes kTrimEvery{1};
+constexpr std::size_t kTrimBatch = 2000;  // a few milliseconds of the writer's time
+
+std::atomic<std::int64_t> last_id{0};
+
+}  // namespace
 
 void Recorder::Queue::connection(store::ConnectionRow row) {
   {
@@ -33,11 +41,13 @@ Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t worker
     queues_.push_back(std::make_unique<Queue>());
     queues_.back()->recorder_ = this;
   }
+  if (const auto highest = store_->last_id()) {
+    auto before = last_id.load();
+    while (before < *highest && !last_id.compare_exchange_weak(before, *highest)) {
+    }
+  }
   thread_ = std::thread{[this] { run(); }};
 }
-
-Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log)
-    : Recorder(std::move(store), workers, std::move(write_log), Options{}) {}
 
 Recorder::~Recorder() {
   {
@@ -57,6 +67,7 @@ void Recorder::run() {
     }
     collect();
     flush();
+    if (!last) trim();
   }
   if (held_.size() > 0) spdlog::error("ledger: {} rows were lost at the end", held_.size());
 }
@@ -110,13 +121,21 @@ void Recorder::flush() {
   held_.requests.clear();
 }
 
+void Recorder::trim() {
+  const auto time = std::chrono::steady_clock::now();
+  if (time < trim_at_) return;
+  const auto removed = store_->trim(now() - options_.keep_age, options_.keep_connections, kTrimBatch);
+  if (!removed) spdlog::warn("ledger: remove old rows: {}", removed.error().what);
+  // As long as there is a backlog, one batch after each write: removing must keep up with what strangers make us write.
+  trim_at_ = removed && *removed == kTrimBatch ? time : time + kTrimEvery;
+}
+
 std::int64_t next_connection_id() {
-  static std::atomic<std::int64_t> last{0};
-  auto before = last.load();
+  auto before = last_id.load();
   std::int64_t next = 0;
   do {
     next = std::max(before + 1, to_micros(now()));
-  } while (!last.compare_exchange_weak(before, next));
+  } while (!last_id.compare_exchange_weak(before, next));
   return next;
 }
 

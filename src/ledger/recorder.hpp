@@ -24,6 +24,8 @@ class Recorder {
     std::chrono::milliseconds max_delay{250};
     std::size_t batch = 1000;
     std::size_t max_held = 50'000;  ///< rows, over all workers
+    std::chrono::milliseconds keep_age{std::chrono::days{90}};  ///< of connections in the store; older ones are removed
+    std::size_t keep_connections = 2'000'000;                   ///< the most of them in the store
   };
 
   /// One worker's end. Only its own worker puts, so its lock is almost never contended.
@@ -49,7 +51,6 @@ class Recorder {
 
   /// `write_log` gets complete lines of the request log, from the writer's thread; empty for none.
   Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log, Options options);
-  Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log);
   /// Writes what is left, trying once.
   ~Recorder();
 
@@ -62,6 +63,7 @@ class Recorder {
   void run();
   void collect();
   void flush();
+  void trim();
 
   std::unique_ptr<store::LedgerStore> store_;
   std::function<void(const std::string&)> write_log_;
@@ -70,7 +72,7 @@ class Recorder {
   Queue::Rows held_;  // the writer's own: collected and not yet written
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::uint64_t> lost_{0};
-  std::chrono::steady_clock::time_point complained_{};
+  std::chrono::steady_clock::time_point complained_{}, trim_at_{};
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -78,7 +80,8 @@ class Recorder {
   std::thread thread_;
 };
 
-/// A number for a new connection: unique on this machine, rising with time.
+/// A number for a new connection: unique on this machine, rising with time. A Recorder makes sure that it is above those
+/// that its store has.
 std::int64_t next_connection_id();
 
 }  // namespace firstring::ledger

@@ -5,6 +5,8 @@
 #include <set>
 #include <thread>
 
+#include "base/time.hpp"
+
 namespace firstring::ledger {
 namespace {
 
@@ -12,7 +14,8 @@ namespace {
 struct Sink {
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t connections = 0, requests = 0, refusals = 0;
+  std::size_t connections = 0, requests = 0, refusals = 0, trims = 0;
+  std::int64_t last_id = 0;
   bool refuse = false;
 
   bool wait_for(const std::function<bool()>& condition) {
@@ -38,6 +41,12 @@ class SinkStore : public store::LedgerStore {
   }
   Result<std::vector<store::LedgerEntry>> find(const store::LedgerQuery&) override { return std::vector<store::LedgerEntry>{}; }
   Result<std::int64_t> last_written() override { return 0; }
+  Result<std::int64_t> last_id() override { return sink_.last_id; }
+  Result<std::size_t> trim(Timestamp, std::size_t, std::size_t batch) override {
+    const std::lock_guard lock{sink_.mutex};
+    sink_.changed.notify_all();
+    return ++sink_.trims < 3 ? batch : 0;
+  }
 
  private:
   Sink& sink_;
@@ -47,7 +56,7 @@ TEST(Recorder, WritesEveryRowOfEveryWorker) {
   Sink sink;
   constexpr std::size_t kWorkers = 4, kRows = 5000;
   {
-    Recorder recorder{std::make_unique<SinkStore>(sink), kWorkers, {}};
+    Recorder recorder{std::make_unique<SinkStore>(sink), kWorkers, {}, {}};
     std::vector<std::thread> workers;
     for (std::size_t i = 0; i < kWorkers; ++i) {
       workers.emplace_back([&recorder, i] {
@@ -65,7 +74,7 @@ TEST(Recorder, WritesEveryRowOfEveryWorker) {
 
 TEST(Recorder, WritesAFewRowsWithoutBeingAskedTo) {
   Sink sink;
-  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}};
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
   recorder.queue(0).connection({});
   EXPECT_TRUE(sink.wait_for([&] { return sink.connections == 1; }));
 }
@@ -73,7 +82,7 @@ TEST(Recorder, WritesAFewRowsWithoutBeingAskedTo) {
 TEST(Recorder, HoldsRowsWhileTheStoreFails) {
   Sink sink;
   sink.refuse = true;
-  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}};
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
   recorder.queue(0).connection({});
   ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > 0; }));
   {
@@ -103,11 +112,24 @@ TEST(Recorder, PassesTheRequestLogOnInWholeLines) {
   Sink sink;
   std::string log;
   {
-    Recorder recorder{std::make_unique<SinkStore>(sink), 1, [&](const std::string& lines) { log += lines; }};
+    Recorder recorder{std::make_unique<SinkStore>(sink), 1, [&](const std::string& lines) { log += lines; }, {}};
     recorder.queue(0).request({}, "{\"a\":1}");
     recorder.queue(0).request({}, "{\"a\":2}");
   }
   EXPECT_EQ(log, "{\"a\":1}\n{\"a\":2}\n");
+}
+
+TEST(Recorder, RemovesOldRowsUntilThereIsNoBacklog) {
+  Sink sink;
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {.max_delay = std::chrono::milliseconds{1}}};
+  EXPECT_TRUE(sink.wait_for([&] { return sink.trims == 3; }));
+}
+
+TEST(ConnectionId, IsAboveThoseInTheStoreThoughTheClockWasSetBack) {
+  Sink sink;
+  sink.last_id = to_micros(now()) + 3'600'000'000;
+  const Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
+  EXPECT_GT(next_connection_id(), sink.last_id);
 }
 
 TEST(ConnectionId, IsUniqueOverThreadsAndRises) {

@@ -135,7 +135,8 @@ class Server {
     FIRSTRING_TRY(auto log, request_log(state.config));
     FIRSTRING_TRY(keeper_, provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}));
     worker_count_ = state.config.server.workers != 0 ? state.config.server.workers : std::max(1U, std::thread::hardware_concurrency());
-    recorder_ = std::make_unique<ledger::Recorder>(std::move(ledger), worker_count_, std::move(log));
+    recorder_ = std::make_unique<ledger::Recorder>(std::move(ledger), worker_count_, std::move(log),
+                                                   ledger::Recorder::Options{.keep_age = state.config.limits.ledger_age, .keep_connections = state.config.limits.ledger_connections});
     return {};
   }
 

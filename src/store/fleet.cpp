@@ -85,4 +85,12 @@ std::string Scope::to_string() const {
   return name;
 }
 
+std::string seal_context(const Scope& scope, std::string_view name) {
+  return fmt::format("parameter:{}:{}", scope.to_string(), name);
+}
+
+std::string seal_context_line(const MacAddress& mac, unsigned number) {
+  return fmt::format("line:{}:{}", mac.bare(), number);
+}
+
 }  // namespace firstring::store

@@ -46,8 +46,11 @@ struct Scope {
   friend auto operator<=>(const Scope&, const Scope&) = default;
 };
 
-/// One parameter in one layer. The value of a secret is only ever here as sealed by crypto::SecretBox, with the context
-/// "parameter:<scope>:<name>".
+/// What crypto::SecretBox binds a sealed value to: "parameter:<scope>:<name>" and "line:<mac>:<number>".
+std::string seal_context(const Scope& scope, std::string_view name);
+std::string seal_context_line(const MacAddress& mac, unsigned number);
+
+/// One parameter in one layer. The value of a secret is only ever here as sealed by crypto::SecretBox, with seal_context.
 struct Parameter {
   std::string name;
   ParameterClass parameter_class = ParameterClass::public_;
@@ -79,7 +82,7 @@ enum class Transport : unsigned char { udp, tcp, tls };
 std::string_view to_string(Transport value);
 std::optional<Transport> parse_transport(std::string_view text);
 
-/// The SIP account of one line of a device, in plain words; the password sealed with the context "line:<mac>:<number>".
+/// The SIP account of one line of a device, in plain words; the password sealed with seal_context_line.
 struct Line {
   unsigned number = 1;
   std::string user;

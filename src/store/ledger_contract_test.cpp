@@ -319,6 +319,47 @@ TEST_P(LedgerContract, FollowsByTheOrderOfWriting) {
   EXPECT_THAT(ids(*store_, query), IsEmpty());
 }
 
+TEST_P(LedgerContract, KnowsItsHighestId) {
+  EXPECT_EQ(*store_->last_id(), 0);
+  EXPECT_OK(store_->append({connection(10), connection(5)}, {}));
+  EXPECT_EQ(*store_->last_id(), 10);
+}
+
+TEST_P(LedgerContract, RemovesWhatIsOlderThanItShallKeep) {
+  EXPECT_OK(store_->append({connection(1), connection(2), connection(3)}, {request(1), request(2), request(3)}));
+  EXPECT_EQ(*store_->trim(at(3), 1000, 100), 2U);
+  EXPECT_THAT(ids(*store_, {}), ElementsAre(3));
+  EXPECT_EQ(store_->find({})->front().requests.size(), 1U);
+  EXPECT_EQ(*store_->trim(at(3), 1000, 100), 0U);
+}
+
+TEST_P(LedgerContract, RemovesTheOldestBeyondTheNumberItShallKeepInBatches) {
+  std::vector<ConnectionRow> rows;
+  for (std::int64_t id = 1; id <= 10; ++id) rows.push_back(connection(id));
+  EXPECT_OK(store_->append(rows, {}));
+  EXPECT_EQ(*store_->trim(at(0), 3, 5), 5U);
+  EXPECT_EQ(*store_->trim(at(0), 3, 5), 2U);
+  EXPECT_THAT(ids(*store_, {}), ElementsAre(8, 9, 10));
+}
+
+TEST_P(LedgerContract, KeepsACertificateAsLongAsAConnectionShowsIt) {
+  std::vector<ConnectionRow> rows{connection(1), connection(2)};
+  for (auto& row : rows) {
+    row.certificate = "aa";
+    row.certificate_subject = "CN=phone";
+    row.certificate_der = {1, 2, 3};
+  }
+  EXPECT_OK(store_->append(rows, {}));
+  EXPECT_EQ(*store_->trim(at(2), 1000, 100), 1U);
+  EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=phone");
+  EXPECT_EQ(*store_->trim(at(3), 1000, 100), 1U);
+  auto again = connection(3);
+  again.certificate = "aa";
+  again.certificate_subject = "CN=renewed";
+  EXPECT_OK(store_->append({again}, {}));
+  EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=renewed") << "the old one was gone";
+}
+
 TEST_P(LedgerContract, AppendsAllOrNothing) {
   EXPECT_OK(store_->append({connection(1)}, {}));
   EXPECT_FALSE(store_->append({connection(2), connection(1)}, {request(1)}));

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "store/sqlite_database.hpp"
@@ -169,6 +170,40 @@ class SqliteLedger final : public LedgerStore {
       auto row = database_->query("SELECT ifnull(max(written), 0) FROM connection");
       row.next();
       return row.integer(0);
+    });
+  }
+
+  Result<std::int64_t> last_id() override {
+    return database_->read_once([&]() -> Result<std::int64_t> {
+      auto row = database_->query("SELECT ifnull(max(id), 0) FROM connection");
+      row.next();
+      return row.integer(0);
+    });
+  }
+
+  Result<std::size_t> trim(Timestamp keep_since, std::size_t keep_connections, std::size_t batch) override {
+    return database_->write([&]() -> Result<std::size_t> {
+      const auto limit = static_cast<std::int64_t>(std::min<std::size_t>(batch, 1'000'000));
+      std::vector<std::array<std::int64_t, 3>> old;  // written, id, certificate (0 for none)
+      {
+        auto row = database_->query(
+            "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted FROM connection "
+            "ORDER BY written LIMIT ?) WHERE accepted < ? OR written <= (SELECT max(written) FROM connection) - ?");
+        row.bind(limit, keep_since, static_cast<std::int64_t>(std::min<std::size_t>(keep_connections, std::numeric_limits<std::int64_t>::max())));
+        while (row.next()) old.push_back({row.integer(0), row.integer(1), row.integer(2)});
+      }
+      auto remove_requests = database_->query("DELETE FROM request WHERE connection = ?");
+      auto remove_connection = database_->query("DELETE FROM connection WHERE written = ?");
+      auto remove_certificate = database_->query(
+          "DELETE FROM certificate WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM connection WHERE certificate = ?1)");
+      for (const auto& [written, id, certificate] : old) {
+        remove_requests.run(id);
+        remove_connection.run(written);
+        if (certificate != 0) remove_certificate.run(certificate);
+      }
+      // Requests whose connection's row was lost, in a crash or with a full disk.
+      database_->query("DELETE FROM request WHERE written IN (SELECT written FROM request ORDER BY written LIMIT ?) AND at < ?").run(limit, keep_since);
+      return old.size();
     });
   }
 

@@ -60,6 +60,8 @@ CREATE TABLE connection (
 CREATE INDEX connection_time ON connection (accepted, id);
 CREATE INDEX connection_address ON connection (address, accepted, id);
 CREATE INDEX connection_device ON connection (device, id);
+-- For the certificates that nothing refers to any more once old rows are removed.
+CREATE INDEX connection_certificate ON connection (certificate) WHERE certificate IS NOT NULL;
 CREATE INDEX connection_failed ON connection (accepted, id) WHERE failed = 1;
 
 -- `connection` is connection.id without a foreign key: a request is written when it is answered, its connection when it
