@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,34 +21,53 @@ struct Layer {
   std::span<const store::Parameter> parameters;
 };
 
+/// Values of `{{name}}`.
+using Variables = std::map<std::string, std::string, std::less<>>;
+
 /// What a profile is made from. Views: the fleet snapshot owns them.
 struct Sources {
   const device::Model* model = nullptr;
-  std::optional<MacAddress> mac;        ///< none for a bootstrap file
+  std::optional<MacAddress> mac;  ///< none for a bootstrap file
   std::string_view serial;
-  std::vector<Layer> layers;            ///< base first
-  std::span<const store::Line> lines;   ///< of the device
-  /// Values of `{{name}}` beside the built-in mac, MAC, serial, model, psn: "host", "profile_url", ...
-  std::map<std::string, std::string, std::less<>> variables;
+  std::vector<Layer> layers;           ///< base first; a group's parent before it
+  std::span<const store::Line> lines;  ///< of the device; they win over every layer
+  /// Beside the built-in mac (000e08abcdef), MAC (000E08ABCDEF), mac_colons, serial, model, psn: "host", "profile_url",
+  /// ...
+  Variables variables;
 };
 
 /// Where the value of a parameter comes from, for `firstring layers`.
 struct Origin {
   std::string parameter;
-  store::ParameterClass parameter_class;
+  store::ParameterClass parameter_class = store::ParameterClass::public_;
   std::optional<store::UserAccess> access;
-  std::string scope;    ///< store::Scope::to_string, or "line 1"
-  std::string value;    ///< as it will be rendered; empty for a secret
+  std::string scope;  ///< store::Scope::to_string, or "line 1"
+  std::string value;  ///< as it will be rendered, or as it was set if it cannot be; empty for a secret
   bool overridden = false;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
 };
+/// By parameter name; those of one name in the order of precedence, so that the last of them counts.
 std::vector<Origin> explain(const Sources& sources);
 
-/// The device's document: flat-profile XML (spa-phones.md section 4.1), well formed and escaped whatever the values
-/// are, with only the parameters that some layer or line sets and that the audience may see. A `{{name}}` that is not
-/// known is an error that names the parameter and the scope. Characters that XML 1.0 cannot carry are an error too.
+/// The device's document: flat-profile XML (spa-phones.md 4.1), well formed and escaped whatever the values are, with
+/// only the parameters that some layer or line sets and that the audience may see, by name. What counts is the class of
+/// the winning value: a public value below a secret one is not shown in its place. CR LF and CR in a value become LF,
+/// as any XML parser makes them; phones then read LF as a space and trim both ends.
+///
+/// Errors name the parameter and the scope, and never show a secret: a `{{name}}` that is not known, a character that
+/// XML 1.0 cannot carry, a name that cannot be an element's, a sealed value that does not open. In a document that is
+/// for no device (or no model), a parameter whose value needs its variables is left out.
 Result<std::string> render(const Sources& sources, const policy::Audience& audience, const crypto::SecretBox& box);
 
 /// Replaces each `{{name}}`; `{{{{` is a literal `{{`. Used when a value is set, to refuse a bad one early.
-Result<std::string> expand(std::string_view text, const std::map<std::string, std::string, std::less<>>& variables);
+Result<std::string> expand(std::string_view text, const Variables& variables);
+
+/// Whether a value can stand in a profile: UTF-8, and only characters of XML 1.0 section 2.2.
+Result<void> check_text(std::string_view text);
+
+/// Whether a name can be an element's: letters, digits, '_', '-' and '.', not beginning with one of the last three
+/// but '_'.
+Result<void> check_parameter_name(std::string_view name);
 
 }  // namespace firstring::render

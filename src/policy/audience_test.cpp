@@ -1,0 +1,93 @@
+#include "policy/audience.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+namespace firstring::policy {
+namespace {
+
+using device::Assurance;
+using device::CertificateIdentity;
+using store::ParameterClass;
+using Kind = CertificateIdentity::Kind;
+
+constexpr std::array kAssurances{Assurance::none, Assurance::claimed, Assurance::generic, Assurance::certificate};
+const MacAddress kMac{{0x00, 0x0e, 0x08, 0xab, 0xcd, 0xef}};
+const MacAddress kOther{{0x00, 0x0e, 0x08, 0xab, 0xcd, 0xee}};
+
+CertificateIdentity identity_of(Kind kind, std::optional<MacAddress> mac) {
+  CertificateIdentity identity;
+  identity.kind = kind;
+  identity.mac = mac;
+  return identity;
+}
+
+tls::ChainVerdict verdict_of(bool present, bool accepted) {
+  tls::ChainVerdict verdict;
+  verdict.present = present;
+  verdict.accepted = accepted;
+  return verdict;
+}
+
+TEST(Audience, ShowsAnyoneWhatIsPublic) {
+  EXPECT_TRUE(Audience::anyone().may_see(ParameterClass::public_));
+  EXPECT_FALSE(Audience::anyone().may_see(ParameterClass::tenant));
+  EXPECT_FALSE(Audience::anyone().may_see(ParameterClass::secret));
+}
+
+TEST(Audience, ShowsTenantParametersFromGenericOn) {
+  EXPECT_FALSE(Audience::unproven(Assurance::claimed).may_see(ParameterClass::tenant));
+  EXPECT_TRUE(Audience::unproven(Assurance::generic).may_see(ParameterClass::tenant));
+}
+
+TEST(Audience, IsNeverMoreThanGenericWithoutProof) {
+  for (const auto assurance : kAssurances) {
+    EXPECT_FALSE(Audience::unproven(assurance).may_see(ParameterClass::secret));
+    EXPECT_EQ(Audience::unproven(assurance).assurance(), std::min(assurance, Assurance::generic));
+  }
+}
+
+TEST(Audience, IsBoundToTheDeviceThatTheCertificateNames) {
+  const auto audience = Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kMac);
+  ASSERT_TRUE(audience);
+  EXPECT_EQ(audience->assurance(), Assurance::certificate);
+  EXPECT_TRUE(audience->may_see(ParameterClass::secret));
+}
+
+TEST(Audience, IsNotBoundToAnotherDevice) {
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kOther));
+}
+
+TEST(Audience, IsNotBoundWithoutAnAcceptedChain) {
+  EXPECT_FALSE(Audience::bound(verdict_of(false, false), identity_of(Kind::device, kMac), kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, false), identity_of(Kind::device, kMac), kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(false, true), identity_of(Kind::device, kMac), kMac));
+}
+
+TEST(Audience, IsNotBoundByACertificateOfSeveralDevices) {
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::generic, std::nullopt), kMac));
+  // Not even if some fault left a MAC in it.
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::generic, kMac), kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::unusable, kMac), kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::device, std::nullopt), MacAddress{}));
+}
+
+TEST(Audience, PreviewsWhatTheOperatorAsksFor) {
+  EXPECT_TRUE(Audience::operator_preview(Assurance::certificate).may_see(ParameterClass::secret));
+  EXPECT_FALSE(Audience::operator_preview(Assurance::generic).may_see(ParameterClass::secret));
+}
+
+TEST(AudienceProperty, SeesSecretsOnlyBoundToExactlyThisDevice) {
+  EXPECT_TRUE(rc::check([] {
+    const bool present = *rc::gen::arbitrary<bool>();
+    const bool accepted = *rc::gen::arbitrary<bool>();
+    const auto kind = *rc::gen::element(Kind::device, Kind::generic, Kind::unusable);
+    const auto mac = *rc::gen::element<std::optional<MacAddress>>(kMac, kOther, std::nullopt);
+    const auto audience = Audience::bound(verdict_of(present, accepted), identity_of(kind, mac), kMac);
+    const bool proven = present && accepted && kind == Kind::device && mac == kMac;
+    RC_ASSERT((audience && audience->may_see(ParameterClass::secret)) == proven);
+  }));
+}
+
+}  // namespace
+}  // namespace firstring::policy
