@@ -41,7 +41,8 @@ void put_session(json::object& object, const store::ConnectionRow& row) {
   object["assurance"] = row.assurance;
 }
 
-json::value step(std::int64_t micros) { return micros < 0 ? json::value{nullptr} : json::value{micros}; }
+// Parentheses: json::value{5} is the array [5].
+json::value step(std::int64_t micros) { return micros < 0 ? json::value(nullptr) : json::value(micros); }
 
 }  // namespace
 
