@@ -368,8 +368,9 @@ void Connection::response_written() {
 // ---- waiting ----
 
 void Connection::wait(asio::socket_base::wait_type type, Step next) {
-  socket_.async_wait(type, [self = shared_from_this(), next](const boost::system::error_code& error) {
-    if (error || self->phase_ == Phase::gone) return;
+  // Only the last wait counts: a deadline that ends one step and begins the next leaves the step's own wait behind.
+  socket_.async_wait(type, [self = shared_from_this(), next, number = ++wait_number_](const boost::system::error_code& error) {
+    if (error || self->phase_ == Phase::gone || self->wait_number_ != number) return;
     (self.get()->*next)();
   });
 }

@@ -94,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::hello;
   bool draining_ = false;
   std::uint64_t deadline_number_ = 0;
+  std::uint64_t wait_number_ = 0;
 
   std::chrono::steady_clock::time_point accepted_at_;
   store::ConnectionRow row_;

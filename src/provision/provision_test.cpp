@@ -1,0 +1,204 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <future>
+
+#include "provision/answer.hpp"
+#include "provision/fleet_keeper.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace firstring::provision {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view kPassword = "the-secret-of-line-one";
+
+store::Parameter parameter(std::string name, std::string value, store::ParameterClass parameter_class = store::ParameterClass::public_) {
+  return {.name = std::move(name), .parameter_class = parameter_class, .access = std::nullopt, .value = std::move(value), .sealed = {}};
+}
+
+/// A state folder with one phone of one account, in groups "lobby" below "hotel".
+class Provisioning : public ::testing::Test {
+ protected:
+  Provisioning() {
+    std::string name = testing::TempDir() + "provision-XXXXXX";
+    dir_ = ::mkdtemp(name.data());
+    box_ = std::make_unique<crypto::SecretBox>(*crypto::SecretBox::create(dir_ / "secrets.key"));
+    store_ = *store::open_fleet(dir_, store::OpenMode::create);
+    EXPECT_TRUE(store_->add_group({.name = "hotel", .parent = ""}));
+    EXPECT_TRUE(store_->add_group({.name = "lobby", .parent = "hotel"}));
+    EXPECT_TRUE(store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "CBT1", .group = "lobby", .created = now()}));
+    store::Line line;
+    line.number = 1;
+    line.user = "1001";
+    line.proxy = "sip.example.com";
+    line.sealed_password = box_->seal(Secret{std::string{kPassword}}, store::seal_context_line(mac_, 1));
+    EXPECT_TRUE(store_->set_line(mac_, line));
+  }
+  ~Provisioning() override { std::filesystem::remove_all(dir_); }
+
+  std::unique_ptr<FleetView> view() { return std::make_unique<FleetView>(*store_->load(), Site{"phones.example.com", 8443}); }
+
+  policy::Requester phone(const MacAddress& mac) const {
+    policy::Requester requester;
+    requester.tls = true;
+    requester.verdict = {.present = true, .accepted = true, .ca = "maker", .errors = {}};
+    requester.identity.kind = device::CertificateIdentity::Kind::device;
+    requester.identity.mac = mac;
+    requester.identity.product = "SPA-504G";
+    return requester;
+  }
+
+  static http::Request get(std::string path) {
+    http::Request request;
+    request.method = "GET";
+    request.target = request.path = std::move(path);
+    return request;
+  }
+
+  const MacAddress mac_ = *MacAddress::parse("000e08abcdef");
+  std::filesystem::path dir_;
+  std::unique_ptr<crypto::SecretBox> box_;
+  std::unique_ptr<store::FleetStore> store_;
+};
+
+TEST_F(Provisioning, APhoneGetsItsOwnProfile) {
+  const auto given = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
+  EXPECT_EQ(given.response.status, 200U) << given.problem;
+  EXPECT_EQ(given.reason, "bound");
+  EXPECT_EQ(given.assurance, device::Assurance::certificate);
+  EXPECT_THAT(given.response.body, HasSubstr(kPassword));
+  EXPECT_THAT(given.response.body, HasSubstr("1001"));
+}
+
+TEST_F(Provisioning, NobodyElseGetsIt) {
+  const auto other = *MacAddress::parse("000e08abcdee");
+  for (const auto& requester : {phone(other), policy::Requester{.tls = true, .verdict = {}, .identity = {}}, policy::Requester{}}) {
+    const auto given = answer(get("/000e08abcdef.xml"), requester, *view(), *box_);
+    EXPECT_EQ(given.response.status, 403U);
+    EXPECT_FALSE(given.allow);
+    EXPECT_THAT(given.response.body, Not(HasSubstr(kPassword)));
+    EXPECT_EQ(given.requested, mac_);
+  }
+}
+
+TEST_F(Provisioning, TheFirstFileLeadsToThePhonesOwn) {
+  const auto given = answer(get("/spa504G.cfg"), {}, *view(), *box_);
+  EXPECT_EQ(given.response.status, 200U) << given.problem;
+  EXPECT_THAT(given.response.body, HasSubstr("<Profile_Rule>https://phones.example.com:8443/"));
+  EXPECT_THAT(given.response.body, HasSubstr("$MA"));
+}
+
+TEST_F(Provisioning, ALayerMayLeadElsewhere) {
+  ASSERT_TRUE(store_->set_parameters({store::Scope::Kind::model, "SPA504G"}, {parameter("Profile_Rule", "https://elsewhere.example.com/$MA.cfg")}));
+  const auto given = answer(get("/spa504G.cfg"), {}, *view(), *box_);
+  EXPECT_THAT(given.response.body, HasSubstr("elsewhere.example.com"));
+  EXPECT_THAT(given.response.body, Not(HasSubstr("phones.example.com")));
+}
+
+TEST_F(Provisioning, TheFirstFileHoldsPublicParametersOnly) {
+  ASSERT_TRUE(store_->set_parameters(store::Scope::base(), {parameter("Voice_Mail_Number", "5000", store::ParameterClass::tenant), parameter("Time_Zone", "GMT")}));
+  const auto given = answer(get("/spa504G.cfg"), phone(mac_), *view(), *box_);
+  EXPECT_THAT(given.response.body, HasSubstr("<Time_Zone>GMT</Time_Zone>"));
+  EXPECT_THAT(given.response.body, Not(HasSubstr("5000")));
+}
+
+TEST_F(Provisioning, TheNearerLayerWins) {
+  const auto set = [&](store::Scope scope, std::string value) { ASSERT_TRUE(store_->set_parameters(scope, {parameter("Time_Zone", std::move(value))})); };
+  const auto zone = [&] { return answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_).response.body; };
+  set(store::Scope::base(), "base");
+  EXPECT_THAT(zone(), HasSubstr("<Time_Zone>base<"));
+  set({store::Scope::Kind::model, "SPA504G"}, "model");
+  EXPECT_THAT(zone(), HasSubstr("<Time_Zone>model<"));
+  set({store::Scope::Kind::group, "hotel"}, "hotel");
+  EXPECT_THAT(zone(), HasSubstr("<Time_Zone>hotel<"));
+  set({store::Scope::Kind::group, "lobby"}, "lobby");
+  EXPECT_THAT(zone(), HasSubstr("<Time_Zone>lobby<"));
+  set(store::Scope::of_device(mac_), "device");
+  EXPECT_THAT(zone(), HasSubstr("<Time_Zone>device<"));
+}
+
+TEST_F(Provisioning, OnlyGetAndHeadAreAnswered) {
+  auto request = get("/000e08abcdef.xml");
+  request.method = "POST";
+  const auto given = answer(request, phone(mac_), *view(), *box_);
+  EXPECT_EQ(given.response.status, 405U);
+  EXPECT_EQ(given.response.headers.at(0).second, "GET, HEAD");
+}
+
+TEST_F(Provisioning, ABrokenProfileIsTheOperatorsToKnow) {
+  ASSERT_TRUE(store_->set_parameters(store::Scope::of_device(mac_), {parameter("Station_Name", "{{no_such_variable}}")}));
+  const auto given = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
+  EXPECT_EQ(given.response.status, 500U);
+  EXPECT_EQ(given.reason, "render_failed");
+  EXPECT_THAT(given.problem, HasSubstr("Station_Name"));
+  EXPECT_THAT(given.response.body, Not(HasSubstr("Station_Name")));
+}
+
+/// Waits for a keeper's answer about a stranger.
+bool meet(FleetKeeper& keeper, const Stranger& stranger) {
+  std::promise<bool> answered;
+  keeper.meet(stranger, [&](bool entered) { answered.set_value(entered); });
+  return answered.get_future().get();
+}
+
+class Keeper : public Provisioning {
+ protected:
+  void SetUp() override { keeper_ = *FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443}); }
+
+  const Stranger stranger_{.mac = *MacAddress::parse("000e08000001"), .product = "SPA-504G", .serial = "CBT9", .address = "192.0.2.7", .user_agent = "x"};
+  std::unique_ptr<FleetKeeper> keeper_;
+};
+
+TEST_F(Keeper, SeesWhatAnotherProcessChanges) {
+  ASSERT_TRUE(store_->add_device({.mac = stranger_.mac, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (keeper_->current()->device(stranger_.mac) == nullptr && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_NE(keeper_->current()->device(stranger_.mac), nullptr);
+}
+
+TEST_F(Keeper, NotesAStranger) {
+  EXPECT_FALSE(meet(*keeper_, stranger_));
+  const auto pending = *store_->pending();
+  ASSERT_EQ(pending.size(), 1U);
+  EXPECT_EQ(pending[0].mac, stranger_.mac);
+  EXPECT_EQ(pending[0].address, "192.0.2.7");
+}
+
+TEST_F(Keeper, EntersAStrangerDuringAWindow) {
+  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
+  EXPECT_TRUE(meet(*keeper_, stranger_));
+  const auto* device = keeper_->current()->device(stranger_.mac);
+  ASSERT_NE(device, nullptr) << "whoever is told 'entered' finds the device";
+  EXPECT_EQ(device->model, "SPA504G");
+  EXPECT_EQ(device->group, "lobby");
+}
+
+TEST_F(Keeper, EntersNobodyThroughAWindowThatHasClosedOrIsForAnotherModel) {
+  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() - std::chrono::seconds{1}}));
+  EXPECT_FALSE(meet(*keeper_, stranger_));
+  ASSERT_TRUE(store_->close_enrolment());
+  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "SPA525G2", .opened = now(), .until = now() + std::chrono::hours{1}}));
+  EXPECT_FALSE(meet(*keeper_, stranger_));
+}
+
+TEST_F(Keeper, EntersNobodyOfAModelItDoesNotKnow) {
+  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
+  auto odd = stranger_;
+  odd.product = "XYZ-1";
+  EXPECT_FALSE(meet(*keeper_, odd));
+  EXPECT_EQ(store_->pending()->size(), 1U);
+}
+
+TEST_F(Keeper, TakesANewSiteBeforeItReturns) {
+  keeper_->set_site({"other.example.com", 4443});
+  const auto given = answer(get("/spa504G.cfg"), {}, *keeper_->current(), *box_);
+  EXPECT_THAT(given.response.body, HasSubstr("https://other.example.com:4443/"));
+}
+
+}  // namespace
+}  // namespace firstring::provision

@@ -1,0 +1,139 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <filesystem>
+
+#include "base/file.hpp"
+#include "crypto/demo_pki.hpp"
+#include "server/listen_socket.hpp"
+#include "server/notify.hpp"
+#include "server/state.hpp"
+
+namespace firstring::server {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+/// A state folder with the demonstration PKI, whose firstring.toml each test writes.
+class StateFolder : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    std::string name = testing::TempDir() + "server-XXXXXX";
+    dir_ = new std::filesystem::path{::mkdtemp(name.data())};
+    ASSERT_TRUE(crypto::write_demo_pki(*dir_, "localhost"));
+  }
+  static void TearDownTestSuite() {
+    std::filesystem::remove_all(*dir_);
+    delete dir_;
+  }
+
+  static constexpr std::string_view kListener = "[[listener]]\nkind = \"phone\"\naddress = \"127.0.0.1:0\"\n";
+  static constexpr std::string_view kModern =
+      "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-modern.crt\"\nkey = \"pki/server-modern.key\"\n";
+  static constexpr std::string_view kLegacy =
+      "[[server_chain]]\nname = \"legacy\"\ncertificate = \"pki/server-legacy.crt\"\nkey = \"pki/server-legacy.key\"\n";
+  static constexpr std::string_view kMaker =
+      "[[device_ca]]\nname = \"demo\"\nroots = \"pki/device-ca-demo.crt\"\nmin_rsa_bits = 1024\nweak_hashes = [\"sha1\"]\n";
+
+  static Built build(std::initializer_list<std::string_view> parts) {
+    std::string text;
+    for (const auto part : parts) text += part;
+    EXPECT_TRUE(write_file(*dir_ / "firstring.toml", text));
+    return build_state(*dir_);
+  }
+
+  static std::vector<std::string> texts(const Built& built) {
+    std::vector<std::string> result;
+    for (const auto& diagnostic : built.diagnostics) result.push_back(diagnostic.to_string());
+    return result;
+  }
+
+  static inline std::filesystem::path* dir_ = nullptr;
+};
+
+TEST_F(StateFolder, IsBuiltFromAGoodConfiguration) {
+  const auto built = build({kListener, kModern, kLegacy, kMaker});
+  ASSERT_TRUE(built.state) << testing::PrintToString(texts(built));
+  EXPECT_EQ(built.state->contexts.size(), 2U);
+  ASSERT_EQ(built.state->listeners.size(), 1U);
+  EXPECT_EQ(built.state->listeners[0]->personalities.front()->name, "legacy-2026-11");
+}
+
+TEST_F(StateFolder, TriesPersonalitiesInTheOrderOfTheirRulesHoweverTheyAreListed) {
+  const auto built = build({kListener, "personalities = [\"modern-2026-11\", \"legacy-2026-11\"]\n", kModern, kLegacy, kMaker});
+  ASSERT_TRUE(built.state);
+  EXPECT_EQ(built.state->listeners[0]->personalities.front()->name, "legacy-2026-11");
+}
+
+TEST_F(StateFolder, RefusesAPersonalityThatThereIsNot) {
+  const auto built = build({kListener, "personalities = [\"modern-2026-12\"]\n", kModern, kMaker});
+  EXPECT_FALSE(built.state);
+  EXPECT_THAT(texts(built), Contains(HasSubstr("did you mean 'modern-2026-11'?")));
+}
+
+TEST_F(StateFolder, RefusesAPersonalityWithoutItsChainAndSaysWhere) {
+  const auto built = build({kListener, kModern, kMaker});
+  EXPECT_FALSE(built.state);
+  EXPECT_THAT(texts(built), Contains(HasSubstr("shows the server chain 'legacy', which is not configured")));
+}
+
+TEST_F(StateFolder, RefusesAChainThatIsTooWeakForItsPersonality) {
+  const auto built = build({kListener, "personalities = [\"modern-2026-11\"]\n",
+                            "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-legacy.crt\"\nkey = \"pki/server-legacy.key\"\n", kMaker});
+  EXPECT_FALSE(built.state);
+  EXPECT_THAT(texts(built), Contains(HasSubstr("security level 2")));
+}
+
+TEST_F(StateFolder, ReportsEveryFaultAtOnce) {
+  const auto built = build({kListener, "personalities = [\"legacy-2026-11\", \"nonsense\"]\n",
+                            "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-modern.crt\"\nkey = \"pki/server-legacy.key\"\n", kMaker});
+  EXPECT_FALSE(built.state);
+  EXPECT_GE(built.diagnostics.size(), 3U) << "a chain that is missing, a personality that is none, a key that does not match";
+}
+
+TEST(ListenSocket, GivesEachWorkerASocketOnOnePortOfTheKernels) {
+  const auto sockets = bind_listener(*Endpoint::parse("127.0.0.1:0"), 3);
+  ASSERT_TRUE(sockets) << sockets.error().what;
+  EXPECT_EQ(sockets->sockets.size(), 3U);
+  EXPECT_NE(sockets->bound.port, 0);
+}
+
+TEST(ListenSocket, DoesNotJoinAPortThatSomebodyHas) {
+  const auto first = bind_listener(*Endpoint::parse("127.0.0.1:0"), 2);
+  ASSERT_TRUE(begin_listening(*first));
+  const auto second = bind_listener(first->bound, 2);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().what, HasSubstr("another program has this port"));
+}
+
+TEST(ListenSocket, SaysThatTheMachineHasNoSuchAddress) {
+  const auto sockets = bind_listener(*Endpoint::parse("192.0.2.1:0"), 1);
+  ASSERT_FALSE(sockets);
+  EXPECT_THAT(sockets.error().what, HasSubstr("ip address shows"));
+}
+
+TEST(Notify, SendsADatagramToTheSocketOfSystemd) {
+  std::string name = testing::TempDir() + "notify-XXXXXX";
+  const std::filesystem::path dir{::mkdtemp(name.data())};
+  const auto path = dir / "socket";
+  const FileDescriptor receiver{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(receiver.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  notify_systemd("READY=1");
+  ::unsetenv("NOTIFY_SOCKET");
+  std::array<char, 64> buffer;
+  const auto count = ::recv(receiver.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  ASSERT_GT(count, 0);
+  EXPECT_EQ(std::string_view(buffer.data(), static_cast<std::size_t>(count)), "READY=1");
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace firstring::server
