@@ -61,10 +61,10 @@ Result<int> check(Context& context) {
 
 std::vector<Command> check_commands() {
   return {{.name = "check",
-           .summary = "Checks firstring.toml and all that it names, as `serve` does before it begins.",
-           .description =
-               "Prints file:line:column, what is wrong and what to do, for every fault, also of certificates and keys. "
-               "Exit status 1 if there is an error.",
+           .summary = "Checks firstring.toml and all that it names.",
+           .description = "As `serve` does before it begins. Prints file:line:column, what is wrong and what to do, "
+                          "for every fault, also of certificates and keys. "
+                          "Exit status 1 if there is an error.",
            .examples = {"firstring check /var/lib/firstring"},
            .arguments = {{.name = "DIR", .value = {}, .help = "the state folder; or --dir"}, json_flag()},
            .run = check}};

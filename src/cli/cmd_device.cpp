@@ -36,7 +36,6 @@ Result<int> add(Context& context) {
   }
   if (!device.group.empty()) FIRSTRING_CHECK(check_group(*fleet, device.group));
   FIRSTRING_CHECK(fleet->add_device(device));
-  FIRSTRING_CHECK(fleet->forget_pending(mac));
   context.terminal().print(fmt::format("device {} is entered as {}\n", mac.bare(), device.model));
   return 0;
 }

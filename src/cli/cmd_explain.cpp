@@ -48,7 +48,7 @@ Result<int> explain(Context& context) {
 std::vector<Command> explain_commands() {
   return {
       {.name = "explain",
-       .summary = "Tells in words what a device or an address did, and what to do about it.",
+       .summary = "Tells in words what a device or address did, and what to do.",
        .description = {},
        .examples = {"firstring explain 000e08abcdef", "firstring explain 192.0.2.7 --since 1d"},
        .arguments =

@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/state_folder.hpp"
+#include "config/config.hpp"
 #include "crypto/demo_pki.hpp"
 
 namespace firstring::cli {
@@ -116,7 +117,7 @@ Result<void> add_demo_phones(store::FleetStore& fleet, const crypto::SecretBox& 
     line.user = std::to_string(user++);
     line.proxy = "sip.example.com";
     FIRSTRING_TRY(const auto password, random_password());
-    line.sealed_password = box.seal(password, fmt::format("line:{}:1", phone.mac.bare()));
+    line.sealed_password = box.seal(password, store::seal_context_line(phone.mac, line.number));
     FIRSTRING_CHECK(fleet.set_line(phone.mac, line));
   }
   return {};
@@ -161,13 +162,13 @@ std::string steps(const fs::path& dir) {
 }
 
 Result<int> init(Context& context) {
-  const fs::path dir{context.text("DIR")};
+  const fs::path dir{context.given("DIR") ? context.text("DIR") : context.text("--dir")};
   const bool demo = context.given("--demo");
   if (!demo && (context.given("--port") || context.given("--bootstrap-port"))) {
     return context.refuse(
         "--port and --bootstrap-port go with --demo; without it, listeners are written into firstring.toml");
   }
-  if (dir.empty()) return context.refuse("DIR is empty");
+  if (dir.empty()) return context.refuse("DIR is missing");
   const auto phone_port = context.number("--port", kDemoPhonePort);
   const auto host = context.given("--host") ? context.text("--host") : config::Server{}.host;
   const auto full = demo_config(host, phone_port, context.number("--bootstrap-port", kDemoBootstrapPort));
@@ -199,7 +200,7 @@ std::vector<Command> init_commands() {
            "real phones.",
        .examples = {"firstring init /var/lib/firstring --host provisioning.example.com", "firstring init demo --demo"},
        .arguments =
-           {{.name = "DIR", .value = {}, .help = "the folder, empty or not there yet", .presence = Presence::required},
+           {{.name = "DIR", .value = {}, .help = "the folder, empty or not there yet; or --dir"},
             {.name = "--demo", .value = {}, .help = "ready to serve, for trying it"},
             {.name = "--host",
              .value = "NAME",

@@ -37,10 +37,12 @@ Result<int> set(Context& context) {
   if (context.given("--password-file")) {
     FIRSTRING_TRY(const auto password,
                   read_secret(context, "--password-file", fmt::format("password of {}: ", line.user)));
-    if (auto checked = check_value(password.reveal()); !checked)
+    // A password means itself; nobody writes {{variables}} into one.
+    const Secret escaped{escape_braces(password.reveal())};
+    if (auto checked = check_secret(escaped.reveal()); !checked)
       return fail(std::move(checked).error().while_("--password-file"));
     FIRSTRING_TRY(const auto box, open_secrets(context));
-    line.sealed_password = box.seal(password, fmt::format("line:{}:{}", mac.bare(), number));
+    line.sealed_password = box.seal(escaped, store::seal_context_line(mac, number));
   }
   FIRSTRING_CHECK(fleet->set_line(mac, line));
   context.terminal().print(fmt::format("line {} of {} is {} at {}{}\n", number, mac.bare(), line.user, line.proxy,

@@ -92,15 +92,15 @@ Result<int> set(Context& context) {
     if (names.size() != 1 || names[0].find('=') != std::string::npos) {
       return context.refuse("with --value-file, give one NAME and no value");
     }
-    if (auto named = check_parameter_name(names[0]); !named) return context.refuse(named.error().what);
+    if (auto named = render::check_parameter_name(names[0]); !named) return context.refuse(named.error().what);
     if (!force) FIRSTRING_CHECK(check_known(target, names[0]));
     auto parameter = base_on(names[0]);
     if (!asked_class && is_secret_by_nature(names[0])) parameter.parameter_class = store::ParameterClass::secret;
     FIRSTRING_TRY(const auto value, read_secret(context, "--value-file", fmt::format("{}: ", names[0])));
-    if (auto checked = check_value(value.reveal()); !checked) return fail(std::move(checked).error().while_(names[0]));
+    if (auto checked = check_secret(value.reveal()); !checked) return fail(std::move(checked).error().while_(names[0]));
     if (parameter.parameter_class == store::ParameterClass::secret) {
       FIRSTRING_TRY(const auto box, open_secrets(context));
-      parameter.sealed = box.seal(value, fmt::format("parameter:{}:{}", target.scope.to_string(), names[0]));
+      parameter.sealed = box.seal(value, store::seal_context(target.scope, names[0]));
     } else {
       parameter.value = value.reveal();
     }
@@ -201,8 +201,8 @@ std::vector<Command> set_commands() {
        .description =
            "Scopes lie over each other: base, model, group, device; the later wins. Anybody may read a public "
            "parameter; a tenant parameter goes to phones with a certificate of their maker; a secret only to the "
-           "device itself, proven by its certificate. A value may hold {{mac}}, {{MAC}}, {{serial}}, {{model}}, "
-           "{{psn}}, {{host}} and {{profile_url}}.",
+           "device itself, proven by its certificate. A value may hold {{mac}}, {{MAC}}, {{mac_colons}}, {{serial}}, "
+           "{{model}}, {{psn}}, {{host}} and {{profile_url}}.",
        .examples = {"firstring set base Resync_Periodic=3600 Syslog_Server=192.0.2.1",
                     "firstring set model:SPA504G Time_Zone=GMT+01:00 --access ro",
                     "firstring set base Admin_Passwd --class secret --value-file -"},

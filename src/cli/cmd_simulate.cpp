@@ -150,9 +150,10 @@ Result<int> simulate(Context& context) {
 std::vector<Command> simulate_commands() {
   return {
       {.name = "simulate",
-       .summary = "Plays a phone: fetches its profile as the phone would, and says what the phone makes of it.",
+       .summary = "Plays a phone that fetches its profile.",
        .description =
-           "A real TLS client with the old or new TLS of that model. Certificate, model and the server's root come "
+           "Makes the request that the phone would make, and says what the phone makes of the answer. A real TLS "
+           "client, with the old or new TLS of that model. Certificate, model and the server's root come "
            "from the state folder if that was made with --demo. Exit status 0 if the phone would be content.",
        .examples = {"firstring simulate --dir demo --server localhost:8443 --mac 000e08000504",
                     "firstring simulate --dir demo --server localhost:8443 --mac 000e08000504 --no-certificate",

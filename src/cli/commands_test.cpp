@@ -76,10 +76,29 @@ class Commands : public testing::Test {
   void SetUp() override {
     const auto made = run_with({"init", dir().string(), "--host", "prov.example.com"});
     ASSERT_EQ(made.status, 0) << made.error;
+    write_config("");
     ok({"device", "add", "00:0E:08:AB:CD:EF", "--model", "spa504g", "--serial", "CBT1"});
   }
 
   fs::path dir() const { return folder_.path() / "state"; }
+
+  /// A configuration that can be read, with more at its end. The certificates that it names are not there.
+  void write_config(const std::string& more) const {
+    std::ofstream{dir() / "firstring.toml"} << R"(
+[[listener]]
+kind = "phone"
+address = "127.0.0.1:8443"
+[[server_chain]]
+name = "modern"
+certificate = "server.crt"
+key = "server.key"
+[[device_ca]]
+name = "maker"
+roots = "maker.crt"
+[server]
+host = "prov.example.com"
+)" << more;
+  }
 
   Outcome on_dir(std::vector<std::string> arguments, std::string input = {}) const {
     arguments.insert(arguments.begin(), {"--dir", dir().string()});
@@ -406,6 +425,11 @@ TEST_F(Commands, LineKeepsItsPasswordUnlessANewOneIsGiven) {
   EXPECT_THAT(ok({"line", "list", kMac}), Not(HasSubstr("geheim")));
 }
 
+TEST_F(Commands, LinePasswordMeansItselfWhateverItHolds) {
+  ok({"line", "set", kMac, "1", "--user", "1001", "--proxy", "sip.example.com", "--password-file", "-"}, "{{mac}}{{&");
+  EXPECT_THAT(ok({"render", kMac}), HasSubstr(">{{mac}}{{&amp;<"));
+}
+
 TEST_F(Commands, LineThatTheModelDoesNotHaveIsRefused) {
   EXPECT_THAT(refused(2, {"line", "set", kMac, "5", "--user", "1", "--proxy", "p"}),
               HasSubstr("SPA504G has the lines 1 to 4"));
@@ -415,12 +439,21 @@ TEST_F(Commands, LineThatTheModelDoesNotHaveIsRefused) {
 // ---- check, ledger, explain ---------------------------------------------------------------------------------------
 
 TEST_F(Commands, CheckNamesFileLineAndRemedy) {
-  std::ofstream{dir() / "firstring.toml"} << "[server]\nhots = \"x\"\n";
+  write_config("worker = 1\n");
   const auto outcome = on_dir({"check"});
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.out, HasSubstr("firstring.toml:2:1: error: "));
-  EXPECT_THAT(outcome.out, HasSubstr("did you mean 'host'?"));
-  EXPECT_EQ(json_lines(on_dir({"check", "--json"}).out).at(0).at("line").as_int64(), 2);
+  EXPECT_THAT(outcome.out, HasSubstr("firstring.toml:14:1: error: "));
+  EXPECT_THAT(outcome.out, HasSubstr("did you mean 'workers'?"));
+  const auto lines = json_lines(on_dir({"check", "--json"}).out);
+  EXPECT_TRUE(
+      std::any_of(lines.begin(), lines.end(), [](const auto& line) { return line.at("line").as_int64() == 14; }));
+}
+
+TEST_F(Commands, RenderWarnsOfAConfigurationWithErrors) {
+  write_config("worker = 1\n");
+  const auto outcome = on_dir({"render", kMac});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.error, HasSubstr("firstring.toml has errors"));
 }
 
 TEST_F(Commands, CheckMissesTheKeyOfTheSecrets) {

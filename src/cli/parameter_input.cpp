@@ -8,32 +8,19 @@
 
 #include "base/text.hpp"
 #include "cli/terminal.hpp"
-#include "cli/utf8.hpp"
 #include "render/profile.hpp"
 
 namespace firstring::cli {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_name_character(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; }
-
-/// XML 1.0 section 2.2: Char.
-bool is_xml_character(char32_t code) {
-  if (code < 0x20) return code == '\t' || code == '\n' || code == '\r';
-  return code != 0xfffe && code != 0xffff;
+/// What render knows in a device's profile; any value will do here, where only the names matter.
+const render::Variables& variables() {
+  static const render::Variables known{{"mac", ""},   {"MAC", ""}, {"mac_colons", ""}, {"serial", ""},
+                                       {"model", ""}, {"psn", ""}, {"host", ""},       {"profile_url", ""}};
+  return known;
 }
 
 }  // namespace
-
-Result<void> check_parameter_name(std::string_view name) {
-  if (name.empty()) return fail(Errc::invalid_input, "a parameter's name is empty");
-  if (!is_letter(name[0]) || !std::all_of(name.begin(), name.end(), is_name_character)) {
-    return fail(
-        Errc::invalid_input,
-        fmt::format("'{}' cannot be a parameter's name: it has letters, digits, '_', '-' and '.'", visible(name, 60)));
-  }
-  return {};
-}
 
 Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>& texts) {
   std::vector<Assignment> assignments;
@@ -43,7 +30,7 @@ Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>
     if (equals == std::string::npos)
       return fail(Errc::invalid_input, fmt::format("'{}' has no '='; write NAME=VALUE", visible(text, 60)));
     Assignment assignment{text.substr(0, equals), text.substr(equals + 1)};
-    FIRSTRING_CHECK(check_parameter_name(assignment.name));
+    FIRSTRING_CHECK(render::check_parameter_name(assignment.name));
     assignments.push_back(std::move(assignment));
   }
   for (const auto& assignment : assignments) {
@@ -62,20 +49,26 @@ bool is_secret_by_nature(std::string_view parameter) {
 }
 
 Result<void> check_value(std::string_view value) {
-  for (std::size_t at = 0; at < value.size();) {
-    const auto character = first_character(value.substr(at));
-    if (!character) return fail(Errc::invalid_input, fmt::format("the octet {} is no UTF-8", at + 1));
-    if (!is_xml_character(character->code)) {
-      return fail(Errc::invalid_input, fmt::format("the character U+{:04X} at octet {} cannot stand in XML",
-                                                   static_cast<unsigned>(character->code), at + 1));
-    }
-    at += character->size;
-  }
-  // Any value will do: only whether the names are known matters here.
-  static const std::map<std::string, std::string, std::less<>> variables{
-      {"mac", ""}, {"MAC", ""}, {"serial", ""}, {"model", ""}, {"psn", ""}, {"host", ""}, {"profile_url", ""}};
-  FIRSTRING_CHECK(render::expand(value, variables));
+  FIRSTRING_CHECK(render::check_text(value));
+  FIRSTRING_CHECK(render::expand(value, variables()));
   return {};
+}
+
+Result<void> check_secret(std::string_view value) {
+  FIRSTRING_CHECK(render::check_text(value));
+  if (render::expand(value, variables())) return {};
+  return fail(Errc::invalid_input,
+              "holds a '{{' that begins no variable; write {{{{ for two braces that mean themselves");
+}
+
+std::string escape_braces(std::string_view text) {
+  std::string escaped;
+  while (!text.empty()) {
+    const bool open = text.starts_with("{{");
+    escaped += open ? "{{{{" : text.substr(0, 1);
+    text.remove_prefix(open ? 2 : 1);
+  }
+  return escaped;
 }
 
 }  // namespace firstring::cli

@@ -16,14 +16,17 @@ struct Assignment {
 
 /// Each name once, each a name that an XML element may have (letters, digits, '_', '-', '.').
 Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>& texts);
-Result<void> check_parameter_name(std::string_view name);
 
 /// Whether a parameter is a password by nature (Password_1_, Admin_Passwd, User_Password, GPP_SA to GPP_SD, private
 /// keys), whatever class it has: such a value has no business in a shell's history or in a file that anybody may fetch.
 bool is_secret_by_nature(std::string_view parameter);
 
-/// Refuses what can never be rendered: a `{{name}}` that is not known or not closed, and characters that XML 1.0 cannot
-/// carry (XML 1.0 section 2.2).
+/// Refuses what can never be rendered: a `{{name}}` that is not known or not closed, and what XML cannot carry.
 Result<void> check_value(std::string_view value);
+/// The same, with errors that show nothing of the value.
+Result<void> check_secret(std::string_view value);
+
+/// The text as a value that is rendered as this text, whatever braces it holds.
+std::string escape_braces(std::string_view text);
 
 }  // namespace firstring::cli

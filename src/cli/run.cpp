@@ -18,10 +18,10 @@ const Program& program() {
                         {"What they get", {"set", "unset", "layers", "line", "render"}},
                         {"What happened", {"ledger", "explain"}},
                         {"Try it", {"simulate"}}};
-    program.families = {{"device", "the phones and ATAs that this server knows"},
-                        {"group", "groups of devices, which may lie in each other"},
-                        {"enrol", "let unknown phones with a good certificate in by themselves, for a time"},
-                        {"line", "the SIP accounts on a device's lines"}};
+    program.families = {{"device", "The phones and ATAs that this server knows."},
+                        {"group", "Groups of devices, which may lie in each other."},
+                        {"enrol", "Letting in unknown phones with a good certificate, for a time."},
+                        {"line", "The SIP accounts on a device's lines."}};
     for (auto* commands :
          {init_commands, check_commands, serve_commands, device_commands, group_commands, enrol_commands, set_commands,
           line_commands, render_commands, ledger_commands, explain_commands, simulate_commands}) {

@@ -46,16 +46,6 @@ Result<crypto::SecretBox> open_secrets(const Context& context) {
   return crypto::SecretBox::open(dir / kSecretsFile);
 }
 
-Result<config::Config> open_config(const Context& context) {
-  FIRSTRING_TRY(const auto dir, state_folder(context));
-  auto loaded = config::load(dir);
-  for (const auto& diagnostic : loaded.diagnostics) {
-    if (diagnostic.severity != config::Severity::error) continue;
-    return fail(Errc::invalid_input, fmt::format("{}; see: firstring check {}", diagnostic.to_string(), dir.string()));
-  }
-  return std::move(loaded.config);
-}
-
 Result<const device::Model*> find_model(std::string_view name) {
   const auto& catalogue = device::Catalogue::shipped();
   if (const auto* model = catalogue.find(name)) return model;

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "cli/command.hpp"
-#include "config/config.hpp"
 #include "crypto/secret_box.hpp"
 #include "device/model.hpp"
 #include "store/sqlite_store.hpp"
@@ -22,8 +21,6 @@ Result<std::filesystem::path> state_folder(const Context& context);
 Result<std::unique_ptr<store::FleetStore>> open_fleet(const Context& context);
 Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context);
 Result<crypto::SecretBox> open_secrets(const Context& context);
-/// firstring.toml, read; the first fault if it has any, and the advice to run `firstring check`.
-Result<config::Config> open_config(const Context& context);
 
 /// The model of that name in any case, or an error with the nearest name.
 Result<const device::Model*> find_model(std::string_view name);
