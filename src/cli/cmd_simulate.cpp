@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
@@ -98,10 +99,11 @@ JsonObject to_json(const simulator::Report& report) {
 void print(Terminal& terminal, const simulator::Report& report) {
   for (const auto& step : report.steps) {
     const auto line = visible(simulator::to_line(step));
-    const auto colour = step.ok ? "\x1b[32m" : "\x1b[31m";
-    const auto mark = step.ok ? "ok  " : "FAIL";
-    terminal.print(terminal.colour() ? fmt::format("{}{}\x1b[0m  {}\n", colour, mark, line)
-                                     : fmt::format("{}  {}\n", mark, line));
+    const bool red = !step.ok && terminal.colour();
+    terminal.print(red ? fmt::format("\x1b[31m{}\x1b[0m\n", line) : line + "\n");
+  }
+  if (report.answer && report.answer->status >= 400) {
+    terminal.print(fmt::format("the server says: {}\n", visible(trim(report.answer->body), 200)));
   }
   terminal.print(fmt::format("\n{}: {}\n", simulator::to_string(report.outcome), visible(report.next)));
 }

@@ -148,8 +148,8 @@ Result<Secret> Terminal::ask_secret(std::string_view prompt) {
   silent.c_lflag |= ECHONL;
   // Ctrl-C must not leave a terminal that shows nothing of what is typed.
   const InterruptGuard guard;
-  (void)write_all(STDERR_FILENO, prompt);
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+  (void)write_all(STDERR_FILENO, prompt);
   std::string line;
   line.reserve(kBuffer);  // no copies of the beginning are left behind
   char c = 0;
