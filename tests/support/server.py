@@ -1,10 +1,12 @@
 """The real program: a state folder, a running server, its ledger and its end."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -77,19 +79,24 @@ def config_text(certificates, *, listeners=None, log_requests="", limits="", lis
 
 
 def make_state(folder, certificates, **config):
-    """A state folder with two phones, a base layer, and a secret for each phone."""
-    firstring("init", folder, "--host", "localhost")
+    """A state folder with two phones, a base layer, and a secret for each phone. Made once, then copied."""
+    template = certificates.folder / "state-template"
+    if not template.exists():
+        _make_template(template)
+    shutil.copytree(template, folder)
     (folder / "firstring.toml").write_text(config_text(certificates, **config))
-    run = lambda *arguments, **options: firstring(*arguments, folder=folder, **options)
+    return folder
+
+
+def _make_template(folder):
+    firstring("init", folder, "--host", "localhost")
+    run = functools.partial(firstring, folder=folder)
     run("device", "add", pki.OWN_MAC, "--model", "SPA504G", "--serial", "CBT12345678")
     run("device", "add", pki.OTHER_MAC, "--model", "SPA525G2", "--serial", "CBT153908BX")
     run("set", "base", "Time_Zone=GMT+01:00")
-    run("line", "set", pki.OWN_MAC, "1", "--user", "1001", "--proxy", "sip.example", "--password-file", "-", stdin=SECRET)
-    run(
-        "line", "set", pki.OTHER_MAC, "1", "--user", "1002", "--proxy", "sip.example", "--password-file", "-",
-        stdin=OTHER_SECRET,
-    )  # fmt: skip
-    return folder
+    for mac, user, password in ((pki.OWN_MAC, "1001", SECRET), (pki.OTHER_MAC, "1002", OTHER_SECRET)):
+        account = ["--user", user, "--proxy", "sip.example", "--password-file", "-"]
+        run("line", "set", mac, "1", *account, stdin=password)
 
 
 class Server:

@@ -84,28 +84,29 @@ def test_a_request_split_over_many_records(server, certificates, version):
         assert client.read_answer(sock).status == 200
 
 
-@pytest.mark.parametrize(
-    ("raw", "status"),
-    [
-        (f"POST {OWN} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405),
-        (f"DELETE {OWN} HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-        (f"GET {OWN} HTTP/1.1\r\n\r\n", 400),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-        (f"GET {OWN} HTTP/2.0\r\nHost: a\r\n\r\n", 505),
-        (f"GET {OWN}\r\n\r\n", 400),
-        ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        ("GET nothing HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        ("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nBroken header\r\n\r\n", 400),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", 400),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\n folded: x\r\n\r\n", 400),
-        ("GET /" + "a" * 9000 + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nX: " + "a" * 9000 + "\r\n\r\n", 431),
-        (f"GET {OWN} HTTP/1.1\r\nHost: a\r\n" + "X: a\r\n" * 1000 + "\r\n", 431),
-    ],
-)
-def test_each_kind_of_bad_request_has_its_status(server, certificates, raw, status):
+BAD = {
+    "POST": (f"POST {OWN} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 405),
+    "DELETE": (f"DELETE {OWN} HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    "no Host": (f"GET {OWN} HTTP/1.1\r\n\r\n", 400),
+    "two Hosts": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "HTTP/2.0": (f"GET {OWN} HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+    "HTTP/0.9": (f"GET {OWN}\r\n\r\n", 400),
+    "two spaces": ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "no slash": ("GET nothing HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "a broken escape": ("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "no colon": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nBroken header\r\n\r\n", 400),
+    "a space before the colon": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", 400),
+    "two framings": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    "a folded line": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\n folded: x\r\n\r\n", 400),
+    "a long target": ("GET /" + "a" * 9000 + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    "a long header": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\nX: " + "a" * 9000 + "\r\n\r\n", 431),
+    "many headers": (f"GET {OWN} HTTP/1.1\r\nHost: a\r\n" + "X: a\r\n" * 1000 + "\r\n", 431),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_each_kind_of_bad_request_has_its_status(server, certificates, kind):
+    raw, status = BAD[kind]
     answer = exchange(server, certificates, raw.encode(), version="1.2")
     assert answer.status == status
     assert 0 < len(answer.body) < 500

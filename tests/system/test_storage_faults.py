@@ -89,11 +89,11 @@ def fill(folder):
 
 @needs_mount
 def test_a_full_disk(state, certificates, tmp_path):
-    with small_disk(tmp_path / "disk", "4m") as disk:
+    with small_disk(tmp_path / "disk", "2m") as disk:
         folder = disk / "state"
         shutil.copytree(state, folder)
         csv = tmp_path / "phones.csv"
-        csv.write_text("mac,model\n" + "".join(f"000e09{number:06x},SPA504G\n" for number in range(20000)))
+        csv.write_text("mac,model\n" + "".join(f"000e09{number:06x},SPA504G\n" for number in range(60000)))
         result = firstring("device", "import", csv, folder=folder, status=1)
         assert "full" in result.stderr or "space" in result.stderr
         assert len(devices(folder)) == 2
