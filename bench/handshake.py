@@ -220,6 +220,7 @@ def main():
 
     with tempfile.TemporaryDirectory(prefix="firstring-bench-") as name:
         folder = pathlib.Path(name)
+        folder.chmod(0o755)  # nginx's worker runs as nobody
         certificates = Pki(folder / "pki")
         strong = certificates.make(
             "strong-legacy", "/CN=localhost", certificates.server_root, key=2048, extensions="subjectAltName = DNS:localhost\n"

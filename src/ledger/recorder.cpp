@@ -10,7 +10,7 @@
 namespace firstring::ledger {
 namespace {
 
-constexpr std::chrono::minutes kTrimEvery{1};
+constexpr std::chrono::seconds kTrimEvery{60};
 constexpr std::size_t kTrimBatch = 2000;  // a few milliseconds of the writer's time
 
 std::atomic<std::int64_t> last_id{0};
@@ -22,7 +22,7 @@ void Recorder::Queue::connection(store::ConnectionRow row) {
     const std::lock_guard lock{mutex_};
     rows_.connections.push_back(std::move(row));
   }
-  if (++recorder_->waiting_ == recorder_->options_.batch) recorder_->wake_.notify_one();
+  recorder_->row_came();
 }
 
 void Recorder::Queue::request(store::RequestRow row, std::string log_line) {
@@ -31,7 +31,7 @@ void Recorder::Queue::request(store::RequestRow row, std::string log_line) {
     rows_.requests.push_back(std::move(row));
     if (!log_line.empty()) rows_.log_lines.push_back(std::move(log_line));
   }
-  if (++recorder_->waiting_ == recorder_->options_.batch) recorder_->wake_.notify_one();
+  recorder_->row_came();
 }
 
 Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log,
@@ -58,10 +58,21 @@ Recorder::~Recorder() {
   thread_.join();
 }
 
+void Recorder::row_came() {
+  const auto waiting = ++waiting_;
+  if (waiting != 1 && waiting != options_.batch) return;
+  // The writer looks at the number under this lock: without it, it might look, miss the row, and only then fall asleep.
+  { const std::lock_guard lock{mutex_}; }
+  wake_.notify_one();
+}
+
 void Recorder::run() {
   for (bool last = false; !last;) {
     {
       std::unique_lock lock{mutex_};
+      // Asleep until there is something to write (or held rows to try again, or old ones to remove), then a moment more
+      // for company: a storm is written in large batches, and a lone phone is in the ledger when somebody looks.
+      wake_.wait_for(lock, held_.size() > 0 ? options_.max_delay : kTrimEvery, [this] { return stopping_ || waiting_ > 0 || trim_at_ < std::chrono::steady_clock::now(); });
       wake_.wait_for(lock, options_.max_delay, [this] { return stopping_ || waiting_ >= options_.batch; });
       last = stopping_;
     }

@@ -15,13 +15,13 @@
 
 namespace firstring::ledger {
 
-/// Takes rows from the workers and writes them in batches, at most 250 ms or 1,000 rows late, by one thread. A worker
+/// Takes rows from the workers and writes them in batches, at most 25 ms or 1,000 rows late, by one thread. A worker
 /// never waits for the disk. If the store fails (locked, full), rows are held up to a bound and tried again; what goes
 /// beyond the bound is counted and said.
 class Recorder {
  public:
   struct Options {
-    std::chrono::milliseconds max_delay{250};
+    std::chrono::milliseconds max_delay{25};
     std::size_t batch = 1000;
     std::size_t max_held = 50'000;  ///< rows, over all workers
     std::chrono::milliseconds keep_age{std::chrono::days{90}};  ///< of connections in the store; older ones are removed
@@ -60,6 +60,7 @@ class Recorder {
   std::uint64_t lost() const { return lost_.load(); }
 
  private:
+  void row_came();
   void run();
   void collect();
   void flush();
