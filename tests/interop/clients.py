@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIMEOUT = 60
@@ -38,13 +39,17 @@ class Client:
         raise NotImplementedError
 
     def run(self, port, identity, path, version):
-        return subprocess.run(
-            list(map(str, self.command(port, identity, path, version))),
-            input=_request(path),
-            capture_output=True,
-            timeout=TIMEOUT,
-            env=self.environment,
-        )
+        # A file, not a pipe: tstclnt turns in circles at the end of a pipe.
+        with tempfile.TemporaryFile() as request:
+            request.write(_request(path))
+            request.seek(0)
+            return subprocess.run(
+                list(map(str, self.command(port, identity, path, version))),
+                stdin=request,
+                capture_output=True,
+                timeout=TIMEOUT,
+                env=self.environment,
+            )
 
     def get(self, port, identity, path, version):
         return _status(self.run(port, identity, path, version).stdout)

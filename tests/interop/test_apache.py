@@ -101,7 +101,7 @@ def phone(port, certificates, version, *more):
     run = subprocess.run(
         [
             "openssl", "s_client", "-connect", f"127.0.0.1:{port}", {"1.0": "-tls1", "1.2": "-tls1_2"}[version],
-            "-cipher", "DHE-RSA-AES256-SHA:@SECLEVEL=0", "-cert", certificates.own.certificate, "-key", certificates.own.key,
+            "-cipher", "ALL:@SECLEVEL=0", "-cert", certificates.own.certificate, "-key", certificates.own.key,
             "-quiet", *more,
         ],
         input=f"GET {OWN} HTTP/1.0\r\n\r\n",
