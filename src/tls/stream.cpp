@@ -21,7 +21,7 @@ struct SocketState {
   Bytes prefix;
   std::size_t prefix_used = 0;
   std::uint64_t in = 0, out = 0;
-  int error = 0;     // errno of the last failed call
+  int error = 0;  // errno of the last failed call
   bool eof = false;
 };
 
@@ -79,9 +79,12 @@ int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* co
 
 long socket_control(BIO* bio, int command, long, void*) {
   switch (command) {
-    case BIO_CTRL_FLUSH: return 1;
-    case BIO_CTRL_EOF: return state_of(bio).eof ? 1 : 0;
-    default: return 0;
+    case BIO_CTRL_FLUSH:
+      return 1;
+    case BIO_CTRL_EOF:
+      return state_of(bio).eof ? 1 : 0;
+    default:
+      return 0;
   }
 }
 
@@ -101,34 +104,59 @@ struct AlertName {
   std::string_view name;
 };
 // IANA "TLS Alerts".
-constexpr std::array kAlerts{
-    AlertName{0, "close_notify"},          AlertName{10, "unexpected_message"},   AlertName{20, "bad_record_mac"},
-    AlertName{21, "decryption_failed"},    AlertName{22, "record_overflow"},      AlertName{30, "decompression_failure"},
-    AlertName{40, "handshake_failure"},    AlertName{41, "no_certificate"},       AlertName{42, "bad_certificate"},
-    AlertName{43, "unsupported_certificate"}, AlertName{44, "certificate_revoked"}, AlertName{45, "certificate_expired"},
-    AlertName{46, "certificate_unknown"},  AlertName{47, "illegal_parameter"},    AlertName{48, "unknown_ca"},
-    AlertName{49, "access_denied"},        AlertName{50, "decode_error"},         AlertName{51, "decrypt_error"},
-    AlertName{60, "export_restriction"},   AlertName{70, "protocol_version"},     AlertName{71, "insufficient_security"},
-    AlertName{80, "internal_error"},       AlertName{86, "inappropriate_fallback"}, AlertName{90, "user_canceled"},
-    AlertName{100, "no_renegotiation"},    AlertName{109, "missing_extension"},   AlertName{110, "unsupported_extension"},
-    AlertName{112, "unrecognized_name"},   AlertName{113, "bad_certificate_status_response"},
-    AlertName{115, "unknown_psk_identity"}, AlertName{116, "certificate_required"}, AlertName{120, "no_application_protocol"}};
+constexpr std::array kAlerts{AlertName{0, "close_notify"},
+                             AlertName{10, "unexpected_message"},
+                             AlertName{20, "bad_record_mac"},
+                             AlertName{21, "decryption_failed"},
+                             AlertName{22, "record_overflow"},
+                             AlertName{30, "decompression_failure"},
+                             AlertName{40, "handshake_failure"},
+                             AlertName{41, "no_certificate"},
+                             AlertName{42, "bad_certificate"},
+                             AlertName{43, "unsupported_certificate"},
+                             AlertName{44, "certificate_revoked"},
+                             AlertName{45, "certificate_expired"},
+                             AlertName{46, "certificate_unknown"},
+                             AlertName{47, "illegal_parameter"},
+                             AlertName{48, "unknown_ca"},
+                             AlertName{49, "access_denied"},
+                             AlertName{50, "decode_error"},
+                             AlertName{51, "decrypt_error"},
+                             AlertName{60, "export_restriction"},
+                             AlertName{70, "protocol_version"},
+                             AlertName{71, "insufficient_security"},
+                             AlertName{80, "internal_error"},
+                             AlertName{86, "inappropriate_fallback"},
+                             AlertName{90, "user_canceled"},
+                             AlertName{100, "no_renegotiation"},
+                             AlertName{109, "missing_extension"},
+                             AlertName{110, "unsupported_extension"},
+                             AlertName{112, "unrecognized_name"},
+                             AlertName{113, "bad_certificate_status_response"},
+                             AlertName{115, "unknown_psk_identity"},
+                             AlertName{116, "certificate_required"},
+                             AlertName{120, "no_application_protocol"}};
 
 constexpr int kAlertFatal = 2;
 
 }  // namespace
 
 std::string alert_name(int code) {
-  const auto* found = std::find_if(kAlerts.begin(), kAlerts.end(), [&](const auto& alert) { return alert.code == code; });
+  const auto* found =
+      std::find_if(kAlerts.begin(), kAlerts.end(), [&](const auto& alert) { return alert.code == code; });
   return found != kAlerts.end() ? std::string{found->name} : fmt::format("alert_{}", code);
 }
 
 std::string_view to_string(Stage stage) {
   switch (stage) {
-    case Stage::hello: return "hello";
-    case Stage::server_flight: return "server_flight";
-    case Stage::client_flight: return "client_flight";
-    case Stage::finished: return "finished";
+    case Stage::hello:
+      return "hello";
+    case Stage::server_flight:
+      return "server_flight";
+    case Stage::client_flight:
+      return "client_flight";
+    case Stage::finished:
+      return "finished";
   }
   return "hello";
 }
@@ -149,10 +177,12 @@ struct Stream::Impl {
     if (content_type != SSL3_RT_HANDSHAKE || bytes.empty()) return;
     const auto type = bytes[0];
     if (written) {
+      if (type == SSL3_MT_SERVER_HELLO) take_choice();
       // The last message of our first flight: ServerHelloDone up to TLS 1.2, Finished in TLS 1.3 and when resuming.
       if (facts.stage == Stage::hello && (type == SSL3_MT_SERVER_DONE || type == SSL3_MT_FINISHED)) {
         facts.stage = Stage::server_flight;
         facts.server_flight_at = std::chrono::steady_clock::now();
+        take_parameters();  // a client that goes silent now shall still leave its version and cipher in the ledger
       }
       // Up to TLS 1.2 the temporary key is gone once it has been used: now is the time to look at it.
       if (type == SSL3_MT_SERVER_KEY_EXCHANGE) take_temporary_key();
@@ -179,12 +209,19 @@ struct Stream::Impl {
     facts.client_chain.clear();
     const auto add = [&](X509* x509) {
       if (x509 == nullptr || facts.client_chain.size() >= DeviceTrust::kMaxDepth) return;
-      if (auto certificate = crypto::Certificate::from_x509(x509)) facts.client_chain.push_back(*std::move(certificate));
+      if (auto certificate = crypto::Certificate::from_x509(x509))
+        facts.client_chain.push_back(*std::move(certificate));
     };
     add(leaf);
     for (int i = 0; others != nullptr && i < sk_X509_num(others); ++i) {
       if (sk_X509_value(others, i) != leaf) add(sk_X509_value(others, i));
     }
+  }
+
+  /// A handshake that fails later never gets a session, and just then it matters what was chosen.
+  void take_choice() {
+    facts.version = SSL_get_version(ssl.get());
+    if (const auto* cipher = SSL_get_pending_cipher(ssl.get())) facts.cipher = SSL_CIPHER_get_name(cipher);
   }
 
   void take_parameters() {
@@ -200,7 +237,8 @@ struct Stream::Impl {
     }
     facts.resumed = SSL_session_reused(ssl.get()) == 1;
     if (facts.key_exchange.empty()) {
-      if (const int group = static_cast<int>(SSL_get_negotiated_group(ssl.get())); group != NID_undef) take_group(OBJ_nid2sn(group));
+      if (const int group = static_cast<int>(SSL_get_negotiated_group(ssl.get())); group != NID_undef)
+        take_group(OBJ_nid2sn(group));
     }
   }
 
@@ -211,7 +249,8 @@ struct Stream::Impl {
     };
     static constexpr std::array kGroups{Group{"prime256v1", "P-256", 256}, Group{"secp384r1", "P-384", 384},
                                         Group{"secp521r1", "P-521", 521}, Group{"X25519", "X25519", 253}};
-    const auto* found = std::find_if(kGroups.begin(), kGroups.end(), [&](const auto& group) { return group.openssl == name; });
+    const auto* found =
+        std::find_if(kGroups.begin(), kGroups.end(), [&](const auto& group) { return group.openssl == name; });
     facts.key_exchange = found != kGroups.end() ? found->common : name;
     if (found != kGroups.end()) facts.key_exchange_bits = found->bits;
   }
@@ -234,10 +273,14 @@ struct Stream::Impl {
 
   Status outcome(int result) {
     switch (SSL_get_error(ssl.get(), result)) {
-      case SSL_ERROR_WANT_READ: return Status::want_read;
-      case SSL_ERROR_WANT_WRITE: return Status::want_write;
-      case SSL_ERROR_ZERO_RETURN: return Status::closed;
-      default: break;
+      case SSL_ERROR_WANT_READ:
+        return Status::want_read;
+      case SSL_ERROR_WANT_WRITE:
+        return Status::want_write;
+      case SSL_ERROR_ZERO_RETURN:
+        return Status::closed;
+      default:
+        break;
     }
     auto reason = crypto::drain_errors();
     if (reason.empty() && socket.error == 0) {
@@ -285,7 +328,8 @@ Stream::Status Stream::handshake() {
   const auto status = result == 1 ? Status::ok : impl_->outcome(result);
   if (status == Status::want_read || status == Status::want_write) return status;
   impl_->take_parameters();
-  if (auto* leaf = SSL_get0_peer_certificate(impl_->ssl.get())) impl_->take_client_chain(leaf, SSL_get_peer_cert_chain(impl_->ssl.get()));
+  if (auto* leaf = SSL_get0_peer_certificate(impl_->ssl.get()))
+    impl_->take_client_chain(leaf, SSL_get_peer_cert_chain(impl_->ssl.get()));
   if (status == Status::ok) {
     facts.stage = Stage::finished;
     facts.finished_at = std::chrono::steady_clock::now();

@@ -1,5 +1,7 @@
 """Who gets which file: every kind of certificate against every kind of file, at an old, a usual and a new TLS version."""
 
+import ssl
+
 import pytest
 
 from support import client, pki
@@ -167,6 +169,22 @@ def test_the_record_says_how(cells, version, personality, recorded):
     assert (row["personality"], row["version"], row["cipher"]) == (personality, recorded, answer.cipher)
     assert row["ja3"] and row["ja4"] and row["hello"].startswith("16")
     assert 0 < row["hello_us"] <= row["server_flight_us"] <= row["client_flight_us"] <= row["handshake_us"] <= row["closed_us"]
+
+
+@pytest.mark.parametrize(("version", "recorded"), [("1.0", "TLSv1"), ("1.2", "TLSv1.2"), ("1.3", "TLSv1.3")])
+def test_the_record_of_a_failed_handshake_says_how_far_and_with_what(server, version, recorded):
+    """A client that does not trust our chain: the commonest failure in the field."""
+    distrustful = client.context(version=version)
+    distrustful.verify_mode = ssl.CERT_REQUIRED
+    with client.open_tcp(server.port) as plain:
+        source = client.source_of(plain)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            distrustful.wrap_socket(plain)
+    row = server.row_of(source)
+    assert (row["outcome"], row["stage"], row["cause"]) == ("handshake_failed", "server_flight", "client_distrusts_our_chain")
+    assert (row["alert"], row["alert_from"]) == ("unknown_ca", "client")
+    assert row["version"] == recorded and row["cipher"] and row["key_exchange_bits"]
+    assert server.ledger("--failed", "--address", source)
 
 
 def test_a_resumed_session_keeps_the_certificate(server, certificates):
