@@ -50,7 +50,8 @@ TEST(Time, WritesAndReadsRfc3339) {
 }
 
 TEST(Time, RefusesDatesThatAreNone) {
-  for (const auto* text : {"", "2026-13-01", "2026-02-30", "2026-11-23T25:00:00Z", "2026-11-23T21:43:51", "2026-11-23 x", "yesterday"}) {
+  for (const auto* text :
+       {"", "2026-13-01", "2026-02-30", "2026-11-23T25:00:00Z", "2026-11-23T21:43:51", "2026-11-23 x", "yesterday"}) {
     EXPECT_FALSE(parse_timestamp(text)) << text;
   }
 }
@@ -65,7 +66,8 @@ TEST(Duration, ReadsANumberAndItsUnit) {
 }
 
 TEST(Duration, RefusesWhatCouldMeanSomethingElse) {
-  for (const auto* text : {"", "5", "s", "-5s", "5 s", "1h30m", "5sec", "99999999999999999999d", "9999999999999d"}) EXPECT_FALSE(parse_duration(text)) << text;
+  for (const auto* text : {"", "5", "s", "-5s", "5 s", "1h30m", "5sec", "99999999999999999999d", "9999999999999d"})
+    EXPECT_FALSE(parse_duration(text)) << text;
 }
 
 TEST(Duration, IsWrittenInTheLargestUnitThatFits) {
@@ -114,14 +116,16 @@ TEST(IpAddress, ReadsAndWritesBothFamilies) {
   EXPECT_EQ(IpAddress::parse("192.0.2.1")->to_string(), "192.0.2.1");
   EXPECT_EQ(IpAddress::parse("2001:DB8::1")->to_string(), "2001:db8::1");
   EXPECT_TRUE(IpAddress::parse("::ffff:192.0.2.1")->is_v4());
-  for (const auto* text : {"", "192.0.2", "192.0.2.256", "[::1]", "::1%lo", "localhost"}) EXPECT_FALSE(IpAddress::parse(text)) << text;
+  for (const auto* text : {"", "192.0.2", "192.0.2.256", "[::1]", "::1%lo", "localhost"})
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
 }
 
 TEST(Endpoint, ReadsAddressAndPort) {
   EXPECT_EQ(Endpoint::parse("127.0.0.1:8443")->to_string(), "127.0.0.1:8443");
   EXPECT_EQ(Endpoint::parse("[::]:443")->to_string(), "[::]:443");
   EXPECT_EQ(Endpoint::parse("127.0.0.1:0")->port, 0);
-  for (const auto* text : {"", "127.0.0.1", "::1:443", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "host:443"}) EXPECT_FALSE(Endpoint::parse(text)) << text;
+  for (const auto* text : {"", "127.0.0.1", "::1:443", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "host:443"})
+    EXPECT_FALSE(Endpoint::parse(text)) << text;
 }
 
 TEST(Prefix, ContainsItsAddressesOnly) {
@@ -139,7 +143,7 @@ TEST_F(TemporaryFolder, WriteFileReplacesTheWholeFileWithItsMode) {
   ASSERT_TRUE(write_file(file, "one", 0600));
   ASSERT_TRUE(write_file(file, "two", 0600));
   EXPECT_EQ(*read_file(file), "two");
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(file.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator{path_}, {}), 1);

@@ -57,8 +57,9 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
 
 Result<Secret> read_secret_file(const std::filesystem::path& path, std::size_t limit) {
   FIRSTRING_TRY(const auto fd, open_for_reading(path));
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return fail(Errc::io, fmt::format("read {}: {}", path.string(), errno_text(errno)));
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0)
+    return fail(Errc::io, fmt::format("read {}: {}", path.string(), errno_text(errno)));
   if ((status.st_mode & 077) != 0) {
     return fail(Errc::denied, fmt::format("read {}: other users can read this secret (mode {:04o}); run: chmod 600 {}",
                                           path.string(), status.st_mode & 07777U, path.string()));

@@ -17,7 +17,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
 /// The same for key material: also refuses a file that others than its owner can read.
 Result<Secret> read_secret_file(const std::filesystem::path& path, std::size_t limit = 1U << 20);
 
-/// Writes beside the target, syncs, then renames: a reader, a crash or a full disk sees the old file or the new, never half.
+/// Writes beside the target, syncs, then renames: a reader, a crash or a full disk sees the old file or the new, never
+/// half.
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode = 0644);
 
 /// Closes a file descriptor when it goes.

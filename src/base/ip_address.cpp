@@ -56,8 +56,8 @@ std::string IpAddress::to_string() const {
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return fail(Errc::invalid_input,
-                fmt::format("'{}' is not an address and port: {}; write 192.0.2.1:443 or [::]:443", text.substr(0, 60), why));
+    return fail(Errc::invalid_input, fmt::format("'{}' is not an address and port: {}; write 192.0.2.1:443 or [::]:443",
+                                                 text.substr(0, 60), why));
   };
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad("there is no port");
@@ -76,7 +76,8 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
 }
 
 std::string Endpoint::to_string() const {
-  return address.is_v4() ? fmt::format("{}:{}", address.to_string(), port) : fmt::format("[{}]:{}", address.to_string(), port);
+  return address.is_v4() ? fmt::format("{}:{}", address.to_string(), port)
+                         : fmt::format("[{}]:{}", address.to_string(), port);
 }
 
 Result<Prefix> Prefix::parse(std::string_view text) {
@@ -85,7 +86,8 @@ Result<Prefix> Prefix::parse(std::string_view text) {
   const unsigned bits = address.is_v4() ? 32 : 128;
   unsigned length = bits;
   if (slash != std::string_view::npos && !parse_number(text.substr(slash + 1), bits, length)) {
-    return fail(Errc::invalid_input, fmt::format("'{}' is not a network; the number behind the slash is at most {}", text, bits));
+    return fail(Errc::invalid_input,
+                fmt::format("'{}' is not a network; the number behind the slash is at most {}", text, bits));
   }
   return Prefix{address, length + 128 - bits};
 }

@@ -10,9 +10,10 @@ namespace firstring {
 namespace {
 
 auto not_a_mac(std::string_view text) {
-  return fail(Errc::invalid_input,
-              fmt::format("'{}' is not a MAC address; write 12 hexadecimal digits, as in 000e08abcdef or 00:0e:08:ab:cd:ef",
-                          text.substr(0, 40)));
+  return fail(
+      Errc::invalid_input,
+      fmt::format("'{}' is not a MAC address; write 12 hexadecimal digits, as in 000e08abcdef or 00:0e:08:ab:cd:ef",
+                  text.substr(0, 40)));
 }
 
 }  // namespace
@@ -51,13 +52,14 @@ std::string MacAddress::bare() const { return to_hex(octets_); }
 
 std::string MacAddress::bare_upper() const {
   auto text = bare();
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
   return text;
 }
 
 std::string MacAddress::colons() const {
-  return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", octets_[0], octets_[1], octets_[2], octets_[3], octets_[4],
-                     octets_[5]);
+  return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", octets_[0], octets_[1], octets_[2], octets_[3],
+                     octets_[4], octets_[5]);
 }
 
 std::uint64_t MacAddress::as_number() const {

@@ -45,5 +45,7 @@ class MacAddress {
 
 template <>
 struct std::hash<firstring::MacAddress> {
-  std::size_t operator()(const firstring::MacAddress& mac) const noexcept { return std::hash<std::uint64_t>{}(mac.as_number()); }
+  std::size_t operator()(const firstring::MacAddress& mac) const noexcept {
+    return std::hash<std::uint64_t>{}(mac.as_number());
+  }
 };

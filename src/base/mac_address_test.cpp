@@ -15,8 +15,8 @@ TEST_P(MacNotation, IsReadInEveryUsualForm) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, MacNotation,
-                         testing::Values("000e08abcdef", "000E08ABCDEF", "00:0e:08:ab:cd:ef", "00:0E:08:AB:CD:EF", "00-0e-08-ab-cd-ef",
-                                         "000e.08ab.cdef", "000e08ABCDEF"));
+                         testing::Values("000e08abcdef", "000E08ABCDEF", "00:0e:08:ab:cd:ef", "00:0E:08:AB:CD:EF",
+                                         "00-0e-08-ab-cd-ef", "000e.08ab.cdef", "000e08ABCDEF"));
 
 class NoMac : public testing::TestWithParam<std::string_view> {};
 
@@ -27,9 +27,10 @@ TEST_P(NoMac, IsRefusedWithAnExample) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Texts, NoMac,
-                         testing::Values("", "000e08abcde", "000e08abcdeff", "000e08abcdeg", "00:0e:08:ab:cd", "00:0e:08:ab:cd-ef",
-                                         "00:0e:08:ab:cd:ef ", " 000e08abcdef", "0:00e:08:ab:cd:ef", "000e:08ab:cdef", "00.0e.08.ab.cd.ef",
-                                         "x000e08abcdef", "000e08abcdef000e08", "+00e08abcdef"));
+                         testing::Values("", "000e08abcde", "000e08abcdeff", "000e08abcdeg", "00:0e:08:ab:cd",
+                                         "00:0e:08:ab:cd-ef", "00:0e:08:ab:cd:ef ", " 000e08abcdef",
+                                         "0:00e:08:ab:cd:ef", "000e:08ab:cdef", "00.0e.08.ab.cd.ef", "x000e08abcdef",
+                                         "000e08abcdef000e08", "+00e08abcdef"));
 
 TEST(MacAddress, PrintsTheFormsOfThePhonesMacros) {
   const auto mac = *MacAddress::parse("000e08aabbcc");

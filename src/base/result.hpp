@@ -41,7 +41,9 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 };
 
 /// `return fail(Errc::not_found, "...")` from any function that returns a Result.
-inline tl::unexpected<Error> fail(Errc code, std::string what) { return tl::unexpected<Error>{Error{code, std::move(what)}}; }
+inline tl::unexpected<Error> fail(Errc code, std::string what) {
+  return tl::unexpected<Error>{Error{code, std::move(what)}};
+}
 
 inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>{std::move(error)}; }
 
@@ -51,15 +53,16 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>{st
 #define FIRSTRING_CONCAT(a, b) FIRSTRING_CONCAT_INNER(a, b)
 
 /// FIRSTRING_TRY(auto value, call()): the value, or return the call's Error to the caller.
-#define FIRSTRING_TRY(declaration, expression) FIRSTRING_TRY_INNER(FIRSTRING_CONCAT(try_, __LINE__), declaration, expression)
-#define FIRSTRING_TRY_INNER(temporary, declaration, expression)              \
-  auto temporary = (expression);                                             \
-  if (!temporary) return ::tl::unexpected{std::move(temporary).error()};     \
+#define FIRSTRING_TRY(declaration, expression) \
+  FIRSTRING_TRY_INNER(FIRSTRING_CONCAT(try_, __LINE__), declaration, expression)
+#define FIRSTRING_TRY_INNER(temporary, declaration, expression)          \
+  auto temporary = (expression);                                         \
+  if (!temporary) return ::tl::unexpected{std::move(temporary).error()}; \
   declaration = *std::move(temporary)
 
 /// FIRSTRING_CHECK(call()): the same for a Result<void>.
-#define FIRSTRING_CHECK(expression)                                          \
-  do {                                                                       \
-    auto check_result = (expression);                                        \
+#define FIRSTRING_CHECK(expression)                                              \
+  do {                                                                           \
+    auto check_result = (expression);                                            \
     if (!check_result) return ::tl::unexpected{std::move(check_result).error()}; \
   } while (false)

@@ -57,7 +57,8 @@ struct Unit {
   std::string_view name;
   std::int64_t milliseconds;
 };
-constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000}, Unit{"ms", 1}};
+constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000},
+                            Unit{"ms", 1}};
 
 }  // namespace
 
@@ -73,7 +74,8 @@ Result<chrono::milliseconds> parse_duration(std::string_view text) {
     }
   }
   return fail(Errc::invalid_input,
-              fmt::format("'{}' is not a duration; write a number and its unit, as in 250ms, 30s, 15m, 2h or 7d", text.substr(0, 40)));
+              fmt::format("'{}' is not a duration; write a number and its unit, as in 250ms, 30s, 15m, 2h or 7d",
+                          text.substr(0, 40)));
 }
 
 std::string format_duration(chrono::milliseconds duration) {

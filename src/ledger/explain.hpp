@@ -17,8 +17,8 @@ struct Explanation {
 
 Explanation explain(const store::LedgerEntry& entry);
 
-/// The story of a device or address, oldest first, for a person: each connection with its steps, times and requests, and
-/// at the end what to do about the last failure. `who` heads it.
+/// The story of a device or address, oldest first, for a person: each connection with its steps, times and requests,
+/// and at the end what to do about the last failure. `who` heads it.
 std::string timeline(std::string_view who, std::span<const store::LedgerEntry> entries);
 
 }  // namespace firstring::ledger

@@ -43,9 +43,10 @@ TEST_P(EveryDenial, HasACauseASentenceAndARemedy) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Reasons, EveryDenial,
-                         ::testing::Values("no_certificate", "other_device", "generic_certificate", "unusable_certificate", "unknown_ca", "bad_signature",
-                                           "expired", "not_yet_valid", "weak_key", "weak_hash", "wrong_purpose", "unknown_device", "no_such_file",
-                                           "needs_tls", "method_not_allowed", "render_failed"));
+                         ::testing::Values("no_certificate", "other_device", "generic_certificate",
+                                           "unusable_certificate", "unknown_ca", "bad_signature", "expired",
+                                           "not_yet_valid", "weak_key", "weak_hash", "wrong_purpose", "unknown_device",
+                                           "no_such_file", "needs_tls", "method_not_allowed", "render_failed"));
 
 TEST(Explain, NamesBothPhonesWhereOneAsksForTheOthersFile) {
   const auto explanation = explain(denied("other_device"));
@@ -91,7 +92,9 @@ TEST(Explain, TellsSilenceFromLeaving) {
   EXPECT_EQ(explain({row("closed", "finished"), {}}).cause, "no_request");
 }
 
-TEST(Timeline, SaysWhatItMeansThatThereIsNothing) { EXPECT_NE(timeline("000e08abcdef", {}).find("never reached this server"), std::string::npos); }
+TEST(Timeline, SaysWhatItMeansThatThereIsNothing) {
+  EXPECT_NE(timeline("000e08abcdef", {}).find("never reached this server"), std::string::npos);
+}
 
 TEST(Timeline, ShowsUntrustedTextAsText) {
   auto entry = denied("no_such_file");
@@ -102,8 +105,9 @@ TEST(Timeline, ShowsUntrustedTextAsText) {
 
 TEST(Json, HasTheLastRequestAtTheTop) {
   const auto text = to_json(denied("other_device"));
-  for (const auto* member : {"\"outcome\":\"ok\"", "\"stage\":\"done\"", "\"status\":403", "\"decision\":\"deny\"", "\"reason\":\"other_device\"",
-                             "\"device\":\"000e08abcdee\"", "\"requested_device\":\"000e08abcdef\"", "\"cause\":\"other_device\"", "\"requests\":["}) {
+  for (const auto* member : {"\"outcome\":\"ok\"", "\"stage\":\"done\"", "\"status\":403", "\"decision\":\"deny\"",
+                             "\"reason\":\"other_device\"", "\"device\":\"000e08abcdee\"",
+                             "\"requested_device\":\"000e08abcdef\"", "\"cause\":\"other_device\"", "\"requests\":["}) {
     EXPECT_NE(text.find(member), std::string::npos) << member << " in " << text;
   }
   EXPECT_EQ(text.find('\n'), std::string::npos);

@@ -6,9 +6,10 @@
 
 namespace firstring::ledger {
 
-/// One connection with its requests as one JSON object on one line: what `firstring ledger --json` prints. The names are
-/// those of store::ConnectionRow; `requests` holds the requests, and the last one's method, target, status, decision and
-/// reason stand at the top as well, so that a script finds them in one place. docs/reference/ledger.md lists all.
+/// One connection with its requests as one JSON object on one line: what `firstring ledger --json` prints. The names
+/// are those of store::ConnectionRow; `requests` holds the requests, and the last one's method, target, status,
+/// decision and reason stand at the top as well, so that a script finds them in one place. docs/reference/ledger.md
+/// lists all.
 std::string to_json(const store::LedgerEntry& entry);
 
 /// One request with what is known of its connection, on one line: the request log.

@@ -34,8 +34,8 @@ void Recorder::Queue::request(store::RequestRow row, std::string log_line) {
   recorder_->row_came();
 }
 
-Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log,
-                   Options options)
+Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers,
+                   std::function<void(const std::string&)> write_log, Options options)
     : store_(std::move(store)), write_log_(std::move(write_log)), options_(options) {
   for (std::size_t i = 0; i < workers; ++i) {
     queues_.push_back(std::make_unique<Queue>());
@@ -62,7 +62,9 @@ void Recorder::row_came() {
   const auto waiting = ++waiting_;
   if (waiting != 1 && waiting != options_.batch) return;
   // The writer looks at the number under this lock: without it, it might look, miss the row, and only then fall asleep.
-  { const std::lock_guard lock{mutex_}; }
+  {
+    const std::lock_guard lock{mutex_};
+  }
   wake_.notify_one();
 }
 
@@ -72,7 +74,8 @@ void Recorder::run() {
       std::unique_lock lock{mutex_};
       // Asleep until there is something to write (or held rows to try again, or old ones to remove), then a moment more
       // for company: a storm is written in large batches, and a lone phone is in the ledger when somebody looks.
-      wake_.wait_for(lock, held_.size() > 0 ? options_.max_delay : kTrimEvery, [this] { return stopping_ || waiting_ > 0 || trim_at_ < std::chrono::steady_clock::now(); });
+      wake_.wait_for(lock, held_.size() > 0 ? options_.max_delay : kTrimEvery,
+                     [this] { return stopping_ || waiting_ > 0 || trim_at_ < std::chrono::steady_clock::now(); });
       wake_.wait_for(lock, options_.max_delay, [this] { return stopping_ || waiting_ >= options_.batch; });
       last = stopping_;
     }
@@ -120,7 +123,8 @@ void Recorder::flush() {
     const auto time = std::chrono::steady_clock::now();
     if (time - complained_ > std::chrono::minutes{1} || complained_ == std::chrono::steady_clock::time_point{}) {
       complained_ = time;
-      spdlog::error("ledger: {} rows wait to be written, {} were lost: {}", held_.size(), lost_.load(), written.error().what);
+      spdlog::error("ledger: {} rows wait to be written, {} were lost: {}", held_.size(), lost_.load(),
+                    written.error().what);
     }
     return;
   }

@@ -23,7 +23,7 @@ class Recorder {
   struct Options {
     std::chrono::milliseconds max_delay{25};
     std::size_t batch = 1000;
-    std::size_t max_held = 50'000;  ///< rows, over all workers
+    std::size_t max_held = 50'000;                              ///< rows, over all workers
     std::chrono::milliseconds keep_age{std::chrono::days{90}};  ///< of connections in the store; older ones are removed
     std::size_t keep_connections = 2'000'000;                   ///< the most of them in the store
   };
@@ -50,7 +50,8 @@ class Recorder {
   };
 
   /// `write_log` gets complete lines of the request log, from the writer's thread; empty for none.
-  Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers, std::function<void(const std::string&)> write_log, Options options);
+  Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers,
+           std::function<void(const std::string&)> write_log, Options options);
   /// Writes what is left, trying once.
   ~Recorder();
 
@@ -81,8 +82,8 @@ class Recorder {
   std::thread thread_;
 };
 
-/// A number for a new connection: unique on this machine, rising with time. A Recorder makes sure that it is above those
-/// that its store has.
+/// A number for a new connection: unique on this machine, rising with time. A Recorder makes sure that it is above
+/// those that its store has.
 std::int64_t next_connection_id();
 
 }  // namespace firstring::ledger

@@ -28,7 +28,8 @@ class SinkStore : public store::LedgerStore {
  public:
   explicit SinkStore(Sink& sink) : sink_(sink) {}
 
-  Result<void> append(const std::vector<store::ConnectionRow>& connections, const std::vector<store::RequestRow>& requests) override {
+  Result<void> append(const std::vector<store::ConnectionRow>& connections,
+                      const std::vector<store::RequestRow>& requests) override {
     const std::lock_guard lock{sink_.mutex};
     sink_.changed.notify_all();
     if (sink_.refuse) {
@@ -39,7 +40,9 @@ class SinkStore : public store::LedgerStore {
     sink_.requests += requests.size();
     return {};
   }
-  Result<std::vector<store::LedgerEntry>> find(const store::LedgerQuery&) override { return std::vector<store::LedgerEntry>{}; }
+  Result<std::vector<store::LedgerEntry>> find(const store::LedgerQuery&) override {
+    return std::vector<store::LedgerEntry>{};
+  }
   Result<std::int64_t> last_written() override { return 0; }
   Result<std::int64_t> last_id() override { return sink_.last_id; }
   Result<std::size_t> trim(Timestamp, std::size_t, std::size_t batch) override {
@@ -96,7 +99,10 @@ TEST(Recorder, HoldsRowsWhileTheStoreFails) {
 TEST(Recorder, HoldsNoMoreThanItsBoundAndCountsTheRest) {
   Sink sink;
   sink.refuse = true;
-  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {.max_delay = std::chrono::milliseconds{1}, .batch = 10, .max_held = 100}};
+  Recorder recorder{std::make_unique<SinkStore>(sink),
+                    1,
+                    {},
+                    {.max_delay = std::chrono::milliseconds{1}, .batch = 10, .max_held = 100}};
   for (int i = 0; i < 50; ++i) recorder.queue(0).connection({});
   ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > 0; }));
   for (int i = 0; i < 500; ++i) recorder.queue(0).connection({});

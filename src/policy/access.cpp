@@ -8,7 +8,12 @@ namespace {
 using Kind = device::CertificateIdentity::Kind;
 
 Access deny(unsigned status, std::string_view reason, std::string sentence) {
-  return {.allow = false, .status = status, .reason = reason, .sentence = std::move(sentence), .audience = std::nullopt, .is_stranger = false};
+  return {.allow = false,
+          .status = status,
+          .reason = reason,
+          .sentence = std::move(sentence),
+          .audience = std::nullopt,
+          .is_stranger = false};
 }
 
 Access allow(std::string_view reason, Audience audience) {
@@ -16,15 +21,20 @@ Access allow(std::string_view reason, Audience audience) {
 }
 
 Access decide_profile(const MacAddress& requested, const Requester& requester, bool device_known) {
-  if (!requester.tls) return deny(403, "needs_tls", "This file is given over TLS only, to the phone that it belongs to.");
-  if (!requester.verdict.present) return deny(403, "no_certificate", "This file is given only to a phone that shows its maker's certificate.");
+  if (!requester.tls)
+    return deny(403, "needs_tls", "This file is given over TLS only, to the phone that it belongs to.");
+  if (!requester.verdict.present)
+    return deny(403, "no_certificate", "This file is given only to a phone that shows its maker's certificate.");
   if (!requester.verdict.accepted) {
-    return deny(403, requester.verdict.reason(), fmt::format("Your certificate was not accepted: {}.", requester.verdict.reason()));
+    return deny(403, requester.verdict.reason(),
+                fmt::format("Your certificate was not accepted: {}.", requester.verdict.reason()));
   }
   if (requester.identity.kind == Kind::generic) {
-    return deny(403, "generic_certificate", "Your certificate is one that many phones share: it does not say which phone you are.");
+    return deny(403, "generic_certificate",
+                "Your certificate is one that many phones share: it does not say which phone you are.");
   }
-  if (requester.identity.kind != Kind::device) return deny(403, "unusable_certificate", "Your certificate does not name a phone.");
+  if (requester.identity.kind != Kind::device)
+    return deny(403, "unusable_certificate", "Your certificate does not name a phone.");
   const auto audience = Audience::bound(requester.verdict, requester.identity, requested);
   if (!audience) return deny(403, "other_device", "Your certificate names another phone.");
   if (!device_known) {

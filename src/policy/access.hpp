@@ -29,11 +29,12 @@ struct Access {
   std::string_view reason;           ///< stable code for the ledger
   std::string sentence;              ///< for the peer: no more than it knows already
   std::optional<Audience> audience;  ///< set if allowed
-  bool is_stranger = false;          ///< its certificate is good and names the device it asks for, but nobody entered that device
+  bool is_stranger =
+      false;  ///< its certificate is good and names the device it asks for, but nobody entered that device
 };
 
-/// `device_known`: the device that `file` belongs to is entered. Binding: the MAC in the certificate equals the MAC in the
-/// request, as whole values. Nobody without a good certificate learns whether a device exists.
+/// `device_known`: the device that `file` belongs to is entered. Binding: the MAC in the certificate equals the MAC in
+/// the request, as whole values. Nobody without a good certificate learns whether a device exists.
 Access decide_file(const device::FileMatch& file, const Requester& requester, bool device_known);
 
 }  // namespace firstring::policy

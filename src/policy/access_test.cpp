@@ -20,7 +20,9 @@ class AccessDecision : public ::testing::Test {
     return requester;
   }
 
-  Access ask(const Requester& requester, bool known = true) const { return decide_file({FileKind::profile, nullptr, mac_}, requester, known); }
+  Access ask(const Requester& requester, bool known = true) const {
+    return decide_file({FileKind::profile, nullptr, mac_}, requester, known);
+  }
 
   const MacAddress mac_ = *MacAddress::parse("000e08abcdef");
   const MacAddress other_ = *MacAddress::parse("000e08abcdee");
@@ -50,14 +52,17 @@ TEST_F(AccessDecision, TellsNobodyElseWhetherADeviceExists) {
   }
 }
 
-TEST_F(AccessDecision, RefusesAClientWithoutACertificate) { EXPECT_EQ(ask({.tls = true, .verdict = {}, .identity = {}}).reason, "no_certificate"); }
+TEST_F(AccessDecision, RefusesAClientWithoutACertificate) {
+  EXPECT_EQ(ask({.tls = true, .verdict = {}, .identity = {}}).reason, "no_certificate");
+}
 
 TEST_F(AccessDecision, RefusesPlainHttp) { EXPECT_EQ(ask({}).reason, "needs_tls"); }
 
 TEST_F(AccessDecision, RefusesACertificateThatWasNotAcceptedByItsVerdict) {
   auto requester = with_certificate(mac_);
   requester.verdict.accepted = false;
-  requester.verdict.errors = {{tls::ChainFault::expired, false, 0, "expired"}, {tls::ChainFault::bad_signature, false, 0, "forged"}};
+  requester.verdict.errors = {{tls::ChainFault::expired, false, 0, "expired"},
+                              {tls::ChainFault::bad_signature, false, 0, "forged"}};
   EXPECT_EQ(ask(requester).reason, "bad_signature");
   EXPECT_EQ(ask(requester).status, 403U);
 }

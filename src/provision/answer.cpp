@@ -13,15 +13,18 @@ std::optional<MacAddress> claimed_mac(const http::Request& request) {
   return agent ? agent->mac : std::nullopt;
 }
 
-Result<std::string> document(const device::FileMatch& file, const policy::Audience& audience, const FleetView& fleet, const crypto::SecretBox& box) {
-  if (file.kind == device::FileKind::bootstrap) return render::render(fleet.bootstrap_sources(file.model), audience, box);
+Result<std::string> document(const device::FileMatch& file, const policy::Audience& audience, const FleetView& fleet,
+                             const crypto::SecretBox& box) {
+  if (file.kind == device::FileKind::bootstrap)
+    return render::render(fleet.bootstrap_sources(file.model), audience, box);
   FIRSTRING_TRY(const auto sources, fleet.sources(*fleet.device(*file.mac)));
   return render::render(sources, audience, box);
 }
 
 }  // namespace
 
-Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet, const crypto::SecretBox& box) {
+Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet,
+              const crypto::SecretBox& box) {
   Answer result;
   const auto file = device::Catalogue::shipped().match_file(request.path);
   if (file) result.requested = file->mac;

@@ -15,14 +15,15 @@ namespace firstring::provision {
 struct Answer {
   http::Response response;
   bool allow = false;
-  std::string_view reason;                 ///< stable code
-  std::string problem;                     ///< for the server's log, where our own data is at fault; else empty
-  std::optional<MacAddress> requested;     ///< the device that was asked for
+  std::string_view reason;              ///< stable code
+  std::string problem;                  ///< for the server's log, where our own data is at fault; else empty
+  std::optional<MacAddress> requested;  ///< the device that was asked for
   device::Assurance assurance = device::Assurance::none;
-  bool is_stranger = false;                ///< a good certificate of a device that nobody entered: see FleetKeeper::meet
+  bool is_stranger = false;  ///< a good certificate of a device that nobody entered: see FleetKeeper::meet
 };
 
 /// Decides and renders. Reads nothing but its arguments; any thread.
-Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet, const crypto::SecretBox& box);
+Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet,
+              const crypto::SecretBox& box);
 
 }  // namespace firstring::provision

@@ -15,7 +15,8 @@ constexpr std::size_t kMaxWaiting = 1000;
 
 }  // namespace
 
-FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site) : store_(std::move(store)), site_(std::move(site)) {}
+FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site)
+    : store_(std::move(store)), site_(std::move(site)) {}
 
 Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::FleetStore> store, Site site) {
   std::unique_ptr<FleetKeeper> keeper{new FleetKeeper{std::move(store), std::move(site)}};
@@ -67,14 +68,16 @@ void FleetKeeper::run() {
       site_changed = site_changed_;
     }
     std::vector<std::pair<std::function<void(bool)>, bool>> answers;
-    for (auto& [stranger, done] : strangers) answers.emplace_back(std::move(done), !stopping && enter_or_note(stranger));
+    for (auto& [stranger, done] : strangers)
+      answers.emplace_back(std::move(done), !stopping && enter_or_note(stranger));
     const auto revision = store_->revision();
     if (!revision || site_changed || *revision != view_.load()->revision()) {
       auto refreshed = revision ? refresh() : Result<void>{fail(revision.error())};
       const auto time = std::chrono::steady_clock::now();
       if (!refreshed && time - complained_ > std::chrono::minutes{1}) {
         complained_ = time;
-        spdlog::error("fleet: serving revision {} on, since a newer one cannot be read: {}", view_.load()->revision(), refreshed.error().what);
+        spdlog::error("fleet: serving revision {} on, since a newer one cannot be read: {}", view_.load()->revision(),
+                      refreshed.error().what);
       }
     }
     if (site_changed) {
@@ -109,13 +112,20 @@ bool FleetKeeper::enter_or_note(const Stranger& stranger) {
       spdlog::error("enrolment of {}: {}", stranger.mac.bare(), windows.error().what);
       return false;
     }
-    const auto open = std::find_if(windows->begin(), windows->end(),
-                                   [&](const auto& window) { return window.model.empty() || equals_ignoring_case(window.model, model->name); });
+    const auto open = std::find_if(windows->begin(), windows->end(), [&](const auto& window) {
+      return window.model.empty() || equals_ignoring_case(window.model, model->name);
+    });
     if (open != windows->end()) {
-      const auto added = store_->add_device({.mac = stranger.mac, .model = model->name, .serial = stranger.serial, .group = open->group, .created = time});
+      const auto added = store_->add_device({.mac = stranger.mac,
+                                             .model = model->name,
+                                             .serial = stranger.serial,
+                                             .group = open->group,
+                                             .created = time});
       if (added || added.error().code == Errc::conflict) {
-        if (added) spdlog::info("enrolment: {} ({}) entered into group '{}'", stranger.mac.bare(), model->name, open->group);
-        if (const auto forgotten = store_->forget_pending(stranger.mac); !forgotten) spdlog::warn("enrolment of {}: {}", stranger.mac.bare(), forgotten.error().what);
+        if (added)
+          spdlog::info("enrolment: {} ({}) entered into group '{}'", stranger.mac.bare(), model->name, open->group);
+        if (const auto forgotten = store_->forget_pending(stranger.mac); !forgotten)
+          spdlog::warn("enrolment of {}: {}", stranger.mac.bare(), forgotten.error().what);
         return true;
       }
       spdlog::error("enrolment of {}: {}", stranger.mac.bare(), added.error().what);

@@ -36,7 +36,8 @@ FleetView::FleetView(store::Fleet fleet, Site site) : fleet_(std::move(fleet)), 
 }
 
 std::string FleetView::own_profile_url(const device::Model* model) const {
-  return site_.base_url() + (model != nullptr && !model->own_profile.empty() ? model->own_profile : std::string{kUsualOwnProfile});
+  return site_.base_url() +
+         (model != nullptr && !model->own_profile.empty() ? model->own_profile : std::string{kUsualOwnProfile});
 }
 
 const store::Device* FleetView::device(const MacAddress& mac) const {
@@ -53,15 +54,17 @@ std::span<const store::Parameter> FleetView::layer(const store::Scope& scope) co
 Result<render::Sources> FleetView::sources(const store::Device& device) const {
   const auto* model = device::Catalogue::shipped().find(device.model);
   if (model == nullptr) {
-    return fail(Errc::not_found, fmt::format("device {}: its model '{}' is not known to this version of Firstring{}", device.mac.bare(), device.model,
-                                             did_you_mean(device.model, device::Catalogue::shipped().names())));
+    return fail(Errc::not_found,
+                fmt::format("device {}: its model '{}' is not known to this version of Firstring{}", device.mac.bare(),
+                            device.model, did_you_mean(device.model, device::Catalogue::shipped().names())));
   }
   render::Sources sources;
   sources.model = model;
   sources.mac = device.mac;
   sources.serial = device.serial;
   const auto add = [&](store::Scope scope) {
-    if (const auto parameters = layer(scope); !parameters.empty()) sources.layers.push_back({std::move(scope), parameters});
+    if (const auto parameters = layer(scope); !parameters.empty())
+      sources.layers.push_back({std::move(scope), parameters});
   };
   add(store::Scope::base());
   add({store::Scope::Kind::model, model->name});
@@ -82,10 +85,12 @@ render::Sources FleetView::bootstrap_sources(const device::Model* model) const {
   render::Sources sources;
   sources.model = model;
   sources.layers.push_back({store::Scope::base(), profile_rules_.at(model)});
-  if (const auto parameters = layer(store::Scope::base()); !parameters.empty()) sources.layers.push_back({store::Scope::base(), parameters});
+  if (const auto parameters = layer(store::Scope::base()); !parameters.empty())
+    sources.layers.push_back({store::Scope::base(), parameters});
   if (model != nullptr) {
     store::Scope scope{store::Scope::Kind::model, model->name};
-    if (const auto parameters = layer(scope); !parameters.empty()) sources.layers.push_back({std::move(scope), parameters});
+    if (const auto parameters = layer(scope); !parameters.empty())
+      sources.layers.push_back({std::move(scope), parameters});
   }
   sources.variables = {{"host", site_.host}, {"profile_url", own_profile_url(model)}};
   return sources;

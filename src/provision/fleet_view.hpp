@@ -14,7 +14,7 @@ namespace firstring::provision {
 
 /// How phones reach us: what the URLs in their documents say.
 struct Site {
-  std::string host;               ///< config::Server::host
+  std::string host;                ///< config::Server::host
   std::uint16_t phone_port = 443;  ///< of the first phone listener
 
   /// "https://host:port", the port left out if it is 443.

@@ -17,8 +17,13 @@ using testing::Not;
 
 constexpr std::string_view kPassword = "the-secret-of-line-one";
 
-store::Parameter parameter(std::string name, std::string value, store::ParameterClass parameter_class = store::ParameterClass::public_) {
-  return {.name = std::move(name), .parameter_class = parameter_class, .access = std::nullopt, .value = std::move(value), .sealed = {}};
+store::Parameter parameter(std::string name, std::string value,
+                           store::ParameterClass parameter_class = store::ParameterClass::public_) {
+  return {.name = std::move(name),
+          .parameter_class = parameter_class,
+          .access = std::nullopt,
+          .value = std::move(value),
+          .sealed = {}};
 }
 
 /// A state folder with one phone of one account, in groups "lobby" below "hotel".
@@ -31,7 +36,8 @@ class Provisioning : public ::testing::Test {
     store_ = *store::open_fleet(dir_, store::OpenMode::create);
     EXPECT_TRUE(store_->add_group({.name = "hotel", .parent = ""}));
     EXPECT_TRUE(store_->add_group({.name = "lobby", .parent = "hotel"}));
-    EXPECT_TRUE(store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "CBT1", .group = "lobby", .created = now()}));
+    EXPECT_TRUE(
+        store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "CBT1", .group = "lobby", .created = now()}));
     store::Line line;
     line.number = 1;
     line.user = "1001";
@@ -41,7 +47,9 @@ class Provisioning : public ::testing::Test {
   }
   ~Provisioning() override { std::filesystem::remove_all(dir_); }
 
-  std::unique_ptr<FleetView> view() { return std::make_unique<FleetView>(*store_->load(), Site{"phones.example.com", 8443}); }
+  std::unique_ptr<FleetView> view() {
+    return std::make_unique<FleetView>(*store_->load(), Site{"phones.example.com", 8443});
+  }
 
   policy::Requester phone(const MacAddress& mac) const {
     policy::Requester requester;
@@ -77,7 +85,8 @@ TEST_F(Provisioning, APhoneGetsItsOwnProfile) {
 
 TEST_F(Provisioning, NobodyElseGetsIt) {
   const auto other = *MacAddress::parse("000e08abcdee");
-  for (const auto& requester : {phone(other), policy::Requester{.tls = true, .verdict = {}, .identity = {}}, policy::Requester{}}) {
+  for (const auto& requester :
+       {phone(other), policy::Requester{.tls = true, .verdict = {}, .identity = {}}, policy::Requester{}}) {
     const auto given = answer(get("/000e08abcdef.xml"), requester, *view(), *box_);
     EXPECT_EQ(given.response.status, 403U);
     EXPECT_FALSE(given.allow);
@@ -94,21 +103,26 @@ TEST_F(Provisioning, TheFirstFileLeadsToThePhonesOwn) {
 }
 
 TEST_F(Provisioning, ALayerMayLeadElsewhere) {
-  ASSERT_TRUE(store_->set_parameters({store::Scope::Kind::model, "SPA504G"}, {parameter("Profile_Rule", "https://elsewhere.example.com/$MA.cfg")}));
+  ASSERT_TRUE(store_->set_parameters({store::Scope::Kind::model, "SPA504G"},
+                                     {parameter("Profile_Rule", "https://elsewhere.example.com/$MA.cfg")}));
   const auto given = answer(get("/spa504G.cfg"), {}, *view(), *box_);
   EXPECT_THAT(given.response.body, HasSubstr("elsewhere.example.com"));
   EXPECT_THAT(given.response.body, Not(HasSubstr("phones.example.com")));
 }
 
 TEST_F(Provisioning, TheFirstFileHoldsPublicParametersOnly) {
-  ASSERT_TRUE(store_->set_parameters(store::Scope::base(), {parameter("Voice_Mail_Number", "5000", store::ParameterClass::tenant), parameter("Time_Zone", "GMT")}));
+  ASSERT_TRUE(store_->set_parameters(
+      store::Scope::base(),
+      {parameter("Voice_Mail_Number", "5000", store::ParameterClass::tenant), parameter("Time_Zone", "GMT")}));
   const auto given = answer(get("/spa504G.cfg"), phone(mac_), *view(), *box_);
   EXPECT_THAT(given.response.body, HasSubstr("<Time_Zone>GMT</Time_Zone>"));
   EXPECT_THAT(given.response.body, Not(HasSubstr("5000")));
 }
 
 TEST_F(Provisioning, TheNearerLayerWins) {
-  const auto set = [&](store::Scope scope, std::string value) { ASSERT_TRUE(store_->set_parameters(scope, {parameter("Time_Zone", std::move(value))})); };
+  const auto set = [&](store::Scope scope, std::string value) {
+    ASSERT_TRUE(store_->set_parameters(scope, {parameter("Time_Zone", std::move(value))}));
+  };
   const auto zone = [&] { return answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_).response.body; };
   set(store::Scope::base(), "base");
   EXPECT_THAT(zone(), HasSubstr("<Time_Zone>base<"));
@@ -131,7 +145,8 @@ TEST_F(Provisioning, OnlyGetAndHeadAreAnswered) {
 }
 
 TEST_F(Provisioning, ABrokenProfileIsTheOperatorsToKnow) {
-  ASSERT_TRUE(store_->set_parameters(store::Scope::of_device(mac_), {parameter("Station_Name", "{{no_such_variable}}")}));
+  ASSERT_TRUE(
+      store_->set_parameters(store::Scope::of_device(mac_), {parameter("Station_Name", "{{no_such_variable}}")}));
   const auto given = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
   EXPECT_EQ(given.response.status, 500U);
   EXPECT_EQ(given.reason, "render_failed");
@@ -148,16 +163,24 @@ bool meet(FleetKeeper& keeper, const Stranger& stranger) {
 
 class Keeper : public Provisioning {
  protected:
-  void SetUp() override { keeper_ = *FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443}); }
+  void SetUp() override {
+    keeper_ = *FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443});
+  }
 
-  const Stranger stranger_{.mac = *MacAddress::parse("000e08000001"), .product = "SPA-504G", .serial = "CBT9", .address = "192.0.2.7", .user_agent = "x"};
+  const Stranger stranger_{.mac = *MacAddress::parse("000e08000001"),
+                           .product = "SPA-504G",
+                           .serial = "CBT9",
+                           .address = "192.0.2.7",
+                           .user_agent = "x"};
   std::unique_ptr<FleetKeeper> keeper_;
 };
 
 TEST_F(Keeper, SeesWhatAnotherProcessChanges) {
-  ASSERT_TRUE(store_->add_device({.mac = stranger_.mac, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
+  ASSERT_TRUE(
+      store_->add_device({.mac = stranger_.mac, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-  while (keeper_->current()->device(stranger_.mac) == nullptr && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  while (keeper_->current()->device(stranger_.mac) == nullptr && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
   EXPECT_NE(keeper_->current()->device(stranger_.mac), nullptr);
 }
 
@@ -170,7 +193,8 @@ TEST_F(Keeper, NotesAStranger) {
 }
 
 TEST_F(Keeper, EntersAStrangerDuringAWindow) {
-  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
+  ASSERT_TRUE(
+      store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
   EXPECT_TRUE(meet(*keeper_, stranger_));
   const auto* device = keeper_->current()->device(stranger_.mac);
   ASSERT_NE(device, nullptr) << "whoever is told 'entered' finds the device";
@@ -179,15 +203,18 @@ TEST_F(Keeper, EntersAStrangerDuringAWindow) {
 }
 
 TEST_F(Keeper, EntersNobodyThroughAWindowThatHasClosedOrIsForAnotherModel) {
-  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() - std::chrono::seconds{1}}));
+  ASSERT_TRUE(store_->open_enrolment(
+      {.group = "lobby", .model = "", .opened = now(), .until = now() - std::chrono::seconds{1}}));
   EXPECT_FALSE(meet(*keeper_, stranger_));
   ASSERT_TRUE(store_->close_enrolment());
-  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "SPA525G2", .opened = now(), .until = now() + std::chrono::hours{1}}));
+  ASSERT_TRUE(store_->open_enrolment(
+      {.group = "lobby", .model = "SPA525G2", .opened = now(), .until = now() + std::chrono::hours{1}}));
   EXPECT_FALSE(meet(*keeper_, stranger_));
 }
 
 TEST_F(Keeper, EntersNobodyOfAModelItDoesNotKnow) {
-  ASSERT_TRUE(store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
+  ASSERT_TRUE(
+      store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
   auto odd = stranger_;
   odd.product = "XYZ-1";
   EXPECT_FALSE(meet(*keeper_, odd));

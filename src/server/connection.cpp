@@ -9,7 +9,6 @@
 
 #include "base/file.hpp"
 #include "ledger/json.hpp"
-#include "policy/personality_choice.hpp"
 
 namespace firstring::server {
 
@@ -26,7 +25,8 @@ constexpr std::size_t kBufferBytes = 16'384;
 /// What remains of an address of the peer or of ours.
 void put_endpoint(const asio::ip::tcp::endpoint& endpoint, std::string& address, std::uint16_t& port) {
   const auto ip = endpoint.address();
-  address = (ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes())).to_string();
+  address =
+      (ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes())).to_string();
   port = endpoint.port();
 }
 
@@ -44,18 +44,13 @@ Connection::Connection(Socket socket, std::shared_ptr<const State> state, std::s
       listener_(std::move(listener)),
       services_(services),
       on_end_(std::move(on_end)),
+      id_(ledger::next_connection_id()),
+      accepted_(services_.clock()),
       accepted_at_(std::chrono::steady_clock::now()) {
-  row_.id = ledger::next_connection_id();
-  row_.accepted = services_.clock();
-  const bool is_phone = listener_->config.kind == config::ListenerKind::phone;
-  row_.listener = fmt::format("{} {}", is_phone ? "phone" : "bootstrap", listener_->config.address.to_string());
-  row_.stage = "tcp";
-  row_.assurance = "none";
-  row_.verdict = "none";
   boost::system::error_code ignored;
-  put_endpoint(socket_.remote_endpoint(ignored), row_.address, row_.port);
-  put_endpoint(socket_.local_endpoint(ignored), row_.local_address, row_.local_port);
-  requester_.tls = is_phone;
+  peer_ = socket_.remote_endpoint(ignored);
+  local_ = socket_.local_endpoint(ignored);
+  requester_.tls = listener_->config.kind == config::ListenerKind::phone;
 }
 
 Connection::~Connection() = default;
@@ -78,14 +73,14 @@ void Connection::drain() {
   draining_ = true;
   // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
   constexpr std::chrono::seconds kTimeToSpeak{1};
-  const bool has_spoken = row_.stage != "tcp" || std::chrono::steady_clock::now() - accepted_at_ < kTimeToSpeak;
-  const bool waits_for_more = phase_ == Phase::idle && row_.stage == "done";
+  const bool has_spoken = stage_ != "tcp" || std::chrono::steady_clock::now() - accepted_at_ < kTimeToSpeak;
+  const bool waits_for_more = phase_ == Phase::idle && stage_ == "done";
   if (!has_spoken || waits_for_more) abort();
 }
 
 void Connection::abort() {
   if (phase_ == Phase::gone) return;
-  if (phase_ != Phase::lingering) finish(row_.stage == "done" ? "ok" : "shutdown", row_.stage, "the server was stopped");
+  if (phase_ != Phase::lingering) finish(stage_ == "done" ? "ok" : "shutdown", stage_, "the server was stopped");
   close();
 }
 
@@ -100,40 +95,34 @@ void Connection::read_hello() {
     if (count < 0) return finish("closed", stage, errno_text(errno));
     if (count == 0) return finish("closed", stage, "the client closed the TCP connection");
     plain_in_ += static_cast<std::size_t>(count);
-    row_.stage = "hello";
+    stage_ = "hello";
     switch (hello_reader_->feed({buffer.data(), static_cast<std::size_t>(count)})) {
-      case hello::Reader::State::need_more: continue;
-      case hello::Reader::State::complete: return hello_complete();
-      case hello::Reader::State::failed: break;
+      case hello::Reader::State::need_more:
+        continue;
+      case hello::Reader::State::complete:
+        return hello_complete();
+      case hello::Reader::State::failed:
+        break;
     }
-    row_.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
     const auto reason = hello_reader_->reason();
     auto detail = std::string{to_string(reason)};
     if (!hello_reader_->detail().empty()) detail = fmt::format("{}: {}", detail, hello_reader_->detail());
     if (reason != hello::NotHello::http) return finish("not_tls", "hello", std::move(detail));
-    output_ = http::serialize(http::plain(400, "This port speaks TLS: write https:// in place of http://."), 10, false);
-    (void)write_some(output_);
+    (void)write_some(
+        http::serialize(http::plain(400, "This port speaks TLS: write https:// in place of http://."), 10, false));
     return finish("not_tls", "hello", "plain HTTP");
   }
 }
 
 void Connection::hello_complete() {
-  const auto& hello = hello_reader_->hello();
-  row_.hello_us = since_accept(std::chrono::steady_clock::now());
-  row_.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
-  row_.hello_format = hello.format == hello::Format::sslv2 ? "sslv2" : "tls";
-  row_.server_name = hello.server_name;
-  row_.ja3 = hello::ja3(hello).hash;
-  row_.ja4 = hello::ja4(hello);
-  const auto choice = policy::choose_personality(hello, listener_->personalities);
-  row_.personality = choice.personality->name;
-  row_.personality_reason = choice.reason;
-  const auto& context = state_->contexts.find(choice.personality->name)->second;
-  row_.chain = context->chain_name();
-  auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_reader_->received());
+  hello_us_ = since_accept(std::chrono::steady_clock::now());
+  hello_.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+  choice_ = policy::choose_personality(hello_reader_->hello(), listener_->personalities);
   hello_reader_.reset();
+  const auto& context = state_->contexts.find(choice_.personality->name)->second;
+  auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_);
   if (!stream) {
-    spdlog::error("connection from {}: {}", row_.address, stream.error().what);
+    spdlog::error("connection from {}: {}", row().address, stream.error().what);
     return finish("handshake_failed", "hello", stream.error().what);
   }
   stream_ = *std::move(stream);
@@ -147,14 +136,18 @@ void Connection::hello_complete() {
 void Connection::handshake() {
   const auto status = stream_->handshake();
   switch (status) {
-    case Status::ok: return handshake_complete();
-    case Status::want_read: return wait(Socket::wait_read, &Connection::handshake);
-    case Status::want_write: return wait(Socket::wait_write, &Connection::handshake);
+    case Status::ok:
+      return handshake_complete();
+    case Status::want_read:
+      return wait(Socket::wait_read, &Connection::handshake);
+    case Status::want_write:
+      return wait(Socket::wait_write, &Connection::handshake);
     case Status::closed:
-    case Status::failed: break;
+    case Status::failed:
+      break;
   }
   fill_tls_facts();
-  finish("handshake_failed", to_string(stream_->facts().stage), stream_->facts().failure);
+  finish("handshake_failed", stage_, stream_->facts().failure);
 }
 
 void Connection::handshake_complete() {
@@ -162,40 +155,70 @@ void Connection::handshake_complete() {
   await_request();
 }
 
+store::ConnectionRow& Connection::row() {
+  if (row_) return *row_;
+  row_ = std::make_unique<store::ConnectionRow>();
+  auto& row = *row_;
+  row.id = id_;
+  row.accepted = accepted_;
+  row.listener = fmt::format("{} {}", requester_.tls ? "phone" : "bootstrap", listener_->config.address.to_string());
+  put_endpoint(peer_, row.address, row.port);
+  put_endpoint(local_, row.local_address, row.local_port);
+  row.verdict = "none";
+  row.assurance = "none";
+  // Half a ClientHello is kept as far as it came.
+  const auto received = hello_reader_ ? hello_reader_->received() : ByteView{hello_};
+  row.hello.assign(received.begin(), received.end());
+  row.hello_us = hello_us_;
+  if (choice_.personality == nullptr) return row;
+  row.personality = choice_.personality->name;
+  row.personality_reason = choice_.reason;
+  row.chain = choice_.personality->chain;
+  hello::Reader reader;
+  reader.feed(hello_);
+  row.hello_format = reader.hello().format == hello::Format::sslv2 ? "sslv2" : "tls";
+  row.server_name = reader.hello().server_name;
+  row.ja3 = hello::ja3(reader.hello()).hash;
+  row.ja4 = hello::ja4(reader.hello());
+  return row;
+}
+
 void Connection::fill_tls_facts() {
+  auto& row = this->row();
   const auto& facts = stream_->facts();
   const auto step = [&](std::chrono::steady_clock::time_point at) {
     return at == std::chrono::steady_clock::time_point{} ? -1 : since_accept(at);
   };
-  row_.server_flight_us = step(facts.server_flight_at);
-  row_.client_flight_us = step(facts.client_flight_at);
-  row_.handshake_us = step(facts.finished_at);
-  row_.stage = to_string(facts.stage);
-  row_.version = facts.version;
-  row_.cipher = facts.cipher;
-  row_.key_exchange = facts.key_exchange;
-  row_.key_exchange_bits = facts.key_exchange_bits;
-  row_.resumed = facts.resumed;
+  row.server_flight_us = step(facts.server_flight_at);
+  row.client_flight_us = step(facts.client_flight_at);
+  row.handshake_us = step(facts.finished_at);
+  stage_ = to_string(facts.stage);
+  row.version = facts.version;
+  row.cipher = facts.cipher;
+  row.key_exchange = facts.key_exchange;
+  row.key_exchange_bits = facts.key_exchange_bits;
+  row.resumed = facts.resumed;
   if (facts.client_chain.empty()) return;
 
   const auto& leaf = facts.client_chain.front();
   requester_.verdict = state_->trust->judge(facts.client_chain, services_.clock());
   const auto subject = leaf.subject();
   requester_.identity = device::identify(subject);
-  row_.certificate = leaf.fingerprint_hex();
-  row_.certificate_subject = crypto::to_string(subject);
-  row_.certificate_issuer = leaf.issuer_text();
-  row_.certificate_der = leaf.to_der();
-  row_.verdict = requester_.verdict.reason();
-  row_.device_ca = requester_.verdict.ca;
+  row.certificate = leaf.fingerprint_hex();
+  row.certificate_subject = crypto::to_string(subject);
+  row.certificate_issuer = leaf.issuer_text();
+  row.certificate_der = leaf.to_der();
+  row.verdict = requester_.verdict.reason();
+  row.device_ca = requester_.verdict.ca;
   for (const auto& error : requester_.verdict.errors) {
-    row_.verdict_errors.push_back(error.forgiven ? fmt::format("allowed by device CA '{}': {}", requester_.verdict.ca, error.text) : error.text);
+    row.verdict_errors.push_back(
+        error.forgiven ? fmt::format("allowed by device CA '{}': {}", requester_.verdict.ca, error.text) : error.text);
   }
-  if (!requester_.identity.problem.empty()) row_.verdict_errors.push_back(requester_.identity.problem);
+  if (!requester_.identity.problem.empty()) row.verdict_errors.push_back(requester_.identity.problem);
   // A handshake that failed proved nothing: its certificate may be somebody else's.
-  if (row_.handshake_us < 0) requester_.verdict.accepted = false;
-  if (requester_.identity.mac) row_.device = requester_.identity.mac->bare();
-  row_.assurance = device::to_string(policy::assess(requester_, false));
+  if (row.handshake_us < 0) requester_.verdict.accepted = false;
+  if (requester_.identity.mac) row.device = requester_.identity.mac->bare();
+  row.assurance = device::to_string(policy::assess(requester_, false));
 }
 
 // ---- requests ----
@@ -222,11 +245,14 @@ tls::Stream::Io Connection::write_some(std::string_view bytes) {
 }
 
 void Connection::await_request() {
-  if (!requests_) requests_ = std::make_unique<http::RequestReader>(http::Limits{.head_bytes = state_->config.limits.max_request_head});
+  if (!exchange_) {
+    exchange_ = std::make_unique<Exchange>(
+        Exchange{.reader = http::RequestReader{{.head_bytes = state_->config.limits.max_request_head}}});
+  }
   phase_ = Phase::idle;
-  if (draining_ && row_.stage == "done") return finish("ok", "done");
-  if (requests_->state() == http::RequestReader::State::complete) return request_complete();
-  if (requests_->state() == http::RequestReader::State::failed) return request_failed();
+  if (draining_ && stage_ == "done") return finish("ok", "done");
+  if (exchange_->reader.state() == http::RequestReader::State::complete) return request_complete();
+  if (exchange_->reader.state() == http::RequestReader::State::failed) return request_failed();
   set_deadline(listener_->config.idle_timeout);
   read_request();
 }
@@ -236,37 +262,44 @@ void Connection::read_request() {
   for (;;) {
     const auto io = read_some(buffer);
     switch (io.status) {
-      case Status::ok: break;
-      case Status::want_read: return wait(Socket::wait_read, &Connection::read_request);
-      case Status::want_write: return wait(Socket::wait_write, &Connection::read_request);
+      case Status::ok:
+        break;
+      case Status::want_read:
+        return wait(Socket::wait_read, &Connection::read_request);
+      case Status::want_write:
+        return wait(Socket::wait_write, &Connection::read_request);
       case Status::closed:
         // A close between requests is the ordinary end; one with no request at all is worth a look.
-        if (!requests_->empty()) return finish("closed", "request", "the client closed in the middle of a request");
-        return finish(row_.stage == "done" ? "ok" : "closed", row_.stage);
+        if (!exchange_->reader.empty())
+          return finish("closed", "request", "the client closed in the middle of a request");
+        return finish(stage_ == "done" ? "ok" : "closed", stage_);
       case Status::failed:
-        return finish(row_.stage == "done" && requests_->empty() ? "ok" : "closed", row_.stage == "done" ? "done" : "request",
-                      stream_ ? stream_->facts().failure : errno_text(errno));
+        return finish(stage_ == "done" && exchange_->reader.empty() ? "ok" : "closed",
+                      stage_ == "done" ? "done" : "request", stream_ ? stream_->facts().failure : errno_text(errno));
     }
     const ByteView bytes{buffer.data(), io.bytes};
     if (phase_ == Phase::idle) {
       phase_ = Phase::request;
-      row_.stage = "request";
-      request_began_ = std::chrono::steady_clock::now();
-      request_at_ = services_.clock();
+      stage_ = "request";
+      exchange_->began = std::chrono::steady_clock::now();
+      exchange_->at = services_.clock();
       set_deadline(listener_->config.request_timeout);
       if (!stream_ && looks_like_tls(bytes)) return finish("not_http", "request", "TLS spoken to the plain HTTP port");
     }
-    switch (requests_->feed(bytes)) {
-      case http::RequestReader::State::need_more: continue;
-      case http::RequestReader::State::complete: return request_complete();
-      case http::RequestReader::State::failed: return request_failed();
+    switch (exchange_->reader.feed(bytes)) {
+      case http::RequestReader::State::need_more:
+        continue;
+      case http::RequestReader::State::complete:
+        return request_complete();
+      case http::RequestReader::State::failed:
+        return request_failed();
     }
   }
 }
 
 void Connection::request_complete() {
   phase_ = Phase::answering;
-  const auto& request = requests_->request();
+  const auto& request = exchange_->reader.request();
   auto answer = provision::answer(request, requester_, *services_.fleet->current(), *services_.box);
   if (answer.is_stranger) return meet_stranger(answer);
   respond(std::move(answer));
@@ -274,91 +307,102 @@ void Connection::request_complete() {
 
 /// A device that nobody entered: the fleet's keeper may enter it, on its own thread; then the request is decided again.
 void Connection::meet_stranger(const provision::Answer& answer) {
-  provision::Stranger stranger{.mac = *answer.requested,
-                               .product = requester_.identity.product,
-                               .serial = requester_.identity.serial,
-                               .address = row_.address,
-                               .user_agent = std::string{requests_->request().header("User-Agent").substr(0, 200)}};
+  provision::Stranger stranger{
+      .mac = *answer.requested,
+      .product = requester_.identity.product,
+      .serial = requester_.identity.serial,
+      .address = row().address,
+      .user_agent = std::string{exchange_->reader.request().header("User-Agent").substr(0, 200)}};
   services_.fleet->meet(std::move(stranger), [self = shared_from_this()](bool) {
     asio::post(self->socket_.get_executor(), [self] {
       if (self->phase_ != Phase::answering) return;
-      self->respond(provision::answer(self->requests_->request(), self->requester_, *self->services_.fleet->current(), *self->services_.box));
+      self->respond(provision::answer(self->exchange_->reader.request(), self->requester_,
+                                      *self->services_.fleet->current(), *self->services_.box));
     });
   });
 }
 
 void Connection::respond(provision::Answer answer) {
-  const auto& request = requests_->request();
-  if (!answer.problem.empty()) spdlog::error("{} for {}: {}", request.target, row_.address, answer.problem);
-  request_row_ = {};
-  request_row_.method = request.method;
-  request_row_.target = request.target;
-  request_row_.user_agent = request.header("User-Agent");
-  request_row_.device = answer.requested ? answer.requested->bare() : std::string{};
-  request_row_.decision = answer.allow ? "allow" : "deny";
-  request_row_.reason = answer.reason;
-  if (row_.device.empty()) row_.device = request_row_.device;
-  row_.assurance = device::to_string(answer.assurance);
-  send(answer.response, request.keep_alive && !draining_, request.method == "HEAD" ? http::Body::without : http::Body::with);
+  const auto& request = exchange_->reader.request();
+  if (!answer.problem.empty()) spdlog::error("{} for {}: {}", request.target, row().address, answer.problem);
+  exchange_->row = {};
+  exchange_->row.method = request.method;
+  exchange_->row.target = request.target;
+  exchange_->row.user_agent = request.header("User-Agent");
+  exchange_->row.device = answer.requested ? answer.requested->bare() : std::string{};
+  exchange_->row.decision = answer.allow ? "allow" : "deny";
+  exchange_->row.reason = answer.reason;
+  if (row().device.empty()) row().device = exchange_->row.device;
+  row().assurance = device::to_string(answer.assurance);
+  send(answer.response, request.keep_alive && !draining_,
+       request.method == "HEAD" ? http::Body::without : http::Body::with);
 }
 
 void Connection::request_failed() {
-  const auto& refusal = requests_->refusal();
-  request_row_ = {};
-  const auto seen = requests_->target_seen();
+  const auto& refusal = exchange_->reader.refusal();
+  exchange_->row = {};
+  const auto seen = exchange_->reader.target_seen();
   const auto space = seen.find(' ');
-  request_row_.method = seen.substr(0, space);
-  if (space != std::string_view::npos) request_row_.target = seen.substr(space + 1);
-  request_row_.decision = "deny";
-  request_row_.reason = requests_->reason();
+  exchange_->row.method = seen.substr(0, space);
+  if (space != std::string_view::npos) exchange_->row.target = seen.substr(space + 1);
+  exchange_->row.decision = "deny";
+  exchange_->row.reason = exchange_->reader.reason();
   phase_ = Phase::answering;
   send(refusal, false, http::Body::with);
 }
 
 void Connection::send(const http::Response& response, bool keep_alive, http::Body body) {
-  request_row_.connection = row_.id;
-  request_row_.at = request_at_;
-  request_row_.status = static_cast<int>(response.status);
-  request_row_.bytes = body == http::Body::with ? static_cast<std::int64_t>(response.body.size()) : 0;
-  keep_alive_ = keep_alive;
-  const unsigned version = requests_->state() == http::RequestReader::State::complete ? requests_->request().version : 11;
-  output_ = http::serialize(response, version, keep_alive, body);
-  output_sent_ = 0;
-  row_.stage = "response";
+  exchange_->row.connection = row().id;
+  exchange_->row.at = exchange_->at;
+  exchange_->row.status = static_cast<int>(response.status);
+  exchange_->row.bytes = body == http::Body::with ? static_cast<std::int64_t>(response.body.size()) : 0;
+  exchange_->keep_alive = keep_alive;
+  const unsigned version =
+      exchange_->reader.state() == http::RequestReader::State::complete ? exchange_->reader.request().version : 11;
+  exchange_->output = http::serialize(response, version, keep_alive, body);
+  exchange_->sent = 0;
+  stage_ = "response";
   set_deadline(listener_->config.request_timeout);
   write_response();
 }
 
 void Connection::write_response() {
-  while (output_sent_ < output_.size()) {
-    const auto io = write_some(std::string_view{output_}.substr(output_sent_));
+  while (exchange_->sent < exchange_->output.size()) {
+    const auto io = write_some(std::string_view{exchange_->output}.substr(exchange_->sent));
     switch (io.status) {
-      case Status::ok: output_sent_ += io.bytes; continue;
-      case Status::want_read: return wait(Socket::wait_read, &Connection::write_response);
-      case Status::want_write: return wait(Socket::wait_write, &Connection::write_response);
+      case Status::ok:
+        exchange_->sent += io.bytes;
+        continue;
+      case Status::want_read:
+        return wait(Socket::wait_read, &Connection::write_response);
+      case Status::want_write:
+        return wait(Socket::wait_write, &Connection::write_response);
       case Status::closed:
-      case Status::failed: return finish("closed", "response", "the client closed before it had the whole answer");
+      case Status::failed:
+        return finish("closed", "response", "the client closed before it had the whole answer");
     }
   }
   response_written();
 }
 
 void Connection::record_request() {
-  request_row_.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - request_began_).count();
-  auto line = services_.recorder->keeps_request_log() ? ledger::request_to_json(row_, request_row_) : std::string{};
-  services_.ledger->request(std::move(request_row_), std::move(line));
-  request_row_ = {};
+  exchange_->row.duration_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - exchange_->began)
+          .count();
+  auto line = services_.recorder->keeps_request_log() ? ledger::request_to_json(row(), exchange_->row) : std::string{};
+  services_.ledger->request(std::move(exchange_->row), std::move(line));
+  exchange_->row = {};
 }
 
 void Connection::response_written() {
   record_request();
-  row_.stage = "done";
-  explicit_bzero(output_.data(), output_.size());  // it may have held passwords
-  output_.clear();
-  if (!keep_alive_) return finish("ok", "done");
-  requests_->next();
-  request_began_ = std::chrono::steady_clock::now();
-  request_at_ = services_.clock();
+  stage_ = "done";
+  explicit_bzero(exchange_->output.data(), exchange_->output.size());  // it may have held passwords
+  exchange_->output.clear();
+  if (!exchange_->keep_alive) return finish("ok", "done");
+  exchange_->reader.next();
+  exchange_->began = std::chrono::steady_clock::now();
+  exchange_->at = services_.clock();
   // Not from here: a peer that sends a thousand requests at once must not hold the worker.
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     if (self->phase_ == Phase::answering) self->await_request();
@@ -369,10 +413,11 @@ void Connection::response_written() {
 
 void Connection::wait(asio::socket_base::wait_type type, Step next) {
   // Only the last wait counts: a deadline that ends one step and begins the next leaves the step's own wait behind.
-  socket_.async_wait(type, [self = shared_from_this(), next, number = ++wait_number_](const boost::system::error_code& error) {
-    if (error || self->phase_ == Phase::gone || self->wait_number_ != number) return;
-    (self.get()->*next)();
-  });
+  socket_.async_wait(
+      type, [self = shared_from_this(), next, number = ++wait_number_](const boost::system::error_code& error) {
+        if (error || self->phase_ == Phase::gone || self->wait_number_ != number) return;
+        (self.get()->*next)();
+      });
 }
 
 void Connection::set_deadline(std::chrono::milliseconds time) {
@@ -385,17 +430,20 @@ void Connection::set_deadline(std::chrono::milliseconds time) {
 
 void Connection::deadline_passed() {
   switch (phase_) {
-    case Phase::gone: return;
-    case Phase::lingering: return close();
+    case Phase::gone:
+      return;
+    case Phase::lingering:
+      return close();
     case Phase::idle:
       // Kept alive for a next request that did not come: an ordinary end.
-      return finish(row_.stage == "done" ? "ok" : "timeout", row_.stage);
+      return finish(stage_ == "done" ? "ok" : "timeout", stage_);
     case Phase::handshake:
       fill_tls_facts();
       [[fallthrough]];
     case Phase::hello:
     case Phase::request:
-    case Phase::answering: return finish("timeout", row_.stage);
+    case Phase::answering:
+      return finish("timeout", stage_);
   }
 }
 
@@ -408,28 +456,27 @@ std::int64_t Connection::since_accept(std::chrono::steady_clock::time_point at) 
 void Connection::finish(std::string_view outcome, std::string_view stage, std::string detail) {
   if (phase_ == Phase::lingering || phase_ == Phase::gone) return;
   phase_ = Phase::lingering;
-  if (request_row_.status != 0) record_request();  // decided, but the answer did not get through
-  row_.outcome = outcome;
-  row_.stage = stage;
-  row_.detail = std::move(detail);
-  row_.closed_us = since_accept(std::chrono::steady_clock::now());
-  // Half a ClientHello is kept as far as it came.
-  if (row_.hello.empty() && hello_reader_) row_.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+  if (exchange_ && exchange_->row.status != 0) record_request();  // decided, but the answer did not get through
+  stage_ = stage;
+  row().outcome = outcome;
+  row().stage = stage;
+  row().detail = std::move(detail);
+  row().closed_us = since_accept(std::chrono::steady_clock::now());
   if (stream_) {
     const auto& alert = stream_->facts().alert;
     if (alert.from != tls::Alert::From::nobody) {
-      row_.alert = alert.name;
-      row_.alert_from = alert.from == tls::Alert::From::client ? "client" : "server";
-      row_.alert_code = alert.code;
+      row().alert = alert.name;
+      row().alert_from = alert.from == tls::Alert::From::client ? "client" : "server";
+      row().alert_code = alert.code;
     }
     if (outcome == "ok" || outcome == "timeout") stream_->shutdown();
-    row_.bytes_in = static_cast<std::int64_t>(stream_->bytes_in());
-    row_.bytes_out = static_cast<std::int64_t>(stream_->bytes_out());
+    row().bytes_in = static_cast<std::int64_t>(stream_->bytes_in());
+    row().bytes_out = static_cast<std::int64_t>(stream_->bytes_out());
   } else {
-    row_.bytes_in = static_cast<std::int64_t>(plain_in_);
-    row_.bytes_out = static_cast<std::int64_t>(plain_out_);
+    row().bytes_in = static_cast<std::int64_t>(plain_in_);
+    row().bytes_out = static_cast<std::int64_t>(plain_out_);
   }
-  services_.ledger->connection(std::move(row_));
+  services_.ledger->connection(std::move(*row_));
   hello_reader_.reset();
   stream_.reset();
   boost::system::error_code error;

@@ -12,6 +12,7 @@
 #include "http/request_reader.hpp"
 #include "ledger/recorder.hpp"
 #include "policy/access.hpp"
+#include "policy/personality_choice.hpp"
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
 #include "server/state.hpp"
@@ -74,12 +75,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   tls::Stream::Io read_some(std::span<std::uint8_t> buffer);
   tls::Stream::Io write_some(std::string_view bytes);
 
-  /// Writes the ledger row and begins to close: says what has to be said, then lingers until the peer has closed too, so
-  /// that the kernel does not throw away an answer that is still on its way.
+  /// Writes the ledger row and begins to close: says what has to be said, then lingers until the peer has closed too,
+  /// so that the kernel does not throw away an answer that is still on its way.
   void finish(std::string_view outcome, std::string_view stage, std::string detail = {});
   void finish_tls_failure(tls::Stream::Status status);
   void linger();
   void close();
+  store::ConnectionRow& row();
   void fill_tls_facts();
   std::int64_t since_accept(std::chrono::steady_clock::time_point at) const;
 
@@ -96,20 +98,34 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t deadline_number_ = 0;
   std::uint64_t wait_number_ = 0;
 
+  // What a connection in mid-handshake holds, thousands of which wait for slow phones: only what the row cannot be made
+  // from later.
+  std::int64_t id_;
+  Timestamp accepted_;
   std::chrono::steady_clock::time_point accepted_at_;
-  store::ConnectionRow row_;
+  boost::asio::ip::tcp::endpoint peer_, local_;
+  std::string_view stage_ = "tcp";
   std::unique_ptr<hello::Reader> hello_reader_;
+  Bytes hello_;
+  std::int64_t hello_us_ = -1;
+  policy::PersonalityChoice choice_;
   std::unique_ptr<tls::Stream> stream_;
   std::uint64_t plain_in_ = 0, plain_out_ = 0;
+
+  std::unique_ptr<store::ConnectionRow> row_;  ///< once the handshake is over; see row()
   policy::Requester requester_;
 
-  std::unique_ptr<http::RequestReader> requests_;
-  std::chrono::steady_clock::time_point request_began_;
-  Timestamp request_at_{};
-  store::RequestRow request_row_;
-  std::string output_;
-  std::size_t output_sent_ = 0;
-  bool keep_alive_ = false;
+  /// The request that is being read and answered.
+  struct Exchange {
+    http::RequestReader reader;
+    std::chrono::steady_clock::time_point began{};
+    Timestamp at{};
+    store::RequestRow row{};
+    std::string output{};
+    std::size_t sent = 0;
+    bool keep_alive = false;
+  };
+  std::unique_ptr<Exchange> exchange_;
   std::size_t discarded_ = 0;
 };
 

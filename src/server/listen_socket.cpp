@@ -45,7 +45,8 @@ Result<std::uint16_t> bound_port(int fd) {
   address.length = sizeof address.storage;
   if (::getsockname(fd, address.get(), &address.length) != 0) return fail(Errc::io, errno_text(errno));
   const bool is_v4 = address.storage.ss_family == AF_INET;
-  return ntohs(is_v4 ? reinterpret_cast<sockaddr_in&>(address.storage).sin_port : reinterpret_cast<sockaddr_in6&>(address.storage).sin6_port);
+  return ntohs(is_v4 ? reinterpret_cast<sockaddr_in&>(address.storage).sin_port
+                     : reinterpret_cast<sockaddr_in6&>(address.storage).sin6_port);
 }
 
 enum class Sharing : unsigned char { alone, with_siblings };
@@ -54,7 +55,8 @@ Result<FileDescriptor> bind_one(const Endpoint& endpoint, Sharing sharing) {
   auto address = to_socket_address(endpoint);
   const auto failed = [&](int error) {
     std::string remedy;
-    if (error == EADDRINUSE) remedy = "; another program has this port (ss -ltnp shows which), or Firstring is already running";
+    if (error == EADDRINUSE)
+      remedy = "; another program has this port (ss -ltnp shows which), or Firstring is already running";
     if (error == EACCES) remedy = "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE";
     if (error == EADDRNOTAVAIL) remedy = "; this machine has no such address (ip address shows which it has)";
     return fail(Errc::io, fmt::format("listen on {}: {}{}", endpoint.to_string(), errno_text(error), remedy));
@@ -79,7 +81,8 @@ Result<ListenSockets> bind_listener(const Endpoint& address, std::size_t workers
     // somebody is there.
     FIRSTRING_TRY(const auto probe, bind_one(address, Sharing::alone));
     if (::listen(probe.get(), 1) != 0) {
-      return fail(Errc::io, fmt::format("listen on {}: {}; another program has this port (ss -ltnp shows which)", address.to_string(), errno_text(errno)));
+      return fail(Errc::io, fmt::format("listen on {}: {}; another program has this port (ss -ltnp shows which)",
+                                        address.to_string(), errno_text(errno)));
     }
   }
   for (std::size_t i = 0; i < workers; ++i) {
@@ -92,7 +95,8 @@ Result<ListenSockets> bind_listener(const Endpoint& address, std::size_t workers
 
 Result<void> begin_listening(const ListenSockets& sockets) {
   for (const auto& fd : sockets.sockets) {
-    if (::listen(fd.get(), kBacklog) != 0) return fail(Errc::io, fmt::format("listen on {}: {}", sockets.bound.to_string(), errno_text(errno)));
+    if (::listen(fd.get(), kBacklog) != 0)
+      return fail(Errc::io, fmt::format("listen on {}: {}", sockets.bound.to_string(), errno_text(errno)));
   }
   return {};
 }

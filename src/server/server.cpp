@@ -48,7 +48,10 @@ std::size_t allowed_connections(std::size_t wanted) {
   const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
   const auto possible = descriptors > kOtherDescriptors * 2 ? descriptors - kOtherDescriptors : descriptors / 2;
   if (possible >= wanted) return wanted;
-  spdlog::warn("limits.max_connections is {}, but the limit of open files allows {}; raise it (LimitNOFILE= in the unit, or ulimit -n)", wanted, possible);
+  spdlog::warn(
+      "limits.max_connections is {}, but the limit of open files allows {}; raise it (LimitNOFILE= in the unit, or "
+      "ulimit -n)",
+      wanted, possible);
   return possible;
 }
 
@@ -58,7 +61,8 @@ Result<FileDescriptor> lock_folder(const std::filesystem::path& dir) {
   FileDescriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!fd) return fail(Errc::io, fmt::format("lock {}: {}", path.string(), errno_text(errno)));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(Errc::conflict, fmt::format("{} is being served already by another process; stop that one first", dir.string()));
+    return fail(Errc::conflict,
+                fmt::format("{} is being served already by another process; stop that one first", dir.string()));
   }
   return fd;
 }
@@ -98,13 +102,16 @@ void set_log_level(const config::Config& config) { spdlog::set_level(spdlog::lev
 
 class Server {
  public:
-  explicit Server(std::filesystem::path dir) : dir_(std::move(dir)), signals_(io_), drain_timer_(io_), drain_poll_(io_) {}
+  explicit Server(std::filesystem::path dir)
+      : dir_(std::move(dir)), signals_(io_), drain_timer_(io_), drain_poll_(io_) {}
 
   Result<void> run() {
     FIRSTRING_TRY(const auto lock, lock_folder(dir_));
     auto built = build_state(dir_);
     report(built.diagnostics);
-    if (!built.state) return fail(Errc::invalid_input, fmt::format("{} has errors; nothing is served", (dir_ / "firstring.toml").string()));
+    if (!built.state)
+      return fail(Errc::invalid_input,
+                  fmt::format("{} has errors; nothing is served", (dir_ / "firstring.toml").string()));
     set_log_level(built.state->config);
     FIRSTRING_CHECK(open_services(*built.state));
     start_workers(built.state->config);
@@ -134,15 +141,22 @@ class Server {
     FIRSTRING_TRY(auto ledger, store::open_ledger(dir_, store::OpenMode::create));
     FIRSTRING_TRY(auto log, request_log(state.config));
     FIRSTRING_TRY(keeper_, provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}));
-    worker_count_ = state.config.server.workers != 0 ? state.config.server.workers : std::max(1U, std::thread::hardware_concurrency());
-    recorder_ = std::make_unique<ledger::Recorder>(std::move(ledger), worker_count_, std::move(log),
-                                                   ledger::Recorder::Options{.keep_age = state.config.limits.ledger_age, .keep_connections = state.config.limits.ledger_connections});
+    worker_count_ = state.config.server.workers != 0 ? state.config.server.workers
+                                                     : std::max(1U, std::thread::hardware_concurrency());
+    recorder_ = std::make_unique<ledger::Recorder>(
+        std::move(ledger), worker_count_, std::move(log),
+        ledger::Recorder::Options{.keep_age = state.config.limits.ledger_age,
+                                  .keep_connections = state.config.limits.ledger_connections});
     return {};
   }
 
   void start_workers(const config::Config&) {
     for (std::size_t i = 0; i < worker_count_; ++i) {
-      ConnectionServices services{.fleet = keeper_.get(), .box = box_.get(), .recorder = recorder_.get(), .ledger = &recorder_->queue(i), .clock = now};
+      ConnectionServices services{.fleet = keeper_.get(),
+                                  .box = box_.get(),
+                                  .recorder = recorder_.get(),
+                                  .ledger = &recorder_->queue(i),
+                                  .clock = now};
       workers_.push_back(std::make_unique<Worker>(i, services, 0));
     }
   }
@@ -155,7 +169,9 @@ class Server {
     std::vector<std::size_t> fresh_at;  // where in the lists their sockets belong
     for (const auto& listener : state->listeners) {
       const auto& section = listener->config;
-      const auto kept = std::find_if(open_.begin(), open_.end(), [&](const Open& one) { return one.kind == section.kind && one.configured == section.address; });
+      const auto kept = std::find_if(open_.begin(), open_.end(), [&](const Open& one) {
+        return one.kind == section.kind && one.configured == section.address;
+      });
       if (kept != open_.end()) {
         open.push_back(*kept);
         for (auto& list : for_workers) list.push_back({listener, {}});
@@ -164,7 +180,8 @@ class Server {
       auto sockets = bind_listener(section.address, worker_count_);
       if (!sockets) {
         const auto position = section.position_of("address");
-        return fail(sockets.error().code, fmt::format("{}:{}:{}: {}", state->config.file.string(), position.line, position.column, sockets.error().what));
+        return fail(sockets.error().code, fmt::format("{}:{}:{}: {}", state->config.file.string(), position.line,
+                                                      position.column, sockets.error().what));
       }
       open.push_back({section.kind, section.address, sockets->bound});
       fresh.push_back(*std::move(sockets));
@@ -173,14 +190,19 @@ class Server {
     }
     for (const auto& sockets : fresh) FIRSTRING_CHECK(begin_listening(sockets));
     for (std::size_t one = 0; one < fresh.size(); ++one) {
-      for (std::size_t i = 0; i < worker_count_; ++i) for_workers[i][fresh_at[one]].socket = std::move(fresh[one].sockets[i]);
+      for (std::size_t i = 0; i < worker_count_; ++i)
+        for_workers[i][fresh_at[one]].socket = std::move(fresh[one].sockets[i]);
     }
-    const auto share = std::max<std::size_t>(1, allowed_connections(state->config.limits.max_connections) / worker_count_);
-    const auto first_phone = std::find_if(open.begin(), open.end(), [](const Open& one) { return one.kind == config::ListenerKind::phone; });
-    keeper_->set_site({state->config.server.host, first_phone != open.end() ? first_phone->bound.port : std::uint16_t{443}});
+    const auto share =
+        std::max<std::size_t>(1, allowed_connections(state->config.limits.max_connections) / worker_count_);
+    const auto first_phone =
+        std::find_if(open.begin(), open.end(), [](const Open& one) { return one.kind == config::ListenerKind::phone; });
+    keeper_->set_site(
+        {state->config.server.host, first_phone != open.end() ? first_phone->bound.port : std::uint16_t{443}});
     for (std::size_t i = 0; i < worker_count_; ++i) workers_[i]->apply(state, std::move(for_workers[i]), share);
     for (const auto& one : open) {
-      spdlog::info("listening kind={} address={}", one.kind == config::ListenerKind::phone ? "phone" : "bootstrap", one.bound.to_string());
+      spdlog::info("listening kind={} address={}", one.kind == config::ListenerKind::phone ? "phone" : "bootstrap",
+                   one.bound.to_string());
     }
     open_ = std::move(open);
     state_ = std::move(state);
@@ -208,14 +230,16 @@ class Server {
     notify_reloading();
     auto built = build_state(dir_);
     report(built.diagnostics);
-    const auto applied = built.state ? apply(built.state) : Result<void>{fail(Errc::invalid_input, "the configuration has errors")};
+    const auto applied =
+        built.state ? apply(built.state) : Result<void>{fail(Errc::invalid_input, "the configuration has errors")};
     if (applied) {
       set_log_level(state_->config);
       spdlog::info("reloaded; {} listeners", open_.size());
     } else {
       spdlog::error("reload refused, serving on as before: {}", applied.error().what);
     }
-    notify_systemd(applied ? "READY=1\nSTATUS=serving" : "READY=1\nSTATUS=serving; the last reload was refused, see the log");
+    notify_systemd(applied ? "READY=1\nSTATUS=serving"
+                           : "READY=1\nSTATUS=serving; the last reload was refused, see the log");
   }
 
   void drain() {
@@ -247,7 +271,7 @@ class Server {
   void stop() {
     const auto left = connections();
     for (const auto& worker : workers_) worker->stop();
-    keeper_.reset();   // answers strangers that still wait, into loops that have ended
+    keeper_.reset();  // answers strangers that still wait, into loops that have ended
     workers_.clear();
     recorder_.reset();  // writes the last rows
     spdlog::info("stopped; {} connections were cut off", left);

@@ -37,7 +37,8 @@ class StateFolder : public ::testing::Test {
   static constexpr std::string_view kLegacy =
       "[[server_chain]]\nname = \"legacy\"\ncertificate = \"pki/server-legacy.crt\"\nkey = \"pki/server-legacy.key\"\n";
   static constexpr std::string_view kMaker =
-      "[[device_ca]]\nname = \"demo\"\nroots = \"pki/device-ca-demo.crt\"\nmin_rsa_bits = 1024\nweak_hashes = [\"sha1\"]\n";
+      "[[device_ca]]\nname = \"demo\"\nroots = \"pki/device-ca-demo.crt\"\nmin_rsa_bits = 1024\nweak_hashes = "
+      "[\"sha1\"]\n";
 
   static Built build(std::initializer_list<std::string_view> parts) {
     std::string text;
@@ -64,7 +65,8 @@ TEST_F(StateFolder, IsBuiltFromAGoodConfiguration) {
 }
 
 TEST_F(StateFolder, TriesPersonalitiesInTheOrderOfTheirRulesHoweverTheyAreListed) {
-  const auto built = build({kListener, "personalities = [\"modern-2026-11\", \"legacy-2026-11\"]\n", kModern, kLegacy, kMaker});
+  const auto built =
+      build({kListener, "personalities = [\"modern-2026-11\", \"legacy-2026-11\"]\n", kModern, kLegacy, kMaker});
   ASSERT_TRUE(built.state);
   EXPECT_EQ(built.state->listeners[0]->personalities.front()->name, "legacy-2026-11");
 }
@@ -83,16 +85,21 @@ TEST_F(StateFolder, RefusesAPersonalityWithoutItsChainAndSaysWhere) {
 
 TEST_F(StateFolder, RefusesAChainThatIsTooWeakForItsPersonality) {
   const auto built = build({kListener, "personalities = [\"modern-2026-11\"]\n",
-                            "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-legacy.crt\"\nkey = \"pki/server-legacy.key\"\n", kMaker});
+                            "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-legacy.crt\"\nkey = "
+                            "\"pki/server-legacy.key\"\n",
+                            kMaker});
   EXPECT_FALSE(built.state);
   EXPECT_THAT(texts(built), Contains(HasSubstr("security level 2")));
 }
 
 TEST_F(StateFolder, ReportsEveryFaultAtOnce) {
   const auto built = build({kListener, "personalities = [\"legacy-2026-11\", \"nonsense\"]\n",
-                            "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-modern.crt\"\nkey = \"pki/server-legacy.key\"\n", kMaker});
+                            "[[server_chain]]\nname = \"modern\"\ncertificate = \"pki/server-modern.crt\"\nkey = "
+                            "\"pki/server-legacy.key\"\n",
+                            kMaker});
   EXPECT_FALSE(built.state);
-  EXPECT_GE(built.diagnostics.size(), 3U) << "a chain that is missing, a personality that is none, a key that does not match";
+  EXPECT_GE(built.diagnostics.size(), 3U)
+      << "a chain that is missing, a personality that is none, a key that does not match";
 }
 
 TEST(ListenSocket, GivesEachWorkerASocketOnOnePortOfTheKernels) {

@@ -13,11 +13,13 @@ using config::Diagnostic;
 
 class Builder {
  public:
-  explicit Builder(config::Loaded loaded) : config_(std::move(loaded.config)), diagnostics_(std::move(loaded.diagnostics)) {}
+  explicit Builder(config::Loaded loaded)
+      : config_(std::move(loaded.config)), diagnostics_(std::move(loaded.diagnostics)) {}
 
   Built build() {
     auto files = config::check_files(config_);
-    diagnostics_.insert(diagnostics_.end(), std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()));
+    diagnostics_.insert(diagnostics_.end(), std::make_move_iterator(files.begin()),
+                        std::make_move_iterator(files.end()));
     auto state = std::make_shared<State>();
     add_listeners(*state);
     if (!has_errors()) add_trust(*state);
@@ -29,7 +31,8 @@ class Builder {
 
  private:
   bool has_errors() const {
-    return std::any_of(diagnostics_.begin(), diagnostics_.end(), [](const auto& diagnostic) { return diagnostic.severity == config::Severity::error; });
+    return std::any_of(diagnostics_.begin(), diagnostics_.end(),
+                       [](const auto& diagnostic) { return diagnostic.severity == config::Severity::error; });
   }
 
   void error(config::Position position, std::string what, std::string remedy) {
@@ -37,7 +40,8 @@ class Builder {
   }
 
   const config::ServerChain* chain(std::string_view name) const {
-    const auto found = std::find_if(config_.server_chains.begin(), config_.server_chains.end(), [&](const auto& chain) { return chain.name == name; });
+    const auto found = std::find_if(config_.server_chains.begin(), config_.server_chains.end(),
+                                    [&](const auto& chain) { return chain.name == name; });
     return found != config_.server_chains.end() ? &*found : nullptr;
   }
 
@@ -49,7 +53,8 @@ class Builder {
         for (const auto& name : listener.personalities) add_personality(*ready, name);
       }
       // The list of a listener says which are allowed; their data says which is tried first.
-      std::sort(ready->personalities.begin(), ready->personalities.end(), [](const auto* a, const auto* b) { return a->order < b->order; });
+      std::sort(ready->personalities.begin(), ready->personalities.end(),
+                [](const auto* a, const auto* b) { return a->order < b->order; });
       state.listeners.push_back(std::move(ready));
     }
   }
@@ -63,8 +68,12 @@ class Builder {
                    fmt::format("use some of: {}", fmt::join(names, ", ")));
     }
     if (chain(personality->chain) == nullptr) {
-      return error(position, fmt::format("personality '{}' shows the server chain '{}', which is not configured", name, personality->chain),
-                   fmt::format("add a [[server_chain]] with name = \"{}\", or take '{}' out of this listener's personalities", personality->chain, name));
+      return error(
+          position,
+          fmt::format("personality '{}' shows the server chain '{}', which is not configured", name,
+                      personality->chain),
+          fmt::format("add a [[server_chain]] with name = \"{}\", or take '{}' out of this listener's personalities",
+                      personality->chain, name));
     }
     listener.personalities.push_back(personality);
   }
@@ -78,11 +87,14 @@ class Builder {
       ca.weak_hashes = section.weak_hashes;
       ca.accept_expired = section.accept_expired;
       auto roots = crypto::Certificate::chain_from_file(config_.resolve(section.roots));
-      if (!roots) return error(section.position_of("roots"), roots.error().what, "put the maker's client root there, in PEM");
+      if (!roots)
+        return error(section.position_of("roots"), roots.error().what, "put the maker's client root there, in PEM");
       ca.roots = *std::move(roots);
       if (!section.intermediates.empty()) {
         auto intermediates = crypto::Certificate::chain_from_file(config_.resolve(section.intermediates));
-        if (!intermediates) return error(section.position_of("intermediates"), intermediates.error().what, "put the maker's issuing CAs there, in PEM");
+        if (!intermediates)
+          return error(section.position_of("intermediates"), intermediates.error().what,
+                       "put the maker's issuing CAs there, in PEM");
         ca.intermediates = *std::move(intermediates);
       }
       cas.push_back(std::move(ca));
@@ -104,7 +116,8 @@ class Builder {
           error(section.position_of(certificates ? "key" : "certificate"), fault.what, "put the file there, in PEM");
           continue;
         }
-        auto context = tls::Context::build(*personality, {section.name, *std::move(certificates), *std::move(key)}, state.trust->roots());
+        auto context = tls::Context::build(*personality, {section.name, *std::move(certificates), *std::move(key)},
+                                           state.trust->roots());
         if (!context) {
           error(section.position_of("certificate"), context.error().what,
                 fmt::format("give personality '{}' a chain that its security level allows", personality->name));

@@ -18,8 +18,8 @@ struct ListenerState {
   std::vector<const tls::Personality*> personalities;  ///< allowed here, in the order of their rules
 };
 
-/// Everything that firstring.toml and the files it names come to, built and checked. Immutable: a reload makes a new one,
-/// and connections keep the one that they began with.
+/// Everything that firstring.toml and the files it names come to, built and checked. Immutable: a reload makes a new
+/// one, and connections keep the one that they began with.
 struct State {
   config::Config config;
   std::vector<std::shared_ptr<const ListenerState>> listeners;

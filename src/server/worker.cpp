@@ -37,19 +37,24 @@ struct Worker::Acceptor {
 namespace {
 
 std::string key_of(const ListenerState& listener) {
-  return (listener.config.kind == config::ListenerKind::phone ? "phone " : "bootstrap ") + listener.config.address.to_string();
+  return (listener.config.kind == config::ListenerKind::phone ? "phone " : "bootstrap ") +
+         listener.config.address.to_string();
 }
 
 }  // namespace
 
 Worker::Worker(std::size_t number, ConnectionServices services, std::size_t max_connections)
-    : number_(number), services_(std::move(services)), max_connections_(max_connections), guard_(asio::make_work_guard(io_)) {
+    : number_(number),
+      services_(std::move(services)),
+      max_connections_(max_connections),
+      guard_(asio::make_work_guard(io_)) {
   thread_ = std::thread{[this] { io_.run(); }};
 }
 
 Worker::~Worker() { stop(); }
 
-void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners, std::size_t max_connections) {
+void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners,
+                   std::size_t max_connections) {
   // A shared pointer, since asio's handlers may be copied and descriptors cannot.
   auto given = std::make_shared<std::vector<WorkerListener>>(std::move(listeners));
   asio::post(io_, [this, state = std::move(state), given, max_connections] {
@@ -87,7 +92,8 @@ void Worker::accept(const std::shared_ptr<Acceptor>& acceptor) {
     acceptor->waiting = false;
     if (error || draining_) return;
     if (const auto failure = take_waiting(*acceptor); failure) {
-      spdlog::error("accept on {}: {}; trying again in {} ms", acceptor->listener->config.address.to_string(), failure.message(), kAcceptPause.count());
+      spdlog::error("accept on {}: {}; trying again in {} ms", acceptor->listener->config.address.to_string(),
+                    failure.message(), kAcceptPause.count());
       acceptor->waiting = true;
       acceptor->pause.expires_after(kAcceptPause);
       acceptor->pause.async_wait([this, acceptor](const boost::system::error_code& cancelled) {
@@ -109,7 +115,8 @@ boost::system::error_code Worker::take_waiting(Acceptor& acceptor) {
     if (failure == asio::error::connection_aborted || failure == asio::error::interrupted) continue;
     if (failure) return failure;
     ++open_;
-    auto connection = std::make_shared<Connection>(std::move(socket), state_, acceptor.listener, services_, [this](Connection& one) { ended(one); });
+    auto connection = std::make_shared<Connection>(std::move(socket), state_, acceptor.listener, services_,
+                                                   [this](Connection& one) { ended(one); });
     connections_.emplace(connection.get(), connection);
     connection->start();
   }

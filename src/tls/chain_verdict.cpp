@@ -85,7 +85,8 @@ constexpr unsigned kMinEcBits = 224;
 /// What OpenSSL's security level would say, as a rule of the CA instead: the TLS level must not decide how weak a
 /// device's chain may be.
 void add_weaknesses(const DeviceCa& ca, STACK_OF(X509) * built, std::vector<ChainError>& errors) {
-  static constexpr std::array<std::string_view, 7> kStrongHashes{"sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "none"};
+  static constexpr std::array<std::string_view, 7> kStrongHashes{"sha224",   "sha256",   "sha384", "sha512",
+                                                                 "sha3-256", "sha3-384", "none"};
   const int count = sk_X509_num(built);
   for (int depth = 0; depth < count; ++depth) {
     auto certificate = Certificate::from_x509(sk_X509_value(built, depth));
@@ -127,18 +128,30 @@ const ChainError* worst(const std::vector<ChainError>& errors) {
 
 std::string_view to_string(ChainFault fault) {
   switch (fault) {
-    case ChainFault::bad_signature: return "bad_signature";
-    case ChainFault::unknown_ca: return "unknown_ca";
-    case ChainFault::malformed: return "malformed_certificate";
-    case ChainFault::chain_too_long: return "chain_too_long";
-    case ChainFault::not_a_ca: return "not_a_ca";
-    case ChainFault::wrong_purpose: return "wrong_purpose";
-    case ChainFault::revoked: return "revoked";
-    case ChainFault::weak_key: return "weak_key";
-    case ChainFault::weak_hash: return "weak_hash";
-    case ChainFault::not_yet_valid: return "not_yet_valid";
-    case ChainFault::expired: return "expired";
-    case ChainFault::other: return "bad_certificate";
+    case ChainFault::bad_signature:
+      return "bad_signature";
+    case ChainFault::unknown_ca:
+      return "unknown_ca";
+    case ChainFault::malformed:
+      return "malformed_certificate";
+    case ChainFault::chain_too_long:
+      return "chain_too_long";
+    case ChainFault::not_a_ca:
+      return "not_a_ca";
+    case ChainFault::wrong_purpose:
+      return "wrong_purpose";
+    case ChainFault::revoked:
+      return "revoked";
+    case ChainFault::weak_key:
+      return "weak_key";
+    case ChainFault::weak_hash:
+      return "weak_hash";
+    case ChainFault::not_yet_valid:
+      return "not_yet_valid";
+    case ChainFault::expired:
+      return "expired";
+    case ChainFault::other:
+      return "bad_certificate";
   }
   return "bad_certificate";
 }
@@ -157,7 +170,8 @@ struct DeviceTrust::Anchor {
   bool issued_some_of(const std::vector<Certificate>& chain) const {
     const auto is_issuer = [&](const Certificate& authority) {
       return std::any_of(chain.begin(), chain.end(), [&](const Certificate& certificate) {
-        return X509_NAME_cmp(X509_get_issuer_name(certificate.native()), X509_get_subject_name(authority.native())) == 0;
+        return X509_NAME_cmp(X509_get_issuer_name(certificate.native()), X509_get_subject_name(authority.native())) ==
+               0;
       });
     };
     return std::any_of(ca.roots.begin(), ca.roots.end(), is_issuer) ||
@@ -173,7 +187,8 @@ struct DeviceTrust::Anchor {
 
     const crypto::X509StoreContextPtr context{X509_STORE_CTX_new_ex(crypto::library(), nullptr)};
     if (!context || X509_STORE_CTX_init(context.get(), store.get(), chain[0].native(), untrusted.get()) != 1) {
-      verdict.errors.push_back({ChainFault::other, false, 0, fmt::format("could not be checked: {}", crypto::drain_errors())});
+      verdict.errors.push_back(
+          {ChainFault::other, false, 0, fmt::format("could not be checked: {}", crypto::drain_errors())});
       return verdict;
     }
     auto* parameters = X509_STORE_CTX_get0_param(context.get());
@@ -228,12 +243,14 @@ Result<DeviceTrust> DeviceTrust::build(std::vector<DeviceCa> cas) {
 
 ChainVerdict DeviceTrust::judge(const std::vector<Certificate>& chain, Timestamp at) const {
   if (chain.empty()) return {};
-  std::vector<Certificate> looked_at{chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(std::min(chain.size(), kMaxDepth))};
-  ChainVerdict best{.present = true,
-                    .accepted = false,
-                    .ca = {},
-                    .errors = {{ChainFault::unknown_ca, false, 0,
-                                fmt::format("issued by {}, which is no configured device CA", chain.front().issuer_text())}}};
+  std::vector<Certificate> looked_at{chain.begin(),
+                                     chain.begin() + static_cast<std::ptrdiff_t>(std::min(chain.size(), kMaxDepth))};
+  ChainVerdict best{
+      .present = true,
+      .accepted = false,
+      .ca = {},
+      .errors = {{ChainFault::unknown_ca, false, 0,
+                  fmt::format("issued by {}, which is no configured device CA", chain.front().issuer_text())}}};
   bool judged = false;
   // Two CAs may bear one name (a maker that renewed its root): each is asked, and the kindest verdict holds.
   for (const auto& anchor : anchors_) {
@@ -242,7 +259,8 @@ ChainVerdict DeviceTrust::judge(const std::vector<Certificate>& chain, Timestamp
     if (verdict.accepted) return verdict;
     const auto* now_worst = worst(verdict.errors);
     const auto* best_worst = worst(best.errors);
-    if (!judged || (now_worst != nullptr && best_worst != nullptr && now_worst->fault > best_worst->fault)) best = std::move(verdict);
+    if (!judged || (now_worst != nullptr && best_worst != nullptr && now_worst->fault > best_worst->fault))
+      best = std::move(verdict);
     judged = true;
   }
   return best;

@@ -17,12 +17,15 @@ using testing::make_leaf;
 using testing::Recipe;
 
 bool has(const ChainVerdict& verdict, ChainFault fault) {
-  return std::any_of(verdict.errors.begin(), verdict.errors.end(), [&](const auto& error) { return error.fault == fault; });
+  return std::any_of(verdict.errors.begin(), verdict.errors.end(),
+                     [&](const auto& error) { return error.fault == fault; });
 }
 
 class Verdict : public ::testing::Test {
  protected:
-  ChainVerdict judge(const std::vector<crypto::Certificate>& chain, const DeviceCa& ca) const { return DeviceTrust::build({ca})->judge(chain, now()); }
+  ChainVerdict judge(const std::vector<crypto::Certificate>& chain, const DeviceCa& ca) const {
+    return DeviceTrust::build({ca})->judge(chain, now());
+  }
 
   const Issued root_ = make_ca("Maker Root");
   const DeviceCa maker_ = lenient("maker", {root_.certificate});

@@ -1,26 +1,23 @@
 #include "tls/context.hpp"
 
 #include <fmt/format.h>
-#include <openssl/core_names.h>
-#include <openssl/dh.h>
-#include <openssl/param_build.h>
 
 namespace firstring::tls {
 namespace {
 
-using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, crypto::Deleter<OSSL_PARAM_BLD_free>>;
-using ParamsPtr = std::unique_ptr<OSSL_PARAM, crypto::Deleter<OSSL_PARAM_free>>;
-using NameStackPtr = std::unique_ptr<STACK_OF(X509_NAME), decltype([](STACK_OF(X509_NAME) * names) {
-                                       sk_X509_NAME_pop_free(names, X509_NAME_free);
-                                     })>;
+using NameStackPtr =
+    std::unique_ptr<STACK_OF(X509_NAME),
+                    decltype([](STACK_OF(X509_NAME) * names) { sk_X509_NAME_pop_free(names, X509_NAME_free); })>;
 
 /// Bounds what a peer can make us parse: a maker's chain is two or three certificates of about 1 KiB.
 constexpr long kMaxCertificateList = 32 * 1024;
 constexpr long kSessionSeconds = 2 * 3600;  // phones come back every hour by default
 constexpr long kSessionCacheSize = 20'000;
+/// Of one TLS record. A profile is a few KiB; a quarter of OpenSSL's default saves 12 KiB of buffer a connection.
+constexpr long kMaxSendFragment = 4096;
 
-/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any. That the client
-/// has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
+/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any. That the
+/// client has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
 int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
 
 /// Sessions are kept for clients that showed a certificate: resumption is for phones, and strangers get no memory here.
@@ -30,7 +27,9 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 }
 
 Result<void> configure(SSL_CTX* context, const Personality& personality) {
-  const auto failed = [&](std::string_view what) { return crypto::openssl_failure(fmt::format("personality {}: {}", personality.name, what)); };
+  const auto failed = [&](std::string_view what) {
+    return crypto::openssl_failure(fmt::format("personality {}: {}", personality.name, what));
+  };
 
   SSL_CTX_set_security_level(context, personality.security_level);
   if (SSL_CTX_set_min_proto_version(context, personality.min_version) != 1 ||
@@ -55,7 +54,9 @@ Result<void> configure(SSL_CTX* context, const Personality& personality) {
                                    // A phone that closes TCP without close_notify has said all that it had to say:
                                    // Content-Length tells whether the request was whole.
                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_max_send_fragment(context, kMaxSendFragment);
   SSL_CTX_set_read_ahead(context, 0);
   return {};
 }
@@ -87,39 +88,17 @@ Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, con
 
 Result<void> show_chain(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
   const crypto::X509Ptr nothing;
-  std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })> rest{sk_X509_new_null()};
+  std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })> rest{
+      sk_X509_new_null()};
   for (std::size_t i = 1; i < chain.certificates.size(); ++i) sk_X509_push(rest.get(), chain.certificates[i].native());
   if (SSL_CTX_use_cert_and_key(context, chain.certificates.front().native(), chain.key.native(), rest.get(), 1) != 1) {
-    return crypto::openssl_failure(fmt::format("personality {} cannot show server chain '{}' (security level {})", personality.name,
-                                               chain.name, personality.security_level));
+    return crypto::openssl_failure(fmt::format("personality {} cannot show server chain '{}' (security level {})",
+                                               personality.name, chain.name, personality.security_level));
   }
   return {};
 }
 
 }  // namespace
-
-Result<crypto::PkeyPtr> dh_group(unsigned bits) {
-  const ParamBuilderPtr builder{OSSL_PARAM_BLD_new()};
-  const crypto::BignumPtr prime{bits == 1024 ? BN_get_rfc2409_prime_1024(nullptr) : nullptr};
-  const crypto::BignumPtr generator{BN_new()};
-  BN_set_word(generator.get(), 2);
-  if (bits == 1024) {
-    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_FFC_P, prime.get());
-    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_FFC_G, generator.get());
-  } else if (bits == 2048) {
-    OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "ffdhe2048", 0);
-  } else {
-    return fail(Errc::invalid_input, fmt::format("there is no DH group of {} bits", bits));
-  }
-  const ParamsPtr params{OSSL_PARAM_BLD_to_param(builder.get())};
-  const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_name(crypto::library(), "DH", nullptr)};
-  EVP_PKEY* key = nullptr;
-  if (!context || !params || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEY_PARAMETERS, params.get()) != 1) {
-    return crypto::openssl_failure(fmt::format("make the DH group of {} bits", bits));
-  }
-  return crypto::PkeyPtr{key};
-}
 
 Result<std::shared_ptr<const Context>> Context::build(const Personality& personality, const ServerChain& chain,
                                                       const std::vector<crypto::Certificate>& ca_names) {

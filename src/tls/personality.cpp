@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <toml++/toml.h>
 
 #include "base/embedded.hpp"
 
@@ -22,8 +22,8 @@ struct VersionName {
   std::string_view name;
   std::uint16_t number;
 };
-constexpr std::array kVersions{VersionName{"TLSv1.0", 0x0301}, VersionName{"TLSv1.1", 0x0302}, VersionName{"TLSv1.2", 0x0303},
-                               VersionName{"TLSv1.3", 0x0304}};
+constexpr std::array kVersions{VersionName{"TLSv1.0", 0x0301}, VersionName{"TLSv1.1", 0x0302},
+                               VersionName{"TLSv1.2", 0x0303}, VersionName{"TLSv1.3", 0x0304}};
 
 /// Reads one table and remembers the first fault; every key must be taken, so that a misspelt one is not ignored.
 class TableReader {
@@ -53,7 +53,8 @@ class TableReader {
     std::string text;
     take(key, text);
     if (text.empty()) return;
-    const auto* found = std::find_if(kVersions.begin(), kVersions.end(), [&](const auto& version) { return version.name == text; });
+    const auto* found =
+        std::find_if(kVersions.begin(), kVersions.end(), [&](const auto& version) { return version.name == text; });
     if (found == kVersions.end()) return fault(key, "is none of TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3");
     value = found->number;
   }
@@ -70,7 +71,8 @@ class TableReader {
 
   Result<void> finish() {
     for (const auto& [key, node] : table_) {
-      if (std::find(known_.begin(), known_.end(), key.str()) == known_.end()) fault(key.str(), "is no key of a personality");
+      if (std::find(known_.begin(), known_.end(), key.str()) == known_.end())
+        fault(key.str(), "is no key of a personality");
     }
     if (!fault_.empty()) return fail(Errc::invalid_input, fault_);
     return {};
@@ -106,8 +108,10 @@ Result<Personality> read_personality(const toml::table& table, const std::string
     FIRSTRING_CHECK(conditions.finish());
   }
   if (level < 0 || level > 5) reader.fault("security_level", "is not 0 to 5");
-  if (result.dh_bits != 0 && result.dh_bits != 1024 && result.dh_bits != 2048) reader.fault("dh_bits", "is none of 0, 1024, 2048");
-  if (result.name.empty() || result.chain.empty() || result.ciphers.empty()) reader.fault("name, chain and ciphers", "must be there");
+  if (result.dh_bits != 0 && result.dh_bits != 1024 && result.dh_bits != 2048)
+    reader.fault("dh_bits", "is none of 0, 1024, 2048");
+  if (result.name.empty() || result.chain.empty() || result.ciphers.empty())
+    reader.fault("name, chain and ciphers", "must be there");
   if (result.min_version > result.max_version) reader.fault("min_version", "is above max_version");
   FIRSTRING_CHECK(reader.finish());
   result.security_level = static_cast<int>(level);

@@ -36,15 +36,15 @@ struct TlsFacts {
 
   Stage stage = Stage::hello;
   TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< epoch: not yet
-  Alert alert;                   ///< the first fatal one, else the first
-  std::string failure;           ///< OpenSSL's reason or the socket's, once failed
-  std::string version;           ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
-  std::string cipher;            ///< "DHE-RSA-AES256-SHA"
-  std::string key_exchange;      ///< "DH", "RSA", or the curve: "X25519", "P-256"
-  int key_exchange_bits = 0;     ///< of the DH group or curve; of our key for RSA
+  Alert alert;                                                      ///< the first fatal one, else the first
+  std::string failure;                                              ///< OpenSSL's reason or the socket's, once failed
+  std::string version;        ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
+  std::string cipher;         ///< "DHE-RSA-AES256-SHA"
+  std::string key_exchange;   ///< "DH", "RSA", or the curve: "X25519", "P-256"
+  int key_exchange_bits = 0;  ///< of the DH group or curve; of our key for RSA
   bool resumed = false;
-  bool asked_renegotiation = false;                    ///< the client sent a second ClientHello
-  std::vector<crypto::Certificate> client_chain;       ///< as it came, at most DeviceTrust::kMaxDepth of it
+  bool asked_renegotiation = false;               ///< the client sent a second ClientHello
+  std::vector<crypto::Certificate> client_chain;  ///< as it came, at most DeviceTrust::kMaxDepth of it
 };
 
 /// The server's end of one TLS connection on a non-blocking socket. OpenSSL reads and writes the socket itself, through
@@ -76,7 +76,7 @@ class Stream {
   Status shutdown();
 
   const TlsFacts& facts() const;
-  std::uint64_t bytes_in() const;   ///< from the wire, hello included
+  std::uint64_t bytes_in() const;  ///< from the wire, hello included
   std::uint64_t bytes_out() const;
   const Context& context() const;
 

@@ -29,7 +29,9 @@ class Handshake : public ::testing::Test {
 
   std::shared_ptr<const Context> context(std::string_view personality) {
     auto& known = contexts_[std::string{personality}];
-    if (!known) known = *Context::build(*find_personality(personality), {"test", {server_.certificate}, server_.key}, {root_.certificate});
+    if (!known)
+      known = *Context::build(*find_personality(personality), {"test", {server_.certificate}, server_.key},
+                              {root_.certificate});
     return known;
   }
 
@@ -78,8 +80,10 @@ class Handshake : public ::testing::Test {
     return io.status == Status::ok ? std::string{as_text({buffer.data(), io.bytes})} : "";
   }
 
-  const crypto::Issued root_ = testing::Recipe{.name = "Root", .rsa_bits = 2048, .hash = crypto::Hash::sha256, .is_ca = true}.make(nullptr);
-  const crypto::Issued server_ = testing::Recipe{.name = "server", .rsa_bits = 2048, .hash = crypto::Hash::sha256}.make(&root_);
+  const crypto::Issued root_ =
+      testing::Recipe{.name = "Root", .rsa_bits = 2048, .hash = crypto::Hash::sha256, .is_ca = true}.make(nullptr);
+  const crypto::Issued server_ =
+      testing::Recipe{.name = "server", .rsa_bits = 2048, .hash = crypto::Hash::sha256}.make(&root_);
   const crypto::Issued maker_ = testing::make_ca("Maker");
   const crypto::Issued phone_ = testing::make_leaf("phone", maker_);
   std::map<std::string, std::shared_ptr<const Context>> contexts_;
@@ -207,6 +211,7 @@ TEST_F(Handshake, KnowsAPeerThatLeavesAfterOurFlight) {
   const auto client = client_context(TLS1_VERSION, "AES256-SHA");
   start(client.get(), "legacy-2026-11");
   EXPECT_EQ(stream_->handshake(), Status::want_read);
+  EXPECT_EQ(stream_->facts().cipher, "AES256-SHA") << "known as soon as it is chosen";
   client_.reset();
   client_fd_.reset();
   const auto status = stream_->handshake();

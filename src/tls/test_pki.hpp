@@ -33,12 +33,21 @@ struct Recipe {
   }
 };
 
-inline crypto::Issued make_ca(const std::string& name, const crypto::Issued* issuer = nullptr) { return Recipe{.name = name, .is_ca = true}.make(issuer); }
-inline crypto::Issued make_leaf(const std::string& name, const crypto::Issued& issuer) { return Recipe{.name = name}.make(&issuer); }
+inline crypto::Issued make_ca(const std::string& name, const crypto::Issued* issuer = nullptr) {
+  return Recipe{.name = name, .is_ca = true}.make(issuer);
+}
+inline crypto::Issued make_leaf(const std::string& name, const crypto::Issued& issuer) {
+  return Recipe{.name = name}.make(&issuer);
+}
 
 /// A maker's CA that takes what old phones have.
 inline DeviceCa lenient(std::string name, std::vector<crypto::Certificate> roots) {
-  return {.name = std::move(name), .roots = std::move(roots), .intermediates = {}, .min_rsa_bits = 1024, .weak_hashes = {"sha1"}, .accept_expired = false};
+  return {.name = std::move(name),
+          .roots = std::move(roots),
+          .intermediates = {},
+          .min_rsa_bits = 1024,
+          .weak_hashes = {"sha1"},
+          .accept_expired = false};
 }
 
 }  // namespace firstring::tls::testing
