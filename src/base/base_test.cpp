@@ -15,6 +15,7 @@
 #include "base/snapshot.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 
 namespace firstring {
 namespace {
@@ -110,6 +111,18 @@ TEST(Text, SplitsAndTrims) {
   EXPECT_EQ(split("a,,b", ','), (std::vector<std::string_view>{"a", "", "b"}));
   EXPECT_EQ(trim(" \t a b \r\n"), "a b");
   EXPECT_EQ(trim("  "), "");
+}
+
+TEST(Utf8, ReplacesWhatIsNone) {
+  EXPECT_EQ(to_utf8("K\xc3\xb6ln"), "K\xc3\xb6ln");
+  EXPECT_EQ(to_utf8("a\xff"
+                    "b"),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(to_utf8("\xc3"), "\xef\xbf\xbd");
+  EXPECT_FALSE(first_character("\xed\xa0\x80")) << "a surrogate";
+  EXPECT_FALSE(first_character("\xc0\x80")) << "an overlong form";
+  EXPECT_EQ(first_character("\xf0\x9f\x93\x9e")->code, 0x1f4deU);
 }
 
 TEST(IpAddress, ReadsAndWritesBothFamilies) {

@@ -3,20 +3,13 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
 
-#include "cli/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace firstring::cli {
 namespace {
 
 std::string quoted(std::string_view text) {
-  std::string valid;
-  valid.reserve(text.size());
-  while (!text.empty()) {
-    const auto character = first_character(text);
-    const std::size_t size = character ? character->size : 1;
-    valid += character ? text.substr(0, size) : "\xef\xbf\xbd";
-    text.remove_prefix(size);
-  }
+  const auto valid = to_utf8(text);
   return boost::json::serialize(boost::json::string_view{valid.data(), valid.size()});
 }
 

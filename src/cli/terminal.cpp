@@ -12,7 +12,7 @@
 
 #include "base/file.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace firstring::cli {
 namespace {

@@ -113,6 +113,15 @@ TEST(Json, HasTheLastRequestAtTheTop) {
   EXPECT_EQ(text.find('\n'), std::string::npos);
 }
 
+TEST(Json, IsValidWhateverStrangersSend) {
+  auto entry = denied("no_such_file");
+  entry.requests[0].user_agent = "\xff\xfe\x01\"";
+  entry.connection.certificate_subject = "CN=\xc3";
+  EXPECT_NE(to_json(entry).find("\\u0001\\\""), std::string::npos);
+  EXPECT_EQ(to_json(entry).find('\xff'), std::string::npos);
+  EXPECT_EQ(request_to_json(entry.connection, entry.requests[0]).find("\xc3\""), std::string::npos);
+}
+
 TEST(Json, TheRequestLogHasTheCipher) {
   auto entry = denied("other_device");
   entry.connection.version = "TLSv1";

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/utf8.hpp"
 #include "ledger/explain.hpp"
 
 namespace firstring::ledger {
@@ -10,11 +11,11 @@ namespace {
 namespace json = boost::json;
 
 void put_request(json::object& object, const store::RequestRow& row) {
-  object["method"] = row.method;
-  object["target"] = row.target;
+  object["method"] = to_utf8(row.method);
+  object["target"] = to_utf8(row.target);
   object["status"] = row.status;
   object["bytes"] = row.bytes;
-  object["user_agent"] = row.user_agent;
+  object["user_agent"] = to_utf8(row.user_agent);
   object["requested_device"] = row.device;
   object["decision"] = row.decision;
   object["reason"] = row.reason;
@@ -35,7 +36,7 @@ void put_session(json::object& object, const store::ConnectionRow& row) {
   object["personality"] = row.personality;
   object["chain"] = row.chain;
   object["certificate"] = row.certificate;
-  object["certificate_subject"] = row.certificate_subject;
+  object["certificate_subject"] = to_utf8(row.certificate_subject);
   object["verdict"] = row.verdict;
   object["device"] = row.device;
   object["assurance"] = row.assurance;
@@ -53,7 +54,7 @@ std::string to_json(const store::LedgerEntry& entry) {
   put_session(object, row);
   object["outcome"] = row.outcome;
   object["stage"] = row.stage;
-  object["detail"] = row.detail;
+  object["detail"] = to_utf8(row.detail);
   object["alert"] = row.alert;
   object["alert_from"] = row.alert_from;
   if (row.alert_code >= 0) object["alert_code"] = row.alert_code;
@@ -66,13 +67,15 @@ std::string to_json(const store::LedgerEntry& entry) {
   object["local_port"] = row.local_port;
   object["hello"] = to_hex(row.hello);
   object["hello_format"] = row.hello_format;
-  object["server_name"] = row.server_name;
+  object["server_name"] = to_utf8(row.server_name);
   object["ja3"] = row.ja3;
   object["ja4"] = row.ja4;
   object["personality_reason"] = row.personality_reason;
-  object["certificate_issuer"] = row.certificate_issuer;
+  object["certificate_issuer"] = to_utf8(row.certificate_issuer);
   object["device_ca"] = row.device_ca;
-  object["verdict_errors"] = json::array(row.verdict_errors.begin(), row.verdict_errors.end());
+  json::array errors;
+  for (const auto& error : row.verdict_errors) errors.emplace_back(to_utf8(error));
+  object["verdict_errors"] = std::move(errors);
   object["bytes_in"] = row.bytes_in;
   object["bytes_out"] = row.bytes_out;
 

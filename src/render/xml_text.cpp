@@ -3,36 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "render/profile.hpp"
 
 namespace firstring::render {
 namespace {
-
-struct Character {
-  char32_t code;
-  std::size_t size;
-};
-
-/// The first character of a text that is not empty; nullopt if its octets are no UTF-8 (RFC 3629 section 4: shortest
-/// form, no surrogates).
-std::optional<Character> first_character(std::string_view text) {
-  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto first = octet(0);
-  if (first < 0x80) return Character{first, 1};
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return std::nullopt;
-  char32_t code = first & (0x7fU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((octet(i) & 0xc0) != 0x80) return std::nullopt;
-    code = code << 6 | (octet(i) & 0x3f);
-  }
-  const bool shortest = size == 2 || code >= (size == 3 ? 0x800U : 0x10000U);
-  if (!shortest || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return std::nullopt;
-  return Character{code, size};
-}
 
 /// XML 1.0 section 2.2: Char ::= #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]
 bool is_xml_character(char32_t code) {

@@ -1,6 +1,6 @@
-#include "cli/utf8.hpp"
+#include "base/utf8.hpp"
 
-namespace firstring::cli {
+namespace firstring {
 
 std::optional<Character> first_character(std::string_view text) {
   const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -18,4 +18,16 @@ std::optional<Character> first_character(std::string_view text) {
   return Character{code, size};
 }
 
-}  // namespace firstring::cli
+std::string to_utf8(std::string_view text) {
+  std::string valid;
+  valid.reserve(text.size());
+  while (!text.empty()) {
+    const auto character = first_character(text);
+    const std::size_t size = character ? character->size : 1;
+    valid += character ? text.substr(0, size) : "\xef\xbf\xbd";
+    text.remove_prefix(size);
+  }
+  return valid;
+}
+
+}  // namespace firstring
