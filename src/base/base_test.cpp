@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +92,14 @@ TEST(Secret, IsEmptyAfterItWasMoved) {
   const Secret second = std::move(first);
   EXPECT_EQ(second.reveal(), "a password that is longer than the small string buffer");
   EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that is what is tested
+}
+
+TEST(Secret, LeavesNoCoreDump) {
+  forbid_core_dumps();
+  EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 0);
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_CORE, &limit), 0);
+  EXPECT_EQ(limit.rlim_max, 0U);
 }
 
 TEST(Text, SuggestsWhatWasProbablyMeant) {

@@ -40,4 +40,8 @@ class Secret {
   std::string text_;
 };
 
+/// Secrets pass through this process: from now on it leaves no core dump, and other processes of its user cannot trace
+/// it.
+void forbid_core_dumps();
+
 }  // namespace firstring

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/secret.hpp"
 #include "cli/commands.hpp"
 #include "crypto/openssl.hpp"
 
@@ -54,6 +55,7 @@ int run(std::span<const std::string> arguments, Terminal& terminal) {
 }
 
 int run(int argc, char** argv) {
+  forbid_core_dumps();
   // A reader of our output that goes away is no reason to die: Terminal sees EPIPE.
   std::signal(SIGPIPE, SIG_IGN);
   // Before anything else of OpenSSL runs; see there.

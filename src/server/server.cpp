@@ -5,7 +5,6 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -26,13 +25,6 @@ namespace firstring::server {
 namespace asio = boost::asio;
 
 namespace {
-
-/// Rendered profiles and opened secrets pass through this process: nothing of it may be dumped or traced.
-void forbid_core_dumps() {
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_DUMPABLE, 0);
-}
 
 /// Descriptors that are not for connections: databases, listeners, event loops.
 constexpr std::size_t kOtherDescriptors = 200;
@@ -297,7 +289,6 @@ Result<void> serve(const std::filesystem::path& dir) {
   crypto::library();
   spdlog::set_default_logger(spdlog::stderr_color_mt("firstring"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
-  forbid_core_dumps();
   Server server{dir};
   return server.run();
 }
