@@ -1,8 +1,10 @@
 """Phones that nobody entered but whose maker certificate is good."""
 
+import time
+
 import pytest
 
-from support.server import Server, firstring, json_lines
+from support.server import DEADLINE, Server, firstring, json_lines
 
 MAC = "001122334455"  # of pki.Pki.stranger
 
@@ -18,6 +20,14 @@ def pending(server):
     return json_lines(firstring("device", "pending", "--json", folder=server.folder).stdout)
 
 
+def pending_once(server, there):
+    """What waits, once `there` says that it is complete: the server notes it a little after its answer."""
+    until = time.monotonic() + DEADLINE
+    while not there(pending(server)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return pending(server)
+
+
 def ask(server, identity, path=f"/{MAC}.xml"):
     return server.get(path, identity, headers=[("User-Agent", "Cisco/SPA504G-7.6.1 (001122334455)(CBT00000001)")]).status
 
@@ -25,7 +35,7 @@ def ask(server, identity, path=f"/{MAC}.xml"):
 def test_an_unknown_phone_waits(running, certificates):
     assert ask(running, certificates.stranger) == 404
     assert ask(running, certificates.stranger) == 404
-    (row,) = pending(running)
+    (row,) = pending_once(running, lambda rows: rows and rows[0]["attempts"] == 2)
     assert (row["mac"], row["serial"], row["product"]) == (MAC, "CBT00000001", "SPA-504G")
     assert row["attempts"] == 2 and row["user_agent"].startswith("Cisco/SPA504G")
 
@@ -33,11 +43,15 @@ def test_an_unknown_phone_waits(running, certificates):
 @pytest.mark.parametrize("name", ["none", "generic", "expired", "unknown_ca", "forged", "own"])
 def test_only_a_good_certificate_for_itself_waits(running, certificates, name):
     assert ask(running, certificates.by_name(name)) == 403
-    assert pending(running) == []
+    # A phone that does wait is noted after it: then nothing can be on its way still.
+    last = certificates.phone(f"after-{name}", "001122334466", serial="CBT00000002")
+    assert ask(running, last, "/001122334466.xml") == 404
+    assert [row["mac"] for row in pending_once(running, bool)] == ["001122334466"]
 
 
 def test_entering_it_serves_it_and_ends_the_wait(running, certificates):
     assert ask(running, certificates.stranger) == 404
+    assert pending_once(running, bool)
     firstring("device", "add", MAC, "--model", "SPA504G", folder=running.folder)
     assert ask(running, certificates.stranger) == 200
     assert pending(running) == []
