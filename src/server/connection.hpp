@@ -1,7 +1,9 @@
 #pragma once
 
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -37,7 +39,11 @@ struct ConnectionServices {
 /// Exactly one ledger row is left, whatever happens.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
+  // Asio's own types with the executor spelt out: the type-erased one costs half a KiB a connection.
+  using Executor = boost::asio::io_context::executor_type;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+  using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                  boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
   Connection(Socket socket, std::shared_ptr<const State> state, std::shared_ptr<const ListenerState> listener,
              const ConnectionServices& services, std::function<void(Connection&)> on_end);
@@ -86,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::int64_t since_accept(std::chrono::steady_clock::time_point at) const;
 
   Socket socket_;
-  boost::asio::steady_timer deadline_;
+  Timer deadline_;
   std::shared_ptr<const State> state_;
   std::shared_ptr<const ListenerState> listener_;
   const ConnectionServices& services_;

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
@@ -29,8 +30,8 @@ struct Worker::Acceptor {
   }
 
   std::shared_ptr<const ListenerState> listener;
-  tcp::acceptor socket;
-  asio::steady_timer pause;
+  asio::basic_socket_acceptor<tcp, Connection::Executor> socket;
+  Connection::Timer pause;
   bool waiting = false;
 };
 
@@ -108,7 +109,7 @@ void Worker::accept(const std::shared_ptr<Acceptor>& acceptor) {
 
 boost::system::error_code Worker::take_waiting(Acceptor& acceptor) {
   for (int i = 0; i < kAcceptBatch && open_.load() < max_connections_; ++i) {
-    tcp::socket socket{io_};
+    Connection::Socket socket{io_};
     boost::system::error_code failure;
     acceptor.socket.accept(socket, failure);
     if (failure == asio::error::would_block) return {};

@@ -182,7 +182,6 @@ struct Stream::Impl {
       if (facts.stage == Stage::hello && (type == SSL3_MT_SERVER_DONE || type == SSL3_MT_FINISHED)) {
         facts.stage = Stage::server_flight;
         facts.server_flight_at = std::chrono::steady_clock::now();
-        take_parameters();  // a client that goes silent now shall still leave its version and cipher in the ledger
       }
       // Up to TLS 1.2 the temporary key is gone once it has been used: now is the time to look at it.
       if (type == SSL3_MT_SERVER_KEY_EXCHANGE) take_temporary_key();
@@ -251,7 +250,7 @@ struct Stream::Impl {
                                         Group{"secp521r1", "P-521", 521}, Group{"X25519", "X25519", 253}};
     const auto* found =
         std::find_if(kGroups.begin(), kGroups.end(), [&](const auto& group) { return group.openssl == name; });
-    facts.key_exchange = found != kGroups.end() ? found->common : name;
+    facts.key_exchange = found != kGroups.end() ? found->common : "other";
     if (found != kGroups.end()) facts.key_exchange_bits = found->bits;
   }
 

@@ -38,10 +38,10 @@ struct TlsFacts {
   TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< epoch: not yet
   Alert alert;                                                      ///< the first fatal one, else the first
   std::string failure;                                              ///< OpenSSL's reason or the socket's, once failed
-  std::string version;        ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
-  std::string cipher;         ///< "DHE-RSA-AES256-SHA"
-  std::string key_exchange;   ///< "DH", "RSA", or the curve: "X25519", "P-256"
-  int key_exchange_bits = 0;  ///< of the DH group or curve; of our key for RSA
+  std::string_view version;       ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
+  std::string_view cipher;        ///< "DHE-RSA-AES256-SHA"
+  std::string_view key_exchange;  ///< "DH", "RSA", or the curve: "X25519", "P-256"
+  int key_exchange_bits = 0;      ///< of the DH group or curve; of our key for RSA
   bool resumed = false;
   bool asked_renegotiation = false;               ///< the client sent a second ClientHello
   std::vector<crypto::Certificate> client_chain;  ///< as it came, at most DeviceTrust::kMaxDepth of it
