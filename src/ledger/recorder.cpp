@@ -18,6 +18,7 @@ std::atomic<std::int64_t> last_id{0};
 }  // namespace
 
 void Recorder::Queue::connection(store::ConnectionRow row) {
+  if (!recorder_->has_room()) return;
   {
     const std::lock_guard lock{mutex_};
     rows_.connections.push_back(std::move(row));
@@ -26,6 +27,7 @@ void Recorder::Queue::connection(store::ConnectionRow row) {
 }
 
 void Recorder::Queue::request(store::RequestRow row, std::string log_line) {
+  if (!recorder_->has_room()) return;
   {
     const std::lock_guard lock{mutex_};
     rows_.requests.push_back(std::move(row));
@@ -56,6 +58,13 @@ Recorder::~Recorder() {
   }
   wake_.notify_one();
   thread_.join();
+}
+
+/// The writer may hang, in a disk or in the reader of the request log.
+bool Recorder::has_room() {
+  if (waiting_ < options_.max_held) return true;
+  ++lost_;
+  return false;
 }
 
 void Recorder::row_came() {

@@ -61,6 +61,7 @@ class Recorder {
   std::uint64_t lost() const { return lost_.load(); }
 
  private:
+  bool has_room();
   void row_came();
   void run();
   void collect();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <set>
 #include <thread>
 
@@ -112,6 +113,24 @@ TEST(Recorder, HoldsNoMoreThanItsBoundAndCountsTheRest) {
   }();
   ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > before + 5; }));
   EXPECT_GT(recorder.lost(), 0U);
+}
+
+TEST(Recorder, TakesNoMoreThanItsBoundWhileTheReaderOfTheRequestLogHangs) {
+  Sink sink;
+  std::promise<void> began, released;
+  Recorder recorder{std::make_unique<SinkStore>(sink),
+                    1,
+                    [&, first = true](const std::string&) mutable {
+                      if (!std::exchange(first, false)) return;
+                      began.set_value();
+                      released.get_future().wait();
+                    },
+                    {.max_held = 100}};
+  recorder.queue(0).request({}, "{}");
+  began.get_future().wait();
+  for (int i = 0; i < 500; ++i) recorder.queue(0).connection({});
+  EXPECT_EQ(recorder.lost(), 400U);
+  released.set_value();
 }
 
 TEST(Recorder, PassesTheRequestLogOnInWholeLines) {
