@@ -203,8 +203,10 @@ TEST_F(Keeper, EntersAStrangerDuringAWindow) {
 }
 
 TEST_F(Keeper, EntersNobodyThroughAWindowThatHasClosedOrIsForAnotherModel) {
-  ASSERT_TRUE(store_->open_enrolment(
-      {.group = "lobby", .model = "", .opened = now(), .until = now() - std::chrono::seconds{1}}));
+  ASSERT_TRUE(store_->open_enrolment({.group = "lobby",
+                                      .model = "",
+                                      .opened = now() - std::chrono::hours{1},
+                                      .until = now() - std::chrono::seconds{1}}));
   EXPECT_FALSE(meet(*keeper_, stranger_));
   ASSERT_TRUE(store_->close_enrolment());
   ASSERT_TRUE(store_->open_enrolment(
