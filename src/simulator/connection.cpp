@@ -246,11 +246,10 @@ Result<std::size_t> TlsClient::drive(std::string_view doing, Call call) {
     ERR_clear_error();
     const int result = call();
     const int error = SSL_get_error(ssl_.get(), result);
+    // A server that refuses closes early: what it said before is still to be read, so a failed send is judged by what
+    // comes next.
     auto sent = flush();
-    if (result > 0) {
-      if (!sent) return fail(std::move(sent).error());
-      return static_cast<std::size_t>(result);
-    }
+    if (result > 0) return static_cast<std::size_t>(result);
     if (error == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
     if (error != SSL_ERROR_WANT_READ) {
       if (facts_->received && facts_->received->fatal) {
@@ -261,7 +260,6 @@ Result<std::size_t> TlsClient::drive(std::string_view doing, Call call) {
       if (facts_->sent && facts_->sent->fatal) failure += fmt::format("; the phone sent {}", to_string(*facts_->sent));
       return fail(Errc::crypto, fmt::format("{}: {}", doing, failure));
     }
-    // A server that refuses closes early: what it said before is still to be read, so a failed send is judged below.
     std::array<std::uint8_t, 16384> buffer;
     auto received = socket_->receive(buffer);
     if (!received) return fail(std::move(received).error().while_(doing));
