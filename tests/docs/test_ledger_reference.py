@@ -31,7 +31,7 @@ def test_every_verdict():
 
 def test_every_outcome_and_stage():
     assert found(r'finish\("([a-z_]+)"', "server/connection.cpp") <= LISTED
-    assert found(r'stage = "([a-z_]+)"', "server/connection.cpp") <= LISTED
+    assert found(r'stage_? = "([a-z_]+)"', "server/connection.cpp", "server/connection.hpp") <= LISTED
     assert found(r'case Stage::\w+:\s*return "([a-z_]+)"', "tls/stream.cpp") <= LISTED
 
 
