@@ -11,8 +11,8 @@
 #include <cstdlib>
 
 #include "base/file.hpp"
-#include "cli/interrupt.hpp"
 #include "base/utf8.hpp"
+#include "cli/interrupt.hpp"
 
 namespace firstring::cli {
 namespace {

@@ -82,7 +82,7 @@ struct Limits : Section {
   unsigned max_connections = 20'000;     ///< open at once over all listeners; more wait in the kernel's queue
   std::size_t max_request_head = 8'192;  ///< bytes
   std::chrono::milliseconds ledger_age{std::chrono::days{90}};  ///< older connections leave the ledger
-  unsigned ledger_connections = 2'000'000;  ///< and beyond so many, the oldest; about 1 KiB each
+  unsigned ledger_connections = 2'000'000;                      ///< and beyond so many, the oldest; about 1 KiB each
 };
 
 struct Log : Section {

@@ -50,7 +50,8 @@ struct Scope {
 std::string seal_context(const Scope& scope, std::string_view name);
 std::string seal_context_line(const MacAddress& mac, unsigned number);
 
-/// One parameter in one layer. The value of a secret is only ever here as sealed by crypto::SecretBox, with seal_context.
+/// One parameter in one layer. The value of a secret is only ever here as sealed by crypto::SecretBox, with
+/// seal_context.
 struct Parameter {
   std::string name;
   ParameterClass parameter_class = ParameterClass::public_;

@@ -98,11 +98,12 @@ class LedgerStore {
   virtual Result<std::vector<LedgerEntry>> find(const LedgerQuery& query) = 0;
   /// The number of the row written last; pass as after_id to see only what comes later.
   virtual Result<std::int64_t> last_written() = 0;
-  /// The highest ConnectionRow::id that is there, 0 for none: a new process numbers on from it, even if the clock was set back.
+  /// The highest ConnectionRow::id that is there, 0 for none: a new process numbers on from it, even if the clock was
+  /// set back.
   virtual Result<std::int64_t> last_id() = 0;
-  /// Removes the connections written longest ago, at most `batch` of them in one transaction, with their requests: those
-  /// accepted before `keep_since`, and those beyond the newest `keep_connections`. Gives how many went; call again while
-  /// that is `batch`.
+  /// Removes the connections written longest ago, at most `batch` of them in one transaction, with their requests:
+  /// those accepted before `keep_since`, and those beyond the newest `keep_connections`. Gives how many went; call
+  /// again while that is `batch`.
   virtual Result<std::size_t> trim(Timestamp keep_since, std::size_t keep_connections, std::size_t batch) = 0;
 };
 

@@ -187,9 +187,12 @@ class SqliteLedger final : public LedgerStore {
       std::vector<std::array<std::int64_t, 3>> old;  // written, id, certificate (0 for none)
       {
         auto row = database_->query(
-            "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted FROM connection "
+            "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted FROM "
+            "connection "
             "ORDER BY written LIMIT ?) WHERE accepted < ? OR written <= (SELECT max(written) FROM connection) - ?");
-        row.bind(limit, keep_since, static_cast<std::int64_t>(std::min<std::size_t>(keep_connections, std::numeric_limits<std::int64_t>::max())));
+        row.bind(limit, keep_since,
+                 static_cast<std::int64_t>(
+                     std::min<std::size_t>(keep_connections, std::numeric_limits<std::int64_t>::max())));
         while (row.next()) old.push_back({row.integer(0), row.integer(1), row.integer(2)});
       }
       auto remove_requests = database_->query("DELETE FROM request WHERE connection = ?");
@@ -202,7 +205,10 @@ class SqliteLedger final : public LedgerStore {
         if (certificate != 0) remove_certificate.run(certificate);
       }
       // Requests whose connection's row was lost, in a crash or with a full disk.
-      database_->query("DELETE FROM request WHERE written IN (SELECT written FROM request ORDER BY written LIMIT ?) AND at < ?").run(limit, keep_since);
+      database_
+          ->query(
+              "DELETE FROM request WHERE written IN (SELECT written FROM request ORDER BY written LIMIT ?) AND at < ?")
+          .run(limit, keep_since);
       return old.size();
     });
   }
