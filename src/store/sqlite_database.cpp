@@ -149,8 +149,11 @@ Result<void> SqliteDatabase::prepare(const DatabaseKind& kind, const OpenSetting
       "PRAGMA journal_size_limit = 67108864");
 
   const auto number = [&](const char* sql) { return connection_.execAndGet(sql).getInt64(); };
+  // In this order: a process that makes the database at this moment commits both at once, and the other way round we
+  // might see its tables without its mark.
+  const auto tables = number("SELECT count(*) FROM sqlite_schema");
   const auto application_id = number("PRAGMA application_id");
-  const bool empty = application_id == 0 && number("SELECT count(*) FROM sqlite_schema") == 0;
+  const bool empty = application_id == 0 && tables == 0;
   if (empty && settings.mode == OpenMode::existing) {
     return fail(
         Errc::not_found,
