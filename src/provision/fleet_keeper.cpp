@@ -104,6 +104,8 @@ Result<void> FleetKeeper::refresh() {
 }
 
 bool FleetKeeper::enter_or_note(const Stranger& stranger) {
+  // An operator may have entered it since the view was made that took it for a stranger.
+  if (store_->device(stranger.mac)) return true;
   const auto time = now();
   const auto* model = device::Catalogue::shipped().find_product(stranger.product);
   if (model != nullptr) {

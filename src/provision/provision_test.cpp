@@ -192,6 +192,14 @@ TEST_F(Keeper, NotesAStranger) {
   EXPECT_EQ(pending[0].address, "192.0.2.7");
 }
 
+TEST_F(Keeper, DoesNotNoteADeviceThatWasEnteredAMomentAgo) {
+  ASSERT_TRUE(
+      store_->add_device({.mac = stranger_.mac, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
+  EXPECT_TRUE(meet(*keeper_, stranger_));
+  EXPECT_NE(keeper_->current()->device(stranger_.mac), nullptr);
+  EXPECT_TRUE(store_->pending()->empty());
+}
+
 TEST_F(Keeper, EntersAStrangerDuringAWindow) {
   ASSERT_TRUE(
       store_->open_enrolment({.group = "lobby", .model = "", .opened = now(), .until = now() + std::chrono::hours{1}}));
