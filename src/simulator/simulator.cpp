@@ -206,7 +206,8 @@ void judge(const Phone& phone, Report& report, Recorder& record) {
     return;
   }
   record.ok("profile",
-            fmt::format("flat-profile XML{}, {} parameters, {}", document->gzip ? " in gzip" : "", document->parameters,
+            fmt::format("flat-profile XML{}, {} parameter{}, {}", document->gzip ? " in gzip" : "",
+                        document->parameters, document->parameters == 1 ? "" : "s",
                         document->has_account_password ? "with an account password" : "no account password"));
   report.document = *std::move(document);
 }
