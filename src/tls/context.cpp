@@ -10,8 +10,8 @@ using NameStackPtr =
                     decltype([](STACK_OF(X509_NAME) * names) { sk_X509_NAME_pop_free(names, X509_NAME_free); })>;
 
 /// Bounds what a peer can make us parse: a maker's chain is two or three certificates of about 1 KiB.
-constexpr long kMaxCertificateList = 32 * 1024;
-constexpr long kSessionSeconds = 2 * 3600;  // phones come back every hour by default
+constexpr long kMaxCertificateList = 32L * 1024;
+constexpr long kSessionSeconds = 2L * 3600;  // phones come back every hour by default
 constexpr long kSessionCacheSize = 20'000;
 /// Of one TLS record. A profile is a few KiB; a quarter of OpenSSL's default saves 12 KiB of buffer a connection.
 constexpr long kMaxSendFragment = 4096;
