@@ -48,19 +48,23 @@ class Capture:
             assert time.monotonic() < until, complaint
             time.sleep(0.05)
 
-    def server_hellos(self, wait_for_ports):
-        """{client port: (version, suite number)} of each ServerHello, once all of these ports were seen."""
-        found = {}
+    def server_hellos(self, count):
+        """{client port: [(version, suite number) of each connection, in order]}, once there are so many: the kernel may give
+        a port to a second client."""
+        found = []
 
         def all_there():
-            found.update(self._read())
-            return wait_for_ports <= found.keys()
+            found[:] = self._read()
+            return len(found) >= count
 
-        self._until(all_there, f"never captured: {wait_for_ports - found.keys()}")
-        return found
+        self._until(all_there, "not every connection was captured")
+        by_port = {}
+        for port, hello in found:
+            by_port.setdefault(port, []).append(hello)
+        return by_port
 
     def _read(self):
-        fields = ["tcp.dstport", "tls.handshake.version", "tls.handshake.extensions.supported_version", "tls.handshake.ciphersuite"]
+        fields = ["tcp.stream", "tcp.dstport", "tls.handshake.version", "tls.handshake.extensions.supported_version", "tls.handshake.ciphersuite"]
         output = subprocess.run(
             [
                 "tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tls.handshake.type == 2", "-T", "fields",
@@ -70,6 +74,8 @@ class Capture:
             text=True,
             timeout=DEADLINE * 4,
         ).stdout  # fmt: skip
+        streams = {}  # a HelloRetryRequest looks like a first ServerHello; the last one counts
         for line in output.splitlines():
-            port, legacy, supported, suite = line.split("\t")
-            yield int(port), (int(supported or legacy, 16), int(suite, 0))
+            stream, port, legacy, supported, suite = line.split("\t")
+            streams[int(stream)] = int(port), (int(supported or legacy, 16), int(suite, 0))
+        return [hello for _, hello in sorted(streams.items())]

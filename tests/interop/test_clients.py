@@ -69,8 +69,10 @@ def results(tmp_path_factory, certificates):
             server.row_of(server.get_plain("/the-end").source)  # the rows before it are written
             rows = [row for row in server.ledger() if row["listener"].startswith("phone")]
             assert len(rows) == len(CELLS), "one row a connection"
-            hellos = seen.server_hellos({row["port"] for row in rows if row["version"]}) if seen else {}
-    return {cell: (status, row, hellos.get(row["port"])) for cell, status, row in zip(CELLS, statuses, rows)}
+            hellos = seen.server_hellos(sum(row["version"] != "" for row in rows)) if seen else {}
+    # Rows and captured connections are both in the order of time.
+    seen_by_row = [hellos[row["port"]].pop(0) if hellos.get(row["port"]) else None for row in rows]
+    return {cell: results for cell, *results in zip(CELLS, statuses, rows, seen_by_row)}
 
 
 class Nothing:
