@@ -492,7 +492,7 @@ class Ledger : public Commands {
       requests[i].decision = i == 0 ? "allow" : "deny";
       requests[i].reason = i == 0 ? "bound" : "no_certificate";
     }
-    ASSERT_TRUE(ledger->append(connections, requests));
+    ASSERT_TRUE(ledger->append({connections, requests, {}}));
   }
 };
 

@@ -78,6 +78,15 @@ std::string to_json(const store::LedgerEntry& entry) {
   object["verdict_errors"] = std::move(errors);
   object["bytes_in"] = row.bytes_in;
   object["bytes_out"] = row.bytes_out;
+  object["model"] = row.model;
+  object["firmware"] = to_utf8(row.firmware);
+  object["likely_device"] = row.likely_device;
+  object["server_name_shown"] = to_utf8(row.server_name_shown);
+  object["server_key_bits"] = row.server_key_bits;
+  object["rtt_us"] = step(row.rtt_us);
+  object["phone_cpu_us"] = step(row.phone_cpu_us);
+  object["quarantined"] = row.quarantined;
+  object["capture"] = row.capture;
 
   json::array requests;
   for (const auto& request : entry.requests) {

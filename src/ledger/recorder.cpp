@@ -36,6 +36,16 @@ void Recorder::Queue::request(store::RequestRow row, std::string log_line) {
   recorder_->row_came();
 }
 
+void Recorder::Queue::alarm(store::AlarmRow row) {
+  if (!recorder_->has_room()) return;
+  spdlog::warn("alarm {}: {}", row.kind, row.text);
+  {
+    const std::lock_guard lock{mutex_};
+    rows_.alarms.push_back(std::move(row));
+  }
+  recorder_->row_came();
+}
+
 Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t workers,
                    std::function<void(const std::string&)> write_log, Options options)
     : store_(std::move(store)), write_log_(std::move(write_log)), options_(options) {
@@ -122,12 +132,13 @@ void Recorder::collect() {
     }
     move_all(taken.connections, held_.connections);
     move_all(taken.requests, held_.requests);
+    move_all(taken.alarms, held_.alarms);
   }
 }
 
 void Recorder::flush() {
   if (held_.size() == 0) return;
-  if (auto written = store_->append(held_.connections, held_.requests); !written) {
+  if (auto written = store_->append(held_); !written) {
     // Once a minute: a full disk must not fill up with the message that it is full.
     const auto time = std::chrono::steady_clock::now();
     if (time - complained_ > std::chrono::minutes{1} || complained_ == std::chrono::steady_clock::time_point{}) {
@@ -141,8 +152,7 @@ void Recorder::flush() {
     spdlog::info("ledger: writing again; {} rows were lost", lost_.load());
     complained_ = {};
   }
-  held_.connections.clear();
-  held_.requests.clear();
+  held_ = {};
 }
 
 void Recorder::trim() {

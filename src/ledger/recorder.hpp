@@ -34,14 +34,12 @@ class Recorder {
     void connection(store::ConnectionRow row);
     /// `log_line`: the request as one JSON line, or "" where no request log is kept.
     void request(store::RequestRow row, std::string log_line);
+    void alarm(store::AlarmRow row);
 
    private:
     friend class Recorder;
-    struct Rows {
-      std::vector<store::ConnectionRow> connections;
-      std::vector<store::RequestRow> requests;
+    struct Rows : store::LedgerBatch {
       std::vector<std::string> log_lines;
-      std::size_t size() const { return connections.size() + requests.size(); }
     };
 
     Recorder* recorder_ = nullptr;

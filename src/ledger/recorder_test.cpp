@@ -15,7 +15,7 @@ namespace {
 struct Sink {
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t connections = 0, requests = 0, refusals = 0, trims = 0;
+  std::size_t connections = 0, requests = 0, refusals = 0, trims = 0, alarms = 0;
   std::int64_t last_id = 0;
   bool refuse = false;
 
@@ -29,20 +29,23 @@ class SinkStore : public store::LedgerStore {
  public:
   explicit SinkStore(Sink& sink) : sink_(sink) {}
 
-  Result<void> append(const std::vector<store::ConnectionRow>& connections,
-                      const std::vector<store::RequestRow>& requests) override {
+  Result<void> append(const store::LedgerBatch& batch) override {
     const std::lock_guard lock{sink_.mutex};
     sink_.changed.notify_all();
     if (sink_.refuse) {
       ++sink_.refusals;
       return fail(Errc::io, "disk is full");
     }
-    sink_.connections += connections.size();
-    sink_.requests += requests.size();
+    sink_.connections += batch.connections.size();
+    sink_.requests += batch.requests.size();
+    sink_.alarms += batch.alarms.size();
     return {};
   }
   Result<std::vector<store::LedgerEntry>> find(const store::LedgerQuery&) override {
     return std::vector<store::LedgerEntry>{};
+  }
+  Result<std::vector<store::AlarmRow>> alarms(const store::AlarmQuery&) override {
+    return std::vector<store::AlarmRow>{};
   }
   Result<std::int64_t> last_written() override { return 0; }
   Result<std::int64_t> last_id() override { return sink_.last_id; }
@@ -74,6 +77,13 @@ TEST(Recorder, WritesEveryRowOfEveryWorker) {
   }
   EXPECT_EQ(sink.connections, kWorkers * kRows);
   EXPECT_EQ(sink.requests, kWorkers * kRows);
+}
+
+TEST(Recorder, WritesAlarms) {
+  Sink sink;
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
+  recorder.queue(0).alarm({});
+  EXPECT_TRUE(sink.wait_for([&] { return sink.alarms == 1; }));
 }
 
 TEST(Recorder, WritesAFewRowsWithoutBeingAskedTo) {

@@ -98,7 +98,17 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   row.assurance = "certificate";
   row.bytes_in = 5'000'000'000;
   row.bytes_out = 6'000'000'000;
-  EXPECT_OK(store_->append({row}, {}));
+  row.cause = "client_distrusts_our_chain";
+  row.model = "SPA504G";
+  row.firmware = "7.5.7";
+  row.likely_device = "000e08abcdee";
+  row.server_name_shown = "prov.example";
+  row.server_key_bits = 1024;
+  row.rtt_us = 7;
+  row.phone_cpu_us = 8;
+  row.quarantined = true;
+  row.capture = "000e08abcdef.pcapng";
+  EXPECT_OK(store_->append({{row}, {}, {}}));
 
   const auto found = open()->find({});
   ASSERT_TRUE(found) << found.error().what;
@@ -146,12 +156,59 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   EXPECT_EQ(kept.assurance, row.assurance);
   EXPECT_EQ(kept.bytes_in, row.bytes_in);
   EXPECT_EQ(kept.bytes_out, row.bytes_out);
+  EXPECT_EQ(kept.cause, row.cause);
+  EXPECT_EQ(kept.model, row.model);
+  EXPECT_EQ(kept.firmware, row.firmware);
+  EXPECT_EQ(kept.likely_device, row.likely_device);
+  EXPECT_EQ(kept.server_name_shown, row.server_name_shown);
+  EXPECT_EQ(kept.server_key_bits, row.server_key_bits);
+  EXPECT_EQ(kept.rtt_us, row.rtt_us);
+  EXPECT_EQ(kept.phone_cpu_us, row.phone_cpu_us);
+  EXPECT_EQ(kept.quarantined, row.quarantined);
+  EXPECT_EQ(kept.capture, row.capture);
+}
+
+TEST_P(LedgerContract, KeepsAlarmsAndFindsThemByDeviceAndTime) {
+  const AlarmRow clone{.at = at(5),
+                       .kind = "two_networks",
+                       .device = "000e08abcdef",
+                       .address = "192.0.2.1",
+                       .connection = 77,
+                       .text = "here and there"};
+  AlarmRow other = clone;
+  other.at = at(9);
+  other.device = "";
+  EXPECT_OK(store_->append({{}, {}, {clone, other}}));
+
+  const auto all = open()->alarms({});
+  ASSERT_TRUE(all) << all.error().what;
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ(all->front().at, clone.at);
+  EXPECT_EQ(all->front().kind, clone.kind);
+  EXPECT_EQ(all->front().device, clone.device);
+  EXPECT_EQ(all->front().address, clone.address);
+  EXPECT_EQ(all->front().connection, clone.connection);
+  EXPECT_EQ(all->front().text, clone.text);
+  EXPECT_EQ(store_->alarms({.mac = MacAddress::parse("000e08abcdef").value()})->size(), 1U);
+  EXPECT_EQ(store_->alarms({.since = at(6)})->front().at, other.at);
+  EXPECT_EQ(store_->alarms({.limit = 1})->front().at, other.at) << "the newest";
+}
+
+TEST_P(LedgerContract, RemovesOldAlarms) {
+  AlarmRow old{.at = at(1), .kind = "two_networks", .text = "old"};
+  AlarmRow young{.at = at(9), .kind = "two_networks", .text = "young"};
+  EXPECT_OK(store_->append({{}, {}, {old, young}}));
+  EXPECT_OK(store_->trim(at(5), 100, 10));
+  const auto left = store_->alarms({});
+  ASSERT_TRUE(left);
+  ASSERT_EQ(left->size(), 1U);
+  EXPECT_EQ(left->front().text, "young");
 }
 
 TEST_P(LedgerContract, KeepsAConnectionOfWhichNothingIsKnown) {
   ConnectionRow row;
   row.id = 1;
-  EXPECT_OK(store_->append({row}, {}));
+  EXPECT_OK(store_->append({{row}, {}, {}}));
   const auto kept = store_->find({})->front().connection;
   EXPECT_EQ(kept.hello_us, -1);
   EXPECT_EQ(kept.alert_code, -1);
@@ -170,7 +227,7 @@ TEST_P(LedgerContract, KeepsEveryMemberOfARequest) {
   row.user_agent = "Cisco/SPA504G-7.5.7";
   row.device = "000e08abcdef";
   row.reason = "binding_mismatch";
-  EXPECT_OK(store_->append({connection(1)}, {row}));
+  EXPECT_OK(store_->append({{connection(1)}, {row}, {}}));
   const auto found = store_->find({});
   ASSERT_EQ(found->front().requests.size(), 1U);
   const auto& kept = found->front().requests.front();
@@ -191,8 +248,8 @@ TEST_P(LedgerContract, GivesRequestsWithTheirConnectionInOrderOfTime) {
   auto late = request(1);
   late.at = at(100);
   late.target = "/late";
-  EXPECT_OK(store_->append({}, {late}));
-  EXPECT_OK(store_->append({connection(2), connection(1)}, {request(2), request(1)}));
+  EXPECT_OK(store_->append({{}, {late}, {}}));
+  EXPECT_OK(store_->append({{connection(2), connection(1)}, {request(2), request(1)}, {}}));
   const auto found = store_->find({});
   ASSERT_EQ(found->size(), 2U);
   ASSERT_EQ(found->at(0).requests.size(), 2U);
@@ -211,7 +268,7 @@ TEST_P(LedgerContract, TellsCertificatesApart) {
     }
     rows.push_back(row);
   }
-  EXPECT_OK(store_->append(rows, {}));
+  EXPECT_OK(store_->append({rows, {}, {}}));
   const auto found = store_->find({});
   ASSERT_EQ(found->size(), 4U);
   EXPECT_EQ(found->at(0).connection.certificate_subject, "CN=aa");
@@ -221,7 +278,7 @@ TEST_P(LedgerContract, TellsCertificatesApart) {
 }
 
 TEST_P(LedgerContract, GivesTheNewestOldestFirst) {
-  EXPECT_OK(store_->append({connection(3), connection(1), connection(4), connection(2)}, {}));
+  EXPECT_OK(store_->append({{connection(3), connection(1), connection(4), connection(2)}, {}, {}}));
   EXPECT_THAT(ids(*store_, {}), ElementsAre(1, 2, 3, 4));
   LedgerQuery query;
   query.limit = 2;
@@ -241,8 +298,8 @@ TEST_P(LedgerContract, FindsADeviceByCertificateOrByWhatWasAskedFor) {
   both.device = kPhone.bare();
   auto asked_by_both = request(4);
   asked_by_both.device = kPhone.bare();
-  EXPECT_OK(
-      store_->append({by_certificate, connection(2), connection(3), both}, {asked, asked, asked_by_both, request(3)}));
+  EXPECT_OK(store_->append(
+      {{by_certificate, connection(2), connection(3), both}, {asked, asked, asked_by_both, request(3)}, {}}));
   LedgerQuery query;
   query.mac = kPhone;
   EXPECT_THAT(ids(*store_, query), ElementsAre(1, 2, 4));
@@ -253,7 +310,7 @@ TEST_P(LedgerContract, FindsADeviceByCertificateOrByWhatWasAskedFor) {
 TEST_P(LedgerContract, FindsAnAddress) {
   auto other = connection(2);
   other.address = "192.0.2.10";
-  EXPECT_OK(store_->append({connection(1), other}, {}));
+  EXPECT_OK(store_->append({{connection(1), other}, {}, {}}));
   LedgerQuery query;
   query.address = "192.0.2.10";
   EXPECT_THAT(ids(*store_, query), ElementsAre(2));
@@ -262,7 +319,7 @@ TEST_P(LedgerContract, FindsAnAddress) {
 }
 
 TEST_P(LedgerContract, FindsSinceATime) {
-  EXPECT_OK(store_->append({connection(1), connection(2), connection(3)}, {}));
+  EXPECT_OK(store_->append({{connection(1), connection(2), connection(3)}, {}, {}}));
   LedgerQuery query;
   query.since = at(2);
   EXPECT_THAT(ids(*store_, query), ElementsAre(2, 3));
@@ -271,17 +328,18 @@ TEST_P(LedgerContract, FindsSinceATime) {
 TEST_P(LedgerContract, FailedMeansAnOutcomeOtherThanOk) {
   auto timeout = connection(2);
   timeout.outcome = "timeout";
-  EXPECT_OK(store_->append({connection(1), timeout}, {request(1)}));
+  EXPECT_OK(store_->append({{connection(1), timeout}, {request(1)}, {}}));
   LedgerQuery query;
   query.failed = true;
   EXPECT_THAT(ids(*store_, query), ElementsAre(2));
 }
 
 TEST_P(LedgerContract, FailedIncludesADeniedRequestWheneverItWasWritten) {
-  EXPECT_OK(store_->append({}, {request(1, "deny")}));
-  EXPECT_OK(store_->append({connection(1), connection(2), connection(3), connection(4)},
-                           {request(2, "deny"), request(2), request(4)}));
-  EXPECT_OK(store_->append({}, {request(3, "deny")}));
+  EXPECT_OK(store_->append({{}, {request(1, "deny")}, {}}));
+  EXPECT_OK(store_->append({{connection(1), connection(2), connection(3), connection(4)},
+                            {request(2, "deny"), request(2), request(4)},
+                            {}}));
+  EXPECT_OK(store_->append({{}, {request(3, "deny")}, {}}));
   LedgerQuery query;
   query.failed = true;
   EXPECT_THAT(ids(*store_, query), ElementsAre(1, 2, 3));
@@ -296,7 +354,7 @@ TEST_P(LedgerContract, CombinesConditions) {
     if (id & 4) row.outcome = "closed";
     rows.push_back(row);
   }
-  EXPECT_OK(store_->append(rows, {}));
+  EXPECT_OK(store_->append({rows, {}, {}}));
   LedgerQuery query{.mac = kPhone, .address = "192.0.2.2", .failed = true, .since = at(10)};
   EXPECT_THAT(ids(*store_, query), ElementsAre(15, 23, 31));
   query.limit = 1;
@@ -307,13 +365,13 @@ TEST_P(LedgerContract, CombinesConditions) {
 }
 
 TEST_P(LedgerContract, FollowsByTheOrderOfWriting) {
-  EXPECT_OK(store_->append({connection(10)}, {}));
+  EXPECT_OK(store_->append({{connection(10)}, {}, {}}));
   LedgerQuery query;
   query.after_id = *store_->last_written();
   EXPECT_GT(query.after_id, 0);
   EXPECT_THAT(ids(*store_, query), IsEmpty());
   // A long connection was accepted before the one above but is written after it.
-  EXPECT_OK(store_->append({connection(5), connection(11)}, {}));
+  EXPECT_OK(store_->append({{connection(5), connection(11)}, {}, {}}));
   EXPECT_THAT(ids(*store_, query), ElementsAre(5, 11));
   query.after_id = *store_->last_written();
   EXPECT_THAT(ids(*store_, query), IsEmpty());
@@ -321,12 +379,12 @@ TEST_P(LedgerContract, FollowsByTheOrderOfWriting) {
 
 TEST_P(LedgerContract, KnowsItsHighestId) {
   EXPECT_EQ(*store_->last_id(), 0);
-  EXPECT_OK(store_->append({connection(10), connection(5)}, {}));
+  EXPECT_OK(store_->append({{connection(10), connection(5)}, {}, {}}));
   EXPECT_EQ(*store_->last_id(), 10);
 }
 
 TEST_P(LedgerContract, RemovesWhatIsOlderThanItShallKeep) {
-  EXPECT_OK(store_->append({connection(1), connection(2), connection(3)}, {request(1), request(2), request(3)}));
+  EXPECT_OK(store_->append({{connection(1), connection(2), connection(3)}, {request(1), request(2), request(3)}, {}}));
   EXPECT_EQ(*store_->trim(at(3), 1000, 100), 2U);
   EXPECT_THAT(ids(*store_, {}), ElementsAre(3));
   EXPECT_EQ(store_->find({})->front().requests.size(), 1U);
@@ -336,7 +394,7 @@ TEST_P(LedgerContract, RemovesWhatIsOlderThanItShallKeep) {
 TEST_P(LedgerContract, RemovesTheOldestBeyondTheNumberItShallKeepInBatches) {
   std::vector<ConnectionRow> rows;
   for (std::int64_t id = 1; id <= 10; ++id) rows.push_back(connection(id));
-  EXPECT_OK(store_->append(rows, {}));
+  EXPECT_OK(store_->append({rows, {}, {}}));
   EXPECT_EQ(*store_->trim(at(0), 3, 5), 5U);
   EXPECT_EQ(*store_->trim(at(0), 3, 5), 2U);
   EXPECT_THAT(ids(*store_, {}), ElementsAre(8, 9, 10));
@@ -349,20 +407,20 @@ TEST_P(LedgerContract, KeepsACertificateAsLongAsAConnectionShowsIt) {
     row.certificate_subject = "CN=phone";
     row.certificate_der = {1, 2, 3};
   }
-  EXPECT_OK(store_->append(rows, {}));
+  EXPECT_OK(store_->append({rows, {}, {}}));
   EXPECT_EQ(*store_->trim(at(2), 1000, 100), 1U);
   EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=phone");
   EXPECT_EQ(*store_->trim(at(3), 1000, 100), 1U);
   auto again = connection(3);
   again.certificate = "aa";
   again.certificate_subject = "CN=renewed";
-  EXPECT_OK(store_->append({again}, {}));
+  EXPECT_OK(store_->append({{again}, {}, {}}));
   EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=renewed") << "the old one was gone";
 }
 
 TEST_P(LedgerContract, AppendsAllOrNothing) {
-  EXPECT_OK(store_->append({connection(1)}, {}));
-  EXPECT_FALSE(store_->append({connection(2), connection(1)}, {request(1)}));
+  EXPECT_OK(store_->append({{connection(1)}, {}, {}}));
+  EXPECT_FALSE(store_->append({{connection(2), connection(1)}, {request(1)}, {}}));
   EXPECT_THAT(ids(*store_, {}), ElementsAre(1));
   EXPECT_THAT(store_->find({})->front().requests, IsEmpty());
 }
@@ -370,7 +428,7 @@ TEST_P(LedgerContract, AppendsAllOrNothing) {
 TEST_P(LedgerContract, AnotherConnectionReadsWhileThisOneWrites) {
   const auto reader = open();
   for (std::int64_t id = 1; id <= 20; ++id) {
-    EXPECT_OK(store_->append({connection(id)}, {request(id)}));
+    EXPECT_OK(store_->append({{connection(id)}, {request(id)}, {}}));
     EXPECT_EQ(ids(*reader, {}).size(), static_cast<std::size_t>(id));
   }
 }

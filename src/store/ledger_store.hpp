@@ -56,6 +56,18 @@ struct ConnectionRow {
   std::string device;     ///< bare MAC that the certificate names, else the one that the last request named; or ""
   std::string assurance;  ///< device::Assurance
   std::int64_t bytes_in = 0, bytes_out = 0;
+
+  std::string cause;              ///< what ledger::explain calls it
+  std::string model;              ///< device::Model::name, if the certificate, the request or the device's past tell
+  std::string firmware;           ///< as the User-Agent claims it; of a handshake that failed, what was seen last
+  std::string likely_device;      ///< bare MAC that came from this address with this hello last; not proven
+  std::string server_name_shown;  ///< CN of the certificate that we showed
+  int server_key_bits = 0;        ///< of that certificate
+  std::int64_t rtt_us = -1;       ///< the kernel's round-trip time (TCP_INFO); -1: unknown
+  /// Estimate of what the client's own arithmetic took: from our flight to its answer, less the round trip; -1: unknown
+  std::int64_t phone_cpu_us = -1;
+  bool quarantined = false;  ///< the handshake was done by firstring-quarantine
+  std::string capture;       ///< name of the file in evidence/ that holds its packets
 };
 
 /// One HTTP request.
@@ -70,6 +82,25 @@ struct RequestRow {
   std::string device;    ///< bare MAC that was asked for, or ""
   std::string decision;  ///< "allow" or "deny"
   std::string reason;    ///< stable code
+};
+
+/// Something that an operator should hear of; docs/reference/ledger.md lists the kinds.
+struct AlarmRow {
+  Timestamp at{};
+  std::string kind;             ///< stable code: "two_networks", "downgrade", ...
+  std::string device;           ///< bare MAC, or ""
+  std::string address;          ///< the peer's, or ""
+  std::int64_t connection = 0;  ///< ConnectionRow::id, or 0
+  std::string text;             ///< one sentence for people, with what to do
+};
+
+/// What is written in one go.
+struct LedgerBatch {
+  std::vector<ConnectionRow> connections;
+  std::vector<RequestRow> requests;  ///< may come before the row of their connection
+  std::vector<AlarmRow> alarms;
+
+  std::size_t size() const { return connections.size() + requests.size() + alarms.size(); }
 };
 
 struct LedgerEntry {
@@ -87,22 +118,30 @@ struct LedgerQuery {
   std::size_t limit = 1000;   ///< the newest so many, given oldest first
 };
 
+/// Which alarms to look for; empty members do not restrict.
+struct AlarmQuery {
+  std::optional<MacAddress> mac;
+  std::optional<Timestamp> since;
+  std::size_t limit = 1000;  ///< the newest so many, given oldest first
+};
+
 /// The append-only record. One writer; readers may be other processes.
 class LedgerStore {
  public:
   virtual ~LedgerStore() = default;
 
-  /// One transaction. Requests may come before the row of their connection.
-  virtual Result<void> append(const std::vector<ConnectionRow>& connections,
-                              const std::vector<RequestRow>& requests) = 0;
+  /// One transaction.
+  virtual Result<void> append(const LedgerBatch& batch) = 0;
   virtual Result<std::vector<LedgerEntry>> find(const LedgerQuery& query) = 0;
+  virtual Result<std::vector<AlarmRow>> alarms(const AlarmQuery& query) = 0;
   /// The number of the row written last; pass as after_id to see only what comes later.
   virtual Result<std::int64_t> last_written() = 0;
   /// The highest ConnectionRow::id that is there, 0 for none: a new process numbers on from it, even if the clock was
   /// set back.
   virtual Result<std::int64_t> last_id() = 0;
   /// Removes the connections written longest ago, at most `batch` of them in one transaction, with their requests:
-  /// those accepted before `keep_since`, and those beyond the newest `keep_connections`. Gives how many went; call
+  /// those accepted before `keep_since`, and those beyond the newest `keep_connections`; and alarms before
+  /// `keep_since`. Gives how many went; call
   /// again while that is `batch`.
   virtual Result<std::size_t> trim(Timestamp keep_since, std::size_t keep_connections, std::size_t batch) = 0;
 };

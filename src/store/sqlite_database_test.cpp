@@ -334,12 +334,12 @@ TEST(SqliteFull, ALedgerBatchThatDoesNotFitLeavesNoTrace) {
     rows[i].id = static_cast<std::int64_t>(i + 1);
     rows[i].hello = Bytes(65'536, 1);
   }
-  const auto result = store->append(rows, {});
+  const auto result = store->append({rows, {}, {}});
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().what, AllOf(HasSubstr("ledger.db"), HasSubstr("the disk is full")));
   EXPECT_THAT(*store->find({}), IsEmpty());
   connection.execAndGet("PRAGMA max_page_count = 1000000");
-  EXPECT_TRUE(store->append(rows, {}));
+  EXPECT_TRUE(store->append({rows, {}, {}}));
 }
 
 /// No file of this process grows beyond `bytes` while this lives: write(2) fails with EFBIG.

@@ -51,6 +51,26 @@ void for_each_column(Row& row, Visit&& visit) {
   visit("assurance", row.assurance);
   visit("bytes_in", row.bytes_in);
   visit("bytes_out", row.bytes_out);
+  visit("cause", row.cause);
+  visit("model", row.model);
+  visit("firmware", row.firmware);
+  visit("likely_device", row.likely_device);
+  visit("server_name_shown", row.server_name_shown);
+  visit("server_key_bits", row.server_key_bits);
+  visit("rtt_us", row.rtt_us);
+  visit("phone_cpu_us", row.phone_cpu_us);
+  visit("quarantined", row.quarantined);
+  visit("capture", row.capture);
+}
+
+template <class Row, class Visit>
+void for_each_alarm_column(Row& row, Visit&& visit) {
+  visit("at", row.at);
+  visit("kind", row.kind);
+  visit("device", row.device);
+  visit("address", row.address);
+  visit("connection", row.connection);
+  visit("text", row.text);
 }
 
 template <class Row, class Visit>
@@ -68,19 +88,19 @@ void for_each_request_column(Row& row, Visit&& visit) {
   visit("reason", row.reason);
 }
 
-const std::vector<std::string> kColumns = [] {
+/// The names that a for_each_... visits.
+template <class Row, class ForEach>
+std::vector<std::string> names_of(ForEach for_each) {
   std::vector<std::string> names;
-  const ConnectionRow row;
-  for_each_column(row, [&](const char* name, const auto&) { names.emplace_back(name); });
+  const Row row;
+  for_each(row, [&](const char* name, const auto&) { names.emplace_back(name); });
   return names;
-}();
+}
 
-const std::vector<std::string> kRequestColumns = [] {
-  std::vector<std::string> names;
-  const RequestRow row;
-  for_each_request_column(row, [&](const char* name, const auto&) { names.emplace_back(name); });
-  return names;
-}();
+const auto kColumns = names_of<ConnectionRow>([](const auto& row, auto visit) { for_each_column(row, visit); });
+const auto kRequestColumns =
+    names_of<RequestRow>([](const auto& row, auto visit) { for_each_request_column(row, visit); });
+const auto kAlarmColumns = names_of<AlarmRow>([](const auto& row, auto visit) { for_each_alarm_column(row, visit); });
 
 std::string placeholders(std::size_t count) {
   return fmt::format("{}", fmt::join(std::vector<std::string_view>(count, "?"), ", "));
@@ -94,6 +114,8 @@ const std::string kInsertConnection =
                 "(SELECT id FROM certificate WHERE sha256 = ?)");
 const std::string kInsertRequest = fmt::format("INSERT INTO request ({}) VALUES ({})", fmt::join(kRequestColumns, ", "),
                                                placeholders(kRequestColumns.size()));
+const std::string kInsertAlarm = fmt::format("INSERT INTO alarm ({}) VALUES ({})", fmt::join(kAlarmColumns, ", "),
+                                             placeholders(kAlarmColumns.size()));
 // Named with their table, for `certificate` has some of the names too.
 const std::string kSelectConnection = fmt::format(
     "SELECT connection.{}, sha256, subject, issuer, der FROM connection LEFT JOIN certificate ON certificate.id = "
@@ -125,11 +147,11 @@ class SqliteLedger final : public LedgerStore {
  public:
   explicit SqliteLedger(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
 
-  Result<void> append(const std::vector<ConnectionRow>& connections, const std::vector<RequestRow>& requests) override {
+  Result<void> append(const LedgerBatch& batch) override {
     return database_->write([&]() -> Result<void> {
       auto insert_request = database_->query(kInsertRequest);
       auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
-      for (const auto& request : requests) {
+      for (const auto& request : batch.requests) {
         for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind(value); });
         insert_request.run();
         if (request.decision == "deny") mark_failed.run(request.connection);
@@ -137,7 +159,7 @@ class SqliteLedger final : public LedgerStore {
       auto insert_certificate = database_->query(
           "INSERT INTO certificate (sha256, subject, issuer, der) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
       auto insert_connection = database_->query(kInsertConnection);
-      for (const auto& connection : connections) {
+      for (const auto& connection : batch.connections) {
         if (!connection.certificate.empty()) {
           insert_certificate.run(connection.certificate, connection.certificate_subject, connection.certificate_issuer,
                                  connection.certificate_der);
@@ -151,6 +173,11 @@ class SqliteLedger final : public LedgerStore {
         });
         insert_connection.run(connection.outcome != "ok", connection.id, connection.certificate);
       }
+      auto insert_alarm = database_->query(kInsertAlarm);
+      for (const auto& alarm : batch.alarms) {
+        for_each_alarm_column(alarm, [&](const char*, const auto& value) { insert_alarm.bind(value); });
+        insert_alarm.run();
+      }
       return {};
     });
   }
@@ -162,6 +189,24 @@ class SqliteLedger final : public LedgerStore {
       entries.reserve(rows.size());
       for (auto written = rows.rbegin(); written != rows.rend(); ++written) entries.push_back(read_entry(*written));
       return entries;
+    });
+  }
+
+  Result<std::vector<AlarmRow>> alarms(const AlarmQuery& wanted) override {
+    return database_->read_once([&]() -> Result<std::vector<AlarmRow>> {
+      auto row = database_->query(fmt::format(
+          "SELECT {} FROM alarm WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR at >= ?2) ORDER BY written DESC "
+          "LIMIT ?3",
+          fmt::join(kAlarmColumns, ", ")));
+      row.bind(wanted.mac, wanted.since,
+               std::min<std::uint64_t>(wanted.limit, std::numeric_limits<std::int64_t>::max()));
+      std::vector<AlarmRow> found;
+      while (row.next()) {
+        int column = 0;
+        for_each_alarm_column(found.emplace_back(), [&](const char*, auto& value) { read(row, column++, value); });
+      }
+      std::reverse(found.begin(), found.end());
+      return found;
     });
   }
 
@@ -208,6 +253,9 @@ class SqliteLedger final : public LedgerStore {
       database_
           ->query(
               "DELETE FROM request WHERE written IN (SELECT written FROM request ORDER BY written LIMIT ?) AND at < ?")
+          .run(limit, keep_since);
+      database_
+          ->query("DELETE FROM alarm WHERE written IN (SELECT written FROM alarm ORDER BY written LIMIT ?) AND at < ?")
           .run(limit, keep_since);
       return old.size();
     });

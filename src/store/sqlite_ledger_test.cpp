@@ -65,7 +65,7 @@ TEST(SqliteLedger, AnswersEachQueryByAnIndex) {
     connections.push_back(connection(id));
     requests.push_back(request(id));
   }
-  ASSERT_TRUE(store->append(connections, requests));
+  ASSERT_TRUE(store->append({connections, requests, {}}));
 
   const auto mac = MacAddress::from_number(77);
   const Timestamp lately = from_micros((kRows - 4) * 1'000'000);
@@ -116,7 +116,7 @@ TEST(SqliteLedger, KeepsEachCertificateOnce) {
     auto row = connection(id);
     row.certificate = "c0ffee";
     row.certificate_der = Bytes(1000, 48);
-    ASSERT_TRUE(store->append({row}, {}));
+    ASSERT_TRUE(store->append({{row}, {}, {}}));
   }
   EXPECT_EQ(sqlite.execAndGet("SELECT count(*) FROM certificate").getInt(), 1);
 }
@@ -133,7 +133,7 @@ TEST(SqliteLedger, IsReadByOneProcessWhileAnotherWrites) {
       const auto first = batch * 5;
       std::vector<ConnectionRow> rows;
       for (std::int64_t i = 1; i <= 5; ++i) rows.push_back(connection(first + i));
-      if (!(*writer)->append(rows, {request(first + 1)})) ::_exit(2);
+      if (!(*writer)->append({rows, {request(first + 1)}, {}})) ::_exit(2);
     }
     ::_exit(0);
   }
