@@ -88,10 +88,10 @@ struct RequestRow {
 struct AlarmRow {
   Timestamp at{};
   std::string kind;             ///< stable code: "two_networks", "downgrade", ...
-  std::string device;           ///< bare MAC, or ""
-  std::string address;          ///< the peer's, or ""
+  std::string device{};         ///< bare MAC, or ""
+  std::string address{};        ///< the peer's, or ""
   std::int64_t connection = 0;  ///< ConnectionRow::id, or 0
-  std::string text;             ///< one sentence for people, with what to do
+  std::string text{};           ///< one sentence for people, with what to do
 };
 
 /// What is written in one go.
@@ -120,8 +120,8 @@ struct LedgerQuery {
 
 /// Which alarms to look for; empty members do not restrict.
 struct AlarmQuery {
-  std::optional<MacAddress> mac;
-  std::optional<Timestamp> since;
+  std::optional<MacAddress> mac{};
+  std::optional<Timestamp> since{};
   std::size_t limit = 1000;  ///< the newest so many, given oldest first
 };
 
