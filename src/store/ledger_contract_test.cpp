@@ -189,14 +189,14 @@ TEST_P(LedgerContract, KeepsAlarmsAndFindsThemByDeviceAndTime) {
   EXPECT_EQ(all->front().address, clone.address);
   EXPECT_EQ(all->front().connection, clone.connection);
   EXPECT_EQ(all->front().text, clone.text);
-  EXPECT_EQ(store_->alarms({.mac = MacAddress::parse("000e08abcdef").value()})->size(), 1U);
-  EXPECT_EQ(store_->alarms({.since = at(6)})->front().at, other.at);
-  EXPECT_EQ(store_->alarms({.limit = 1})->front().at, other.at) << "the newest";
+  EXPECT_EQ(store_->alarms({*MacAddress::parse("000e08abcdef"), {}, 9})->size(), 1U);
+  EXPECT_EQ(store_->alarms({{}, at(6), 9})->front().at, other.at);
+  EXPECT_EQ(store_->alarms({{}, {}, 1})->front().at, other.at) << "the newest";
 }
 
 TEST_P(LedgerContract, RemovesOldAlarms) {
-  AlarmRow old{.at = at(1), .kind = "two_networks", .text = "old"};
-  AlarmRow young{.at = at(9), .kind = "two_networks", .text = "young"};
+  const AlarmRow old{at(1), "two_networks", "", "", 0, "old"};
+  const AlarmRow young{at(9), "two_networks", "", "", 0, "young"};
   EXPECT_OK(store_->append({{}, {}, {old, young}}));
   EXPECT_OK(store_->trim(at(5), 100, 10));
   const auto left = store_->alarms({});
