@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tls/tape.hpp"
+
 namespace firstring::tls {
 namespace {
 
@@ -24,6 +26,10 @@ int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
 int keep_session(SSL* ssl, SSL_SESSION* session) {
   if (SSL_SESSION_get0_peer(session) != nullptr) SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), session);
   return 0;
+}
+
+void give_secret(const SSL* ssl, const char* line) {
+  if (auto* tape = static_cast<Tape*>(SSL_get_app_data(ssl))) tape->secret(line);
 }
 
 Result<void> configure(SSL_CTX* context, const Personality& personality) {
@@ -102,17 +108,30 @@ Result<void> show_chain(SSL_CTX* context, const Personality& personality, const 
 
 Result<std::shared_ptr<const Context>> Context::build(const Personality& personality, const ServerChain& chain,
                                                       const std::vector<crypto::Certificate>& ca_names) {
-  const std::shared_ptr<Context> result{new Context};
-  result->personality_ = personality;
-  result->chain_name_ = chain.name;
-  result->context_.reset(SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method()));
-  if (!result->context_) return crypto::openssl_failure("make a TLS context");
-  auto* context = result->context_.get();
-  FIRSTRING_CHECK(configure(context, personality));
-  FIRSTRING_CHECK(show_chain(context, personality, chain));
-  ask_for_client_certificate(context, ca_names);
-  FIRSTRING_CHECK(keep_sessions(context, personality, chain));
+  const std::shared_ptr<Context> result{new Context{personality, chain, ca_names}};
+  FIRSTRING_CHECK(result->make());
   return std::shared_ptr<const Context>{result};
+}
+
+Result<void> Context::make() {
+  context_.reset(SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method()));
+  if (!context_) return crypto::openssl_failure("make a TLS context");
+  FIRSTRING_CHECK(configure(context_.get(), personality_));
+  FIRSTRING_CHECK(show_chain(context_.get(), personality_, chain_));
+  ask_for_client_certificate(context_.get(), ca_names_);
+  return keep_sessions(context_.get(), personality_, chain_);
+}
+
+Result<std::shared_ptr<const Context>> Context::for_capture() const {
+  const std::lock_guard lock{mutex_};
+  if (captured_) return captured_;
+  const std::shared_ptr<Context> twin{new Context{personality_, chain_, ca_names_}};
+  FIRSTRING_CHECK(twin->make());
+  SSL_CTX_set_keylog_callback(twin->native(), give_secret);
+  // The client still gets a session's name, as it would without a capture; only this end forgets the session.
+  SSL_CTX_sess_set_new_cb(twin->native(), nullptr);
+  captured_ = twin;
+  return captured_;
 }
 
 }  // namespace firstring::tls

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,16 +32,25 @@ class Context {
   static Result<std::shared_ptr<const Context>> build(const Personality& personality, const ServerChain& chain,
                                                       const std::vector<crypto::Certificate>& ca_names);
 
+  /// The same for a connection that is captured: it gives its secrets to the Tape that is its SSL's app data, and its
+  /// sessions are not kept, for whoever gets the capture could take them up. Made at the first call.
+  Result<std::shared_ptr<const Context>> for_capture() const;
+
   const Personality& personality() const { return personality_; }
-  const std::string& chain_name() const { return chain_name_; }
+  const std::string& chain_name() const { return chain_.name; }
   SSL_CTX* native() const { return context_.get(); }
 
  private:
-  Context() = default;
+  Context(const Personality& personality, const ServerChain& chain, const std::vector<crypto::Certificate>& ca_names)
+      : personality_(personality), chain_(chain), ca_names_(ca_names) {}
+  Result<void> make();
 
   Personality personality_;
-  std::string chain_name_;
+  ServerChain chain_;
+  std::vector<crypto::Certificate> ca_names_;
   crypto::SslContextPtr context_;
+  mutable std::mutex mutex_;  // of captured_
+  mutable std::shared_ptr<const Context> captured_;
 };
 
 /// The group that DHE personalities use: RFC 2409 section 6.2 for 1024 bits (a safe prime that phones compute 2.4 times

@@ -21,7 +21,8 @@ struct SocketState {
   Bytes prefix;
   std::size_t prefix_used = 0;
   std::uint64_t in = 0, out = 0;
-  int error = 0;  // errno of the last failed call
+  int error = 0;         // errno of the last failed call
+  Tape* tape = nullptr;  // of a connection that is captured
   bool eof = false;
 };
 
@@ -44,6 +45,7 @@ int socket_read(BIO* bio, char* buffer, std::size_t size, std::size_t* count) {
     return 1;
   }
   const auto received = ::recv(state.fd, buffer, size, 0);
+  if (state.tape != nullptr) state.tape->received(buffer, received, errno);
   if (received > 0) {
     *count = static_cast<std::size_t>(received);
     state.in += *count;
@@ -67,6 +69,7 @@ int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* co
   if (sent >= 0) {
     *count = static_cast<std::size_t>(sent);
     state.out += *count;
+    if (state.tape != nullptr) state.tape->sent(buffer, *count);
     return 1;
   }
   if (would_block(errno)) {
@@ -301,10 +304,15 @@ Stream::~Stream() {
   }
 }
 
-Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> context, int fd, ByteView received) {
+Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> context, int fd, ByteView received,
+                                               Tape* tape) {
   auto impl = std::make_unique<Impl>();
   impl->context = std::move(context);
+  if (tape != nullptr) {
+    FIRSTRING_TRY(impl->context, impl->context->for_capture());
+  }
   impl->socket.fd = fd;
+  impl->socket.tape = tape;
   impl->socket.prefix.assign(received.begin(), received.end());
   impl->socket.in = received.size();
   impl->ssl.reset(SSL_new(impl->context->native()));
@@ -314,6 +322,7 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
   BIO_set_init(bio.get(), 1);
   SSL_set_bio(impl->ssl.get(), bio.get(), bio.get());
   bio.release();
+  SSL_set_app_data(impl->ssl.get(), tape);
   SSL_set_accept_state(impl->ssl.get());
   SSL_set_msg_callback(impl->ssl.get(), Impl::on_message);
   SSL_set_msg_callback_arg(impl->ssl.get(), impl.get());

@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "crypto/certificate.hpp"
 #include "tls/context.hpp"
+#include "tls/tape.hpp"
 
 namespace firstring::tls {
 
@@ -51,8 +52,10 @@ struct TlsFacts {
 /// a small BIO that first gives it the bytes that the hello's reader has already taken.
 class Stream {
  public:
-  /// Does not own `fd`. `received`: everything read from the socket so far.
-  static Result<std::unique_ptr<Stream>> accept(std::shared_ptr<const Context> context, int fd, ByteView received);
+  /// Does not own `fd`. `received`: everything read from the socket so far. `tape`, if there is one, outlives the
+  /// stream and takes what goes over the socket from here on, and the secrets.
+  static Result<std::unique_ptr<Stream>> accept(std::shared_ptr<const Context> context, int fd, ByteView received,
+                                                Tape* tape = nullptr);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   ~Stream();

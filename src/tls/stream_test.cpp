@@ -50,7 +50,7 @@ class Handshake : public ::testing::Test {
   }
 
   /// Starts the client and takes its first bytes as the hello's reader would.
-  void start(SSL_CTX* client, std::string_view personality, SSL_SESSION* session = nullptr) {
+  void start(SSL_CTX* client, std::string_view personality, SSL_SESSION* session = nullptr, Tape* tape = nullptr) {
     client_.reset(SSL_new(client));
     SSL_set_fd(client_.get(), client_fd_.get());
     if (session != nullptr) SSL_set_session(client_.get(), session);
@@ -60,7 +60,7 @@ class Handshake : public ::testing::Test {
     const auto count = ::recv(server_fd_.get(), hello.data(), hello.size(), 0);
     ASSERT_GT(count, 0);
     hello.resize(static_cast<std::size_t>(count));
-    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello);
+    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello, tape);
   }
 
   Status pump() {
@@ -218,6 +218,55 @@ TEST_F(Handshake, KnowsAPeerThatLeavesAfterOurFlight) {
   EXPECT_TRUE(status == Status::closed || status == Status::failed);
   EXPECT_EQ(stream_->facts().stage, Stage::server_flight);
   EXPECT_FALSE(stream_->facts().failure.empty());
+}
+
+TEST_F(Handshake, GivesItsBytesAndSecretsToATapeAndToNobodyElse) {
+  for (const int version : {TLS1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto* const personality = version == TLS1_VERSION ? "legacy-2026-11" : "modern-2026-11";
+    Tape tape{std::chrono::steady_clock::now()};
+    connect();
+    const auto client = client_context(version, nullptr);
+    start(client.get(), personality, nullptr, &tape);
+    ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    EXPECT_EQ(ask("hello"), "hello");
+    for (const std::string_view label : {"CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "SERVER_HANDSHAKE_TRAFFIC_SECRET ",
+                                         "CLIENT_TRAFFIC_SECRET_0 ", "SERVER_TRAFFIC_SECRET_0 "}) {
+      EXPECT_EQ(tape.secrets().find(label) != std::string::npos, version == TLS1_3_VERSION) << label;
+    }
+    EXPECT_EQ(tape.secrets().starts_with("CLIENT_RANDOM "), version != TLS1_3_VERSION);
+    std::uint64_t in = 0, out = 0;
+    for (const auto& piece : tape.pieces())
+      (piece.direction == Tape::Direction::in ? in : out) += piece.end - piece.begin;
+    EXPECT_EQ(out, stream_->bytes_out());
+    EXPECT_LT(in, stream_->bytes_in());  // the hello was read before the stream began
+    EXPECT_EQ(SSL_CTX_get_keylog_callback(context(personality)->native()), nullptr);
+    stream_.reset();
+  }
+}
+
+// Up to TLS 1.2, who has a session's secret and its name is taken for the phone.
+TEST_F(Handshake, KeepsNoSessionOfACapturedConnection) {
+  for (const int version : {TLS1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto* const personality = version == TLS1_VERSION ? "legacy-2026-11" : "modern-2026-11";
+    Tape tape{std::chrono::steady_clock::now()};
+    const auto client = client_context(version, nullptr);
+    show(client.get(), phone_);
+    connect();
+    start(client.get(), personality, nullptr, &tape);
+    ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    std::array<char, 8> buffer;
+    SSL_read(client_.get(), buffer.data(), buffer.size());  // the ticket of TLS 1.3
+    const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+    SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    for (auto* const next : {static_cast<Tape*>(nullptr), &tape}) {
+      stream_.reset();
+      connect();
+      start(client.get(), personality, session.get(), next);
+      ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+      EXPECT_FALSE(stream_->facts().resumed);
+    }
+    stream_.reset();
+  }
 }
 
 TEST(AlertName, IsTheRfcsOrTheNumber) {
