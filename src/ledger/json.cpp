@@ -83,8 +83,12 @@ std::string to_json(const store::LedgerEntry& entry) {
   object["likely_device"] = row.likely_device;
   object["server_name_shown"] = to_utf8(row.server_name_shown);
   object["server_key_bits"] = row.server_key_bits;
+  object["server_hash"] = row.server_hash;
+  object["server_name_matches"] =
+      row.server_name_matches < 0 ? json::value(nullptr) : json::value(row.server_name_matches == 1);
   object["rtt_us"] = step(row.rtt_us);
   object["phone_cpu_us"] = step(row.phone_cpu_us);
+  object["asked_renegotiation"] = row.asked_renegotiation;
   object["quarantined"] = row.quarantined;
   object["capture"] = row.capture;
 

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "ledger/json.hpp"
+#include "server/round_trip.hpp"
 
 namespace firstring::server {
 
@@ -198,6 +199,7 @@ void Connection::fill_tls_facts() {
   row.key_exchange = facts.key_exchange;
   row.key_exchange_bits = facts.key_exchange_bits;
   row.resumed = facts.resumed;
+  fill_what_was_shown();
   if (facts.client_chain.empty()) return;
 
   const auto& leaf = facts.client_chain.front();
@@ -219,6 +221,19 @@ void Connection::fill_tls_facts() {
   if (row.handshake_us < 0) requester_.verdict.accepted = false;
   if (requester_.identity.mac) row.device = requester_.identity.mac->bare();
   row.assurance = device::to_string(policy::assess(requester_, false));
+}
+
+void Connection::fill_what_was_shown() {
+  auto& row = this->row();
+  row.rtt_us = round_trip_us(socket_.native_handle());
+  if (row.server_flight_us < 0 || row.resumed) return;
+  const auto& context = *state_->contexts.find(choice_.personality->name)->second;
+  row.server_name_shown = context.shown().common_name;
+  row.server_key_bits = static_cast<int>(context.shown().key_bits);
+  row.server_hash = context.shown().hash;
+  if (!row.server_name.empty()) row.server_name_matches = context.is_for(row.server_name) ? 1 : 0;
+  const auto computed = row.client_flight_us - row.server_flight_us - row.rtt_us;
+  if (row.client_flight_us >= 0 && row.rtt_us >= 0 && computed >= 0) row.phone_cpu_us = computed;
 }
 
 // ---- requests ----
@@ -469,6 +484,7 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
       row().alert_from = alert.from == tls::Alert::From::client ? "client" : "server";
       row().alert_code = alert.code;
     }
+    row().asked_renegotiation = stream_->facts().asked_renegotiation;
     if (outcome == "ok" || outcome == "timeout") stream_->shutdown();
     row().bytes_in = static_cast<std::int64_t>(stream_->bytes_in());
     row().bytes_out = static_cast<std::int64_t>(stream_->bytes_out());

@@ -89,6 +89,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
   store::ConnectionRow& row();
   void fill_tls_facts();
+  void fill_what_was_shown();
   std::int64_t since_accept(std::chrono::steady_clock::time_point at) const;
 
   Socket socket_;

@@ -63,11 +63,14 @@ struct ConnectionRow {
   std::string likely_device;      ///< bare MAC that came from this address with this hello last; not proven
   std::string server_name_shown;  ///< CN of the certificate that we showed
   int server_key_bits = 0;        ///< of that certificate
+  std::string server_hash;        ///< the newest hash in the signatures of that chain: "sha1", "sha256"
+  int server_name_matches = -1;   ///< whether that certificate is for the SNI's name: 0 or 1; -1: nothing to compare
   std::int64_t rtt_us = -1;       ///< the kernel's round-trip time (TCP_INFO); -1: unknown
   /// Estimate of what the client's own arithmetic took: from our flight to its answer, less the round trip; -1: unknown
   std::int64_t phone_cpu_us = -1;
-  bool quarantined = false;  ///< the handshake was done by firstring-quarantine
-  std::string capture;       ///< name of the file in evidence/ that holds its packets
+  bool asked_renegotiation = false;  ///< the client tried to; it was refused
+  bool quarantined = false;          ///< the handshake was done by firstring-quarantine
+  std::string capture;               ///< name of the file in evidence/ that holds its packets
 };
 
 /// One HTTP request.

@@ -57,8 +57,11 @@ void for_each_column(Row& row, Visit&& visit) {
   visit("likely_device", row.likely_device);
   visit("server_name_shown", row.server_name_shown);
   visit("server_key_bits", row.server_key_bits);
+  visit("server_hash", row.server_hash);
+  visit("server_name_matches", row.server_name_matches);
   visit("rtt_us", row.rtt_us);
   visit("phone_cpu_us", row.phone_cpu_us);
+  visit("asked_renegotiation", row.asked_renegotiation);
   visit("quarantined", row.quarantined);
   visit("capture", row.capture);
 }

@@ -134,4 +134,24 @@ Result<std::shared_ptr<const Context>> Context::for_capture() const {
   return captured_;
 }
 
+ShownChain describe_chain(const ServerChain& chain) {
+  const auto& leaf = chain.certificates.front();
+  ShownChain shown{.common_name = {}, .key_bits = leaf.key_bits(), .hash = {}};
+  for (const auto& attribute : leaf.subject()) {
+    if (attribute.type == "CN") shown.common_name = attribute.value;
+  }
+  const auto is_old = [](std::string_view hash) { return hash == "md5" || hash == "sha1"; };
+  for (const auto& certificate : chain.certificates) {
+    // A client that trusts a root does not look at its signature.
+    if (&certificate != &leaf && certificate.is_self_issued()) continue;
+    const auto hash = certificate.signature_hash();
+    if (shown.hash.empty() || is_old(shown.hash)) shown.hash = hash;
+  }
+  return shown;
+}
+
+bool Context::is_for(std::string_view host) const {
+  return X509_check_host(SSL_CTX_get0_certificate(native()), host.data(), host.size(), 0, nullptr) == 1;
+}
+
 }  // namespace firstring::tls

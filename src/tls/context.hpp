@@ -22,6 +22,14 @@ struct ServerChain {
   crypto::PrivateKey key;
 };
 
+/// What a client may find wrong with the chain that it is shown, whomever it trusts.
+struct ShownChain {
+  std::string common_name;  ///< CN of the leaf; empty if it has none
+  unsigned key_bits = 0;    ///< of the leaf
+  std::string hash;         ///< the newest that signs a certificate of it, a root's own signature left out: "sha256"
+};
+ShownChain describe_chain(const ServerChain& chain);
+
 /// A personality with its chain, ready for handshakes. Immutable; any thread.
 ///
 /// What holds for every personality, and cannot be said in its data: no renegotiation, no compression, no session
@@ -38,16 +46,20 @@ class Context {
 
   const Personality& personality() const { return personality_; }
   const std::string& chain_name() const { return chain_.name; }
+  const ShownChain& shown() const { return shown_; }
+  /// Whether our certificate is for this host name (RFC 6125: subjectAltName, else CN, with wildcards).
+  bool is_for(std::string_view host) const;
   SSL_CTX* native() const { return context_.get(); }
 
  private:
   Context(const Personality& personality, const ServerChain& chain, const std::vector<crypto::Certificate>& ca_names)
-      : personality_(personality), chain_(chain), ca_names_(ca_names) {}
+      : personality_(personality), chain_(chain), ca_names_(ca_names), shown_(describe_chain(chain)) {}
   Result<void> make();
 
   Personality personality_;
   ServerChain chain_;
   std::vector<crypto::Certificate> ca_names_;
+  ShownChain shown_;
   crypto::SslContextPtr context_;
   mutable std::mutex mutex_;  // of captured_
   mutable std::shared_ptr<const Context> captured_;
