@@ -1,0 +1,24 @@
+#include "hello/suites.hpp"
+
+#include <gtest/gtest.h>
+
+namespace firstring::hello {
+namespace {
+
+TEST(SuiteName, IsOpenSslsForOldAndNew) {
+  EXPECT_EQ(suite_name(0x0004), "RC4-MD5");
+  EXPECT_EQ(suite_name(0x000a), "DES-CBC3-SHA");
+  EXPECT_EQ(suite_name(0x0039), "DHE-RSA-AES256-SHA");
+  EXPECT_EQ(suite_name(0xc014), "ECDHE-RSA-AES256-SHA");
+  EXPECT_EQ(suite_name(0x1301), "TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(suite_name(0x5600), "TLS_FALLBACK_SCSV");
+}
+
+TEST(SuiteName, IsEmptyForWhatIsNone) {
+  EXPECT_EQ(suite_name(0x0000), "");
+  EXPECT_EQ(suite_name(0x0a0a), "");
+  EXPECT_EQ(suite_name(0xffff), "");
+}
+
+}  // namespace
+}  // namespace firstring::hello
