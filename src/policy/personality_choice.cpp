@@ -1,28 +1,106 @@
 #include "policy/personality_choice.hpp"
 
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "device/firmware.hpp"
+
 namespace firstring::policy {
 namespace {
 
-constexpr std::uint16_t kSignatureAlgorithms = 13;  // RFC 5246 section 7.4.1.4.1
+using Numbers = std::vector<std::uint16_t>;
 
-std::string_view matching_rule(const tls::Personality::Match& match, const hello::ClientHello& hello) {
-  if (match.highest_version_at_most != 0 && hello.highest_version() <= match.highest_version_at_most)
-    return "version_ceiling";
-  if (match.without_signature_algorithms && !hello.has_extension(kSignatureAlgorithms))
-    return "no_signature_algorithms";
-  if (match.any) return "default";
-  return {};
+/// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746 section 3.3), TLS_FALLBACK_SCSV (RFC 7507), GREASE.
+bool is_no_suite(std::uint16_t suite) { return suite == 0x00ff || suite == 0x5600 || hello::is_grease(suite); }
+
+bool contains(const Numbers& list, std::uint16_t number) {
+  return std::find(list.begin(), list.end(), number) != list.end();
+}
+
+bool offers_exactly(const Numbers& offered, const Numbers& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](auto suite) { return contains(offered, suite); }) &&
+         std::all_of(offered.begin(), offered.end(),
+                     [&](auto suite) { return is_no_suite(suite) || contains(wanted, suite); });
+}
+
+bool no_hash_above_sha1(const hello::ClientHello& hello) {
+  // RFC 5246 section 7.4.1.4.1: the first octet names the hash; 1 is MD5, 2 SHA-1. RFC 8446 keeps those numbers.
+  return std::all_of(hello.signature_algorithms.begin(), hello.signature_algorithms.end(),
+                     [](auto algorithm) { return algorithm >> 8 <= 2 || hello::is_grease(algorithm); });
+}
+
+bool hello_matches(const tls::Match& match, const hello::ClientHello& hello) {
+  const auto highest = hello.highest_version();
+  const auto offers = [&](auto suite) { return contains(hello.suites, suite); };
+  const auto has = [&](auto extension) { return hello.has_extension(extension); };
+  return (match.highest_version_at_most == 0 || highest <= match.highest_version_at_most) &&
+         (match.highest_version_at_least == 0 || highest >= match.highest_version_at_least) &&
+         (!match.format || *match.format == hello.format) &&
+         (match.suites_exactly.empty() || offers_exactly(hello.suites, match.suites_exactly)) &&
+         std::all_of(match.offers_suites.begin(), match.offers_suites.end(), offers) &&
+         std::none_of(match.lacks_suites.begin(), match.lacks_suites.end(), offers) &&
+         std::all_of(match.has_extensions.begin(), match.has_extensions.end(), has) &&
+         std::none_of(match.lacks_extensions.begin(), match.lacks_extensions.end(), has) &&
+         (!match.no_hash_above_sha1 || no_hash_above_sha1(hello));
+}
+
+bool past_matches(const tls::Match& match, const Past& past) {
+  if (match.firmware_below.empty() && match.firmware_from.empty() && match.models.empty()) return true;
+  if (!match.models.empty() && std::find(match.models.begin(), match.models.end(), past.model) == match.models.end())
+    return false;
+  if (match.firmware_below.empty() && match.firmware_from.empty()) return true;
+  return !past.firmware.empty() &&
+         (match.firmware_below.empty() || device::compare_firmware(past.firmware, match.firmware_below) < 0) &&
+         (match.firmware_from.empty() || device::compare_firmware(past.firmware, match.firmware_from) >= 0);
+}
+
+/// An empty list is no condition.
+bool names(const std::vector<std::string>& list, std::string_view text) {
+  return list.empty() ||
+         std::any_of(list.begin(), list.end(), [&](const auto& one) { return equals_ignoring_case(one, text); });
+}
+
+const tls::Personality* find(std::span<const tls::Personality* const> allowed, std::string_view name) {
+  const auto found = std::find_if(allowed.begin(), allowed.end(), [&](const auto* one) { return one->name == name; });
+  return found != allowed.end() ? *found : nullptr;
 }
 
 }  // namespace
 
-PersonalityChoice choose_personality(const hello::ClientHello& hello,
-                                     std::span<const tls::Personality* const> allowed) {
+bool matches(const tls::Match& match, const Situation& situation) {
+  return hello_matches(match, situation.hello) && names(match.server_names, situation.hello.server_name) &&
+         names(match.listeners, situation.listener) && past_matches(match, situation.past) &&
+         (match.networks.empty() || std::any_of(match.networks.begin(), match.networks.end(),
+                                                [&](const auto& one) { return one.contains(situation.address); })) &&
+         // Last, since fingerprints take a while to compute.
+         (match.ja3.empty() || names(match.ja3, hello::ja3(situation.hello).hash)) &&
+         (match.ja4.empty() || names(match.ja4, hello::ja4(situation.hello)));
+}
+
+bool can_meet(const tls::Personality& personality, const hello::ClientHello& hello) {
+  if (hello.supported_versions.empty()) return personality.min_version <= hello.highest_version();
+  return std::any_of(hello.supported_versions.begin(), hello.supported_versions.end(), [&](auto version) {
+    return version >= personality.min_version && version <= personality.max_version;
+  });
+}
+
+PersonalityChoice choose_personality(const Situation& situation, std::span<const tls::Personality* const> allowed,
+                                     std::span<const Rule> rules) {
+  for (const auto& rule : rules) {
+    const auto* personality = find(allowed, rule.personality);
+    if (personality != nullptr && matches(rule.match, situation)) return {personality, "rule"};
+  }
+  if (const auto* personality = find(allowed, situation.past.personality); personality != nullptr)
+    return {personality, "worked_last"};
   for (const auto* personality : allowed) {
-    if (const auto rule = matching_rule(personality->match, hello); !rule.empty()) return {personality, rule};
+    for (const auto& match : personality->matches) {
+      if (matches(match, situation)) return {personality, match.reason};
+    }
   }
   if (allowed.empty()) return {};
-  return {allowed.back(), "no_rule_matched"};
+  const auto meeting =
+      std::find_if(allowed.rbegin(), allowed.rend(), [&](const auto* one) { return can_meet(*one, situation.hello); });
+  return {meeting != allowed.rend() ? *meeting : allowed.back(), "no_rule_matched"};
 }
 
 }  // namespace firstring::policy

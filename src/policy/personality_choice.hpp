@@ -1,20 +1,53 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
+#include "base/ip_address.hpp"
 #include "hello/client_hello.hpp"
 #include "tls/personality.hpp"
 
 namespace firstring::policy {
+
+/// What is known of who came from an address with a hello last: a hint, no proof. Empty where it is not known.
+struct Past {
+  std::string model, firmware;
+  std::string personality;  ///< the one that worked last
+};
+
+/// All that is known of a client when the server must decide what to be.
+struct Situation {
+  const hello::ClientHello& hello;
+  IpAddress address{};
+  std::string_view listener{};  ///< the configured address, "0.0.0.0:8443"
+  Past past{};
+};
+
+/// One [[rule]]: whom it is for, and the name of the personality that they get where their listener allows it.
+struct Rule {
+  tls::Match match;
+  std::string personality;
+};
 
 struct PersonalityChoice {
   const tls::Personality* personality = nullptr;
   std::string_view reason;  ///< stable code for the ledger: which rule matched
 };
 
-/// The first of `allowed` (in the order of their rules) whose rule matches the hello. If none does, the last one, so
-/// that OpenSSL refuses the handshake in due form; nullptr only if `allowed` is empty. A listener's list is never left.
-PersonalityChoice choose_personality(const hello::ClientHello& hello, std::span<const tls::Personality* const> allowed);
+bool matches(const tls::Match& match, const Situation& situation);
+
+/// Whether client and personality have a protocol version in common.
+bool can_meet(const tls::Personality& personality, const hello::ClientHello& hello);
+
+/// What to be for this client, out of `allowed` (in the order of their data) and never anything else:
+/// 1. the first rule that matches ("rule"),
+/// 2. what worked for it last ("worked_last"),
+/// 3. the first whose own data match, for the reason that they name,
+/// 4. the last that has a version in common with it, else the last, so that OpenSSL refuses the handshake in due form
+///    ("no_rule_matched").
+/// nullptr only if `allowed` is empty. What failed before is the ladder's to know.
+PersonalityChoice choose_personality(const Situation& situation, std::span<const tls::Personality* const> allowed,
+                                     std::span<const Rule> rules);
 
 }  // namespace firstring::policy

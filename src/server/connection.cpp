@@ -23,11 +23,14 @@ constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 1U << 20;
 constexpr std::size_t kBufferBytes = 16'384;
 
+IpAddress address_of(const asio::ip::tcp::endpoint& endpoint) {
+  const auto ip = endpoint.address();
+  return ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes());
+}
+
 /// What remains of an address of the peer or of ours.
 void put_endpoint(const asio::ip::tcp::endpoint& endpoint, std::string& address, std::uint16_t& port) {
-  const auto ip = endpoint.address();
-  address =
-      (ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes())).to_string();
+  address = address_of(endpoint).to_string();
   port = endpoint.port();
 }
 
@@ -115,10 +118,16 @@ void Connection::read_hello() {
   }
 }
 
+policy::PersonalityChoice Connection::choose_personality() const {
+  const policy::Situation situation{
+      .hello = hello_reader_->hello(), .address = address_of(peer_), .listener = listener_->address, .past = {}};
+  return policy::choose_personality(situation, listener_->personalities, state_->rules);
+}
+
 void Connection::hello_complete() {
   hello_us_ = since_accept(std::chrono::steady_clock::now());
   hello_.assign(hello_reader_->received().begin(), hello_reader_->received().end());
-  choice_ = policy::choose_personality(hello_reader_->hello(), listener_->personalities);
+  choice_ = choose_personality();
   hello_reader_.reset();
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
   auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_);

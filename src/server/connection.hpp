@@ -60,6 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read_hello();
   void hello_complete();
+  policy::PersonalityChoice choose_personality() const;
   void handshake();
   void handshake_complete();
   void await_request();

@@ -49,12 +49,13 @@ class Builder {
     for (const auto& listener : config_.listeners) {
       auto ready = std::make_shared<ListenerState>();
       ready->config = listener;
+      ready->address = listener.address.to_string();
       if (listener.kind == config::ListenerKind::phone) {
         for (const auto& name : listener.personalities) add_personality(*ready, name);
       }
       // The list of a listener says which are allowed; their data says which is tried first.
-      std::sort(ready->personalities.begin(), ready->personalities.end(),
-                [](const auto* a, const auto* b) { return a->order < b->order; });
+      std::stable_sort(ready->personalities.begin(), ready->personalities.end(),
+                       [](const auto* a, const auto* b) { return a->order < b->order; });
       state.listeners.push_back(std::move(ready));
     }
   }

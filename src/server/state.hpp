@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "policy/personality_choice.hpp"
 #include "tls/chain_verdict.hpp"
 #include "tls/context.hpp"
 #include "tls/personality.hpp"
@@ -15,6 +16,7 @@ namespace firstring::server {
 /// One [[listener]], ready.
 struct ListenerState {
   config::Listener config;
+  std::string address;                                 ///< as configured, in text
   std::vector<const tls::Personality*> personalities;  ///< allowed here, in the order of their rules
 };
 
@@ -24,6 +26,7 @@ struct State {
   config::Config config;
   std::vector<std::shared_ptr<const ListenerState>> listeners;
   std::map<std::string, std::shared_ptr<const tls::Context>, std::less<>> contexts;  ///< by personality
+  std::vector<policy::Rule> rules;                                                   ///< of the operator, in order
   std::shared_ptr<const tls::DeviceTrust> trust;
 };
 

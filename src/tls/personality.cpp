@@ -42,6 +42,26 @@ class TableReader {
     }
   }
 
+  void take(std::string_view key, std::vector<std::string>& values) {
+    for (const auto& node : list(key)) {
+      if (const auto text = node.value_exact<std::string>(); text && !text->empty()) {
+        values.push_back(*text);
+      } else {
+        fault(key, "holds something else than texts");
+      }
+    }
+  }
+
+  void take(std::string_view key, std::vector<std::uint16_t>& values) {
+    for (const auto& node : list(key)) {
+      if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0 && *number <= 0xffff) {
+        values.push_back(static_cast<std::uint16_t>(*number));
+      } else {
+        fault(key, "holds something else than numbers of the IANA registries");
+      }
+    }
+  }
+
   void take(std::string_view key, unsigned& value) {
     std::int64_t number = value;
     take(key, number);
@@ -59,10 +79,15 @@ class TableReader {
     value = found->number;
   }
 
-  const toml::table* table(std::string_view key) {
+  /// The entries of a list, none if it is not there.
+  const toml::array& list(std::string_view key) {
+    static const toml::array nothing;
     known_.emplace_back(key);
     const auto* node = table_.get(key);
-    return node == nullptr ? nullptr : node->as_table();
+    if (node == nullptr) return nothing;
+    if (const auto* array = node->as_array()) return *array;
+    fault(key, "is no list");
+    return nothing;
   }
 
   void fault(std::string_view key, std::string_view what) {
@@ -85,6 +110,39 @@ class TableReader {
   std::string fault_;
 };
 
+Result<Match> read_match(const toml::table& table, const std::string& file) {
+  Match result;
+  bool any = false;
+  std::string format, strongest_hash;
+  TableReader reader{table, file};
+  reader.take("reason", result.reason);
+  reader.take("any", any);
+  reader.take_version("highest_version_at_most", result.highest_version_at_most);
+  reader.take_version("highest_version_at_least", result.highest_version_at_least);
+  reader.take("format", format);
+  reader.take("suites_exactly", result.suites_exactly);
+  reader.take("offers_suites", result.offers_suites);
+  reader.take("lacks_suites", result.lacks_suites);
+  reader.take("has_extensions", result.has_extensions);
+  reader.take("lacks_extensions", result.lacks_extensions);
+  reader.take("strongest_signature_hash_at_most", strongest_hash);
+  reader.take("ja3", result.ja3);
+  reader.take("ja4", result.ja4);
+  reader.take("models", result.models);
+  reader.take("firmware_below", result.firmware_below);
+  reader.take("firmware_from", result.firmware_from);
+  if (format == "tls") result.format = hello::Format::tls;
+  if (format == "sslv2") result.format = hello::Format::sslv2;
+  if (!format.empty() && !result.format) reader.fault("format", "is neither tls nor sslv2");
+  result.no_hash_above_sha1 = strongest_hash == "sha1";
+  if (!strongest_hash.empty() && !result.no_hash_above_sha1)
+    reader.fault("strongest_signature_hash_at_most", "is not sha1");
+  if (result.reason.empty()) reader.fault("reason", "must be there: the ledger shows it");
+  if (any == result.has_conditions()) reader.fault("match", "needs conditions, or any = true");
+  FIRSTRING_CHECK(reader.finish());
+  return result;
+}
+
 Result<Personality> read_personality(const toml::table& table, const std::string& file) {
   Personality result;
   std::int64_t level = result.security_level;
@@ -100,12 +158,11 @@ Result<Personality> read_personality(const toml::table& table, const std::string
   reader.take("groups", result.groups);
   reader.take("dh_bits", result.dh_bits);
   reader.take("chain", result.chain);
-  if (const auto* match = reader.table("match")) {
-    TableReader conditions{*match, file};
-    conditions.take("any", result.match.any);
-    conditions.take("without_signature_algorithms", result.match.without_signature_algorithms);
-    conditions.take_version("highest_version_at_most", result.match.highest_version_at_most);
-    FIRSTRING_CHECK(conditions.finish());
+  for (const auto& node : reader.list("match")) {
+    const auto* conditions = node.as_table();
+    if (conditions == nullptr) return fail(Errc::invalid_input, fmt::format("{}: write [[match]]", file));
+    FIRSTRING_TRY(auto match, read_match(*conditions, file));
+    result.matches.push_back(std::move(match));
   }
   if (level < 0 || level > 5) reader.fault("security_level", "is not 0 to 5");
   if (result.dh_bits != 0 && result.dh_bits != 1024 && result.dh_bits != 2048)
@@ -119,6 +176,13 @@ Result<Personality> read_personality(const toml::table& table, const std::string
 }
 
 }  // namespace
+
+bool Match::has_conditions() const {
+  const auto sets = [](const auto&... lists) { return (!lists.empty() || ...); };
+  return highest_version_at_most != 0 || highest_version_at_least != 0 || format || no_hash_above_sha1 ||
+         sets(suites_exactly, offers_suites, lacks_suites, has_extensions, lacks_extensions, ja3, ja4, server_names,
+              networks, listeners, models, firmware_below, firmware_from);
+}
 
 Result<std::vector<Personality>> personalities_from_toml(std::span<const std::pair<std::string, std::string>> files) {
   std::vector<Personality> all;

@@ -1,30 +1,53 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/ip_address.hpp"
 #include "base/result.hpp"
+#include "hello/client_hello.hpp"
 
 namespace firstring::tls {
+
+/// Conditions on one handshake. All that are set must hold; one without any holds for everybody. A list holds if one of
+/// its entries fits, unless said otherwise. policy::matches decides.
+struct Match {
+  std::string reason;  ///< why it was chosen, for the ledger: "version_ceiling"
+
+  // What the hello says.
+  std::uint16_t highest_version_at_most = 0, highest_version_at_least = 0;  ///< 0x0302 is TLS 1.1; 0: no condition
+  std::optional<hello::Format> format;
+  /// These suites and no others, in whatever order; the two signalling values (RFC 5746, RFC 7507) do not count.
+  std::vector<std::uint16_t> suites_exactly;
+  std::vector<std::uint16_t> offers_suites, lacks_suites;       ///< all of them; none of them
+  std::vector<std::uint16_t> has_extensions, lacks_extensions;  ///< all of them; none of them
+  bool no_hash_above_sha1 = false;  ///< signature_algorithms (RFC 5246 7.4.1.4.1) names none, or was not sent
+  std::vector<std::string> ja3, ja4;
+  std::vector<std::string> server_names;  ///< SNI, without case
+
+  // Where it comes from and to.
+  std::vector<Prefix> networks;
+  std::vector<std::string> listeners;  ///< the configured address, "0.0.0.0:8443"
+
+  // Who came from this address with this hello last.
+  std::vector<std::string> models;
+  std::string firmware_below, firmware_from;  ///< as device::compare_firmware orders them
+
+  bool has_conditions() const;
+};
 
 /// What the server is in one handshake. Plain data from data/personalities/*.toml; a name once released never changes
 /// its meaning, and tests/golden/tls/ holds what each offers on the wire.
 struct Personality {
-  /// The hellos that it is for: one of the conditions is enough.
-  struct Match {
-    bool any = false;                           ///< every hello
-    bool without_signature_algorithms = false;  ///< clients that know nothing after SHA-1 (RFC 5246 7.4.1.4.1)
-    std::uint16_t highest_version_at_most = 0;  ///< 0x0302: clients that stop at TLS 1.1; 0: no condition
-  };
-
-  std::string name;         ///< "legacy-2026-11": what it is, and the month that it was released in
-  std::string description;  ///< one sentence for people
-  unsigned order = 0;       ///< rules are tried from the lowest; the first that matches wins
-  Match match;
+  std::string name;            ///< "legacy-2026-11": what it is, and the month that it was released in
+  std::string description;     ///< one sentence for people
+  unsigned order = 0;          ///< rules are tried from the lowest; the first that matches wins
+  std::vector<Match> matches;  ///< whom it is for: one that holds is enough
   std::uint16_t min_version = 0x0303, max_version = 0x0304;
   int security_level = 2;  ///< OpenSSL's, SSL_CTX_set_security_level(3)
   std::string ciphers;     ///< up to TLS 1.2, OpenSSL names in our order of preference

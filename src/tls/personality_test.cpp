@@ -12,6 +12,35 @@
 namespace firstring::tls {
 namespace {
 
+std::string describe(const Match& match) {
+  auto text = fmt::format("match {}:", match.reason);
+  const auto number = [&](std::string_view name, unsigned value) {
+    if (value != 0) text += fmt::format(" {} {:04x}", name, value);
+  };
+  const auto numbers = [&](std::string_view name, const std::vector<std::uint16_t>& values) {
+    if (!values.empty()) text += fmt::format(" {} {:04x}", name, fmt::join(values, ","));
+  };
+  const auto texts = [&](std::string_view name, const std::vector<std::string>& values) {
+    if (!values.empty()) text += fmt::format(" {} {}", name, fmt::join(values, ","));
+  };
+  if (!match.has_conditions()) text += " everybody";
+  number("highest_version_at_most", match.highest_version_at_most);
+  number("highest_version_at_least", match.highest_version_at_least);
+  if (match.format) text += *match.format == hello::Format::sslv2 ? " format sslv2" : " format tls";
+  numbers("suites_exactly", match.suites_exactly);
+  numbers("offers_suites", match.offers_suites);
+  numbers("lacks_suites", match.lacks_suites);
+  numbers("has_extensions", match.has_extensions);
+  numbers("lacks_extensions", match.lacks_extensions);
+  if (match.no_hash_above_sha1) text += " no_hash_above_sha1";
+  texts("ja3", match.ja3);
+  texts("ja4", match.ja4);
+  texts("models", match.models);
+  if (!match.firmware_below.empty()) text += " firmware_below " + match.firmware_below;
+  if (!match.firmware_from.empty()) text += " firmware_from " + match.firmware_from;
+  return text + "\n";
+}
+
 /// What a personality comes to once OpenSSL has understood it: the lists as they will be offered and chosen from.
 std::string describe(const Personality& personality) {
   const auto root =
@@ -24,9 +53,8 @@ std::string describe(const Personality& personality) {
                           personality.dh_bits, personality.groups);
   text += fmt::format("versions {:04x} to {:04x}\noptions {:x}\n", SSL_CTX_get_min_proto_version((*context)->native()),
                       SSL_CTX_get_max_proto_version((*context)->native()), SSL_CTX_get_options((*context)->native()));
-  text += fmt::format("match any={} without_signature_algorithms={} highest_version_at_most={:04x} order {}\n",
-                      personality.match.any, personality.match.without_signature_algorithms,
-                      personality.match.highest_version_at_most, personality.order);
+  text += fmt::format("order {}\n", personality.order);
+  for (const auto& match : personality.matches) text += describe(match);
   const crypto::SslPtr ssl{SSL_new((*context)->native())};
   const auto* ciphers = SSL_get1_supported_ciphers(ssl.get());
   for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i)
@@ -53,7 +81,8 @@ TEST(Personality, LegacyComesBeforeModern) {
   ASSERT_GE(all.size(), 2U);
   EXPECT_EQ(all.front().name, "legacy-2026-11");
   EXPECT_EQ(all.back().name, "modern-2026-11");
-  EXPECT_TRUE(all.back().match.any) << "the last one takes what no rule names";
+  ASSERT_EQ(all.back().matches.size(), 1U);
+  EXPECT_FALSE(all.back().matches[0].has_conditions()) << "the last one takes what no rule names";
 }
 
 TEST(Personality, AMisspeltKeyIsAFault) {
