@@ -14,7 +14,7 @@
 namespace firstring::server {
 
 namespace asio = boost::asio;
-using Status = tls::Stream::Status;
+using Status = tls::Channel::Status;
 
 namespace {
 
@@ -247,7 +247,7 @@ void Connection::fill_what_was_shown() {
 
 // ---- requests ----
 
-tls::Stream::Io Connection::read_some(std::span<std::uint8_t> buffer) {
+tls::Channel::Io Connection::read_some(std::span<std::uint8_t> buffer) {
   if (stream_) return stream_->read(buffer);
   const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
   if (count > 0) {
@@ -258,7 +258,7 @@ tls::Stream::Io Connection::read_some(std::span<std::uint8_t> buffer) {
   return {errno == EAGAIN || errno == EINTR ? Status::want_read : Status::failed, 0};
 }
 
-tls::Stream::Io Connection::write_some(std::string_view bytes) {
+tls::Channel::Io Connection::write_some(std::string_view bytes) {
   if (stream_) return stream_->write(bytes);
   const auto count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (count >= 0) {

@@ -79,13 +79,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void deadline_passed();
 
   /// Plain or through TLS, as the listener is.
-  tls::Stream::Io read_some(std::span<std::uint8_t> buffer);
-  tls::Stream::Io write_some(std::string_view bytes);
+  tls::Channel::Io read_some(std::span<std::uint8_t> buffer);
+  tls::Channel::Io write_some(std::string_view bytes);
 
   /// Writes the ledger row and begins to close: says what has to be said, then lingers until the peer has closed too,
   /// so that the kernel does not throw away an answer that is still on its way.
   void finish(std::string_view outcome, std::string_view stage, std::string detail = {});
-  void finish_tls_failure(tls::Stream::Status status);
+  void finish_tls_failure(tls::Channel::Status status);
   void linger();
   void close();
   store::ConnectionRow& row();
@@ -117,7 +117,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Bytes hello_;
   std::int64_t hello_us_ = -1;
   policy::PersonalityChoice choice_;
-  std::unique_ptr<tls::Stream> stream_;
+  std::unique_ptr<tls::Channel> stream_;
   std::uint64_t plain_in_ = 0, plain_out_ = 0;
 
   std::unique_ptr<store::ConnectionRow> row_;  ///< once the handshake is over; see row()

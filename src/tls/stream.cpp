@@ -165,6 +165,8 @@ std::string_view to_string(Stage stage) {
 }
 
 struct Stream::Impl {
+  using Status = Channel::Status;
+
   std::shared_ptr<const Context> context;
   SocketState socket;
   crypto::SslPtr ssl;

@@ -1,56 +1,16 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
 
-#include "base/bytes.hpp"
-#include "crypto/certificate.hpp"
+#include "tls/channel.hpp"
 #include "tls/context.hpp"
 #include "tls/tape.hpp"
 
 namespace firstring::tls {
 
-/// A TLS alert other than close_notify. RFC 5246 section 7.2.
-struct Alert {
-  enum class From : unsigned char { nobody, client, server };
-  From from = From::nobody;
-  int code = -1;
-  std::string name;  ///< "unknown_ca"
-};
-
-/// How far a handshake got.
-enum class Stage : unsigned char {
-  hello,          ///< the ClientHello is read
-  server_flight,  ///< our certificate and its company are written
-  client_flight,  ///< the client has answered with its certificate or key exchange
-  finished,       ///< both Finished are there
-};
-std::string_view to_string(Stage stage);
-
-/// What is known of a connection's TLS, at any time of its life.
-struct TlsFacts {
-  using TimePoint = std::chrono::steady_clock::time_point;
-
-  Stage stage = Stage::hello;
-  TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< epoch: not yet
-  Alert alert;                                                      ///< the first fatal one, else the first
-  std::string failure;                                              ///< OpenSSL's reason or the socket's, once failed
-  std::string_view version;       ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
-  std::string_view cipher;        ///< "DHE-RSA-AES256-SHA"
-  std::string_view key_exchange;  ///< "DH", "RSA", or the curve: "X25519", "P-256"
-  int key_exchange_bits = 0;      ///< of the DH group or curve; of our key for RSA
-  bool resumed = false;
-  bool asked_renegotiation = false;               ///< the client sent a second ClientHello
-  std::vector<crypto::Certificate> client_chain;  ///< as it came, at most DeviceTrust::kMaxDepth of it
-};
-
-/// The server's end of one TLS connection on a non-blocking socket. OpenSSL reads and writes the socket itself, through
-/// a small BIO that first gives it the bytes that the hello's reader has already taken.
-class Stream {
+/// A Channel on a non-blocking socket. OpenSSL reads and writes the socket itself, through a small BIO that first gives
+/// it the bytes that the hello's reader has already taken.
+class Stream final : public Channel {
  public:
   /// Does not own `fd`. `received`: everything read from the socket so far. `tape`, if there is one, outlives the
   /// stream and takes what goes over the socket from here on, and the secrets.
@@ -58,29 +18,16 @@ class Stream {
                                                 Tape* tape = nullptr);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
-  ~Stream();
+  ~Stream() override;
 
-  enum class Status : unsigned char {
-    ok,
-    want_read,
-    want_write,
-    closed,  ///< the peer has closed, in TLS or in TCP
-    failed,  ///< facts().failure says why
-  };
-  struct Io {
-    Status status;
-    std::size_t bytes = 0;
-  };
+  Status handshake() override;
+  Io read(std::span<std::uint8_t> buffer) override;
+  Io write(std::string_view bytes) override;
+  Status shutdown() override;
 
-  Status handshake();
-  Io read(std::span<std::uint8_t> buffer);
-  Io write(std::string_view bytes);
-  /// Sends close_notify; does not wait for the peer's.
-  Status shutdown();
-
-  const TlsFacts& facts() const;
-  std::uint64_t bytes_in() const;  ///< from the wire, hello included
-  std::uint64_t bytes_out() const;
+  const TlsFacts& facts() const override;
+  std::uint64_t bytes_in() const override;
+  std::uint64_t bytes_out() const override;
   const Context& context() const;
 
  private:
@@ -89,8 +36,5 @@ class Stream {
 
   std::unique_ptr<Impl> impl_;
 };
-
-/// "unknown_ca" for 48 and so on; "alert_123" for a number that no RFC names.
-std::string alert_name(int code);
 
 }  // namespace firstring::tls

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "crypto/certificate.hpp"
+
+namespace firstring::tls {
+
+/// A TLS alert other than close_notify. RFC 5246 section 7.2.
+struct Alert {
+  enum class From : unsigned char { nobody, client, server };
+  From from = From::nobody;
+  int code = -1;
+  std::string name;  ///< "unknown_ca"
+};
+
+/// How far a handshake got.
+enum class Stage : unsigned char {
+  hello,          ///< the ClientHello is read
+  server_flight,  ///< our certificate and its company are written
+  client_flight,  ///< the client has answered with its certificate or key exchange
+  finished,       ///< both Finished are there
+};
+std::string_view to_string(Stage stage);
+
+/// What is known of a connection's TLS, at any time of its life.
+struct TlsFacts {
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  Stage stage = Stage::hello;
+  TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< epoch: not yet
+  Alert alert;                                                      ///< the first fatal one, else the first
+  std::string failure;                                              ///< OpenSSL's reason or the socket's, once failed
+  std::string_view version;       ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
+  std::string_view cipher;        ///< "DHE-RSA-AES256-SHA"
+  std::string_view key_exchange;  ///< "DH", "RSA", or the curve: "X25519", "P-256"
+  int key_exchange_bits = 0;      ///< of the DH group or curve; of our key for RSA
+  bool resumed = false;
+  bool asked_renegotiation = false;               ///< the client sent a second ClientHello
+  std::vector<crypto::Certificate> client_chain;  ///< as it came, at most DeviceTrust::kMaxDepth of it
+};
+
+/// The server's end of one TLS connection, wherever its cryptography is done: in this process (Stream), or in
+/// firstring-quarantine (QuarantineChannel). Nothing blocks; the owner waits on the connection's socket.
+class Channel {
+ public:
+  virtual ~Channel() = default;
+
+  enum class Status : unsigned char {
+    ok,
+    want_read,
+    want_write,
+    closed,  ///< the peer has closed, in TLS or in TCP
+    failed,  ///< facts().failure says why
+  };
+  struct Io {
+    Status status;
+    std::size_t bytes = 0;
+  };
+
+  virtual Status handshake() = 0;
+  virtual Io read(std::span<std::uint8_t> buffer) = 0;
+  virtual Io write(std::string_view bytes) = 0;
+  /// Sends close_notify; does not wait for the peer's.
+  virtual Status shutdown() = 0;
+
+  virtual const TlsFacts& facts() const = 0;
+  virtual std::uint64_t bytes_in() const = 0;  ///< from the wire, hello included
+  virtual std::uint64_t bytes_out() const = 0;
+};
+
+/// "unknown_ca" for 48 and so on; "alert_123" for a number that no RFC names.
+std::string alert_name(int code);
+
+}  // namespace firstring::tls
