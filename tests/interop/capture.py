@@ -1,5 +1,6 @@
 """What tshark, which knows nothing of our code, sees on the loopback interface."""
 
+import collections
 import contextlib
 import pathlib
 import shutil
@@ -15,6 +16,10 @@ def possible():
         return False
     listing = subprocess.run(["dumpcap", "-D"], capture_output=True, text=True)
     return any(" lo" in f" {line.split('. ')[-1]}" for line in listing.stdout.splitlines())
+
+
+# `ja3`: tshark's, None for an SSLv2-format hello, for which it defines none.
+Handshake = collections.namedtuple("Handshake", "version suite ja3")
 
 
 class Capture:
@@ -48,9 +53,9 @@ class Capture:
             assert time.monotonic() < until, complaint
             time.sleep(0.05)
 
-    def server_hellos(self, count):
-        """{client port: [(version, suite number) of each connection, in order]}, once there are so many: the kernel may give
-        a port to a second client."""
+    def handshakes(self, count):
+        """{client port: [Handshake of each connection, in order]}, once there are so many: the kernel may give a port to a
+        second client."""
         found = []
 
         def all_there():
@@ -59,23 +64,32 @@ class Capture:
 
         self._until(all_there, "not every connection was captured")
         by_port = {}
-        for port, hello in found:
-            by_port.setdefault(port, []).append(hello)
+        for port, handshake in found:
+            by_port.setdefault(port, []).append(handshake)
         return by_port
 
     def _read(self):
-        fields = ["tcp.stream", "tcp.dstport", "tls.handshake.version", "tls.handshake.extensions.supported_version", "tls.handshake.ciphersuite"]
+        fields = [
+            "tcp.stream", "tcp.srcport", "tcp.dstport", "tls.handshake.ja3", "tls.handshake.version",
+            "tls.handshake.extensions.supported_version", "tls.handshake.ciphersuite",
+        ]  # fmt: skip
         output = subprocess.run(
             [
-                "tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tls.handshake.type == 2", "-T", "fields",
-                *[part for field in fields for part in ("-e", field)], "-E", "occurrence=f",
+                "tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tls.handshake.ja3 or tls.handshake.type == 2",
+                "-T", "fields", *[part for field in fields for part in ("-e", field)], "-E", "occurrence=f",
             ],
             capture_output=True,
             text=True,
             timeout=DEADLINE * 4,
         ).stdout  # fmt: skip
-        streams = {}  # a HelloRetryRequest looks like a first ServerHello; the last one counts
+        fingerprints, chosen = {}, {}
         for line in output.splitlines():
-            stream, port, legacy, supported, suite = line.split("\t")
-            streams[int(stream)] = int(port), (int(supported or legacy, 16), int(suite, 0))
-        return [hello for _, hello in sorted(streams.items())]
+            stream, source, target, ja3, legacy, supported, suite = line.split("\t")
+            if int(source) != self.port:
+                fingerprints.setdefault(int(stream), ja3)  # a second hello answers a HelloRetryRequest
+            else:
+                # A HelloRetryRequest looks like a first ServerHello; the last one counts.
+                chosen[int(stream)] = int(target), int(supported or legacy, 16), int(suite, 0)
+        return [
+            (port, Handshake(version, suite, fingerprints.get(stream))) for stream, (port, version, suite) in sorted(chosen.items())
+        ]

@@ -21,9 +21,11 @@ def _status(output):
 
 
 class Client:
-    """`versions`: what it can speak. Prepared once, in a folder of its own."""
+    """`versions`: what it can speak; `resumes`: those in which it can take up an earlier session that the server kept.
+    Prepared once, in a folder of its own."""
 
     versions = ("1.0", "1.1", "1.2", "1.3")
+    resumes = ()
 
     def __init__(self, folder, certificates):
         self.folder = folder
@@ -38,13 +40,16 @@ class Client:
     def command(self, port, identity, path, version):
         raise NotImplementedError
 
-    def run(self, port, identity, path, version):
+    def run(self, *arguments):
+        return self.execute(self.command(*arguments), arguments[2])
+
+    def execute(self, command, path):
         # A file, not a pipe: tstclnt turns in circles at the end of a pipe.
         with tempfile.TemporaryFile() as request:
             request.write(_request(path))
             request.seek(0)
             return subprocess.run(
-                list(map(str, self.command(port, identity, path, version))),
+                list(map(str, command)),
                 stdin=request,
                 capture_output=True,
                 timeout=TIMEOUT,
@@ -53,6 +58,15 @@ class Client:
 
     def get(self, port, identity, path, version):
         return _status(self.run(port, identity, path, version).stdout)
+
+    def get_twice(self, port, identity, path, version):
+        """Two connections, the second with the session of the first. The statuses of those that asked for something."""
+        commands = self.commands_twice(port, identity, path, version)
+        return [_status(self.execute(command, path).stdout) for command in commands]
+
+    def commands_twice(self, port, identity, path, version):
+        """For those that resume: one command that makes both connections, or one for each."""
+        raise NotImplementedError
 
 
 class OpenSsl(Client):
@@ -65,6 +79,13 @@ class OpenSsl(Client):
             "openssl", "s_client", "-connect", f"127.0.0.1:{port}", flag, "-cipher", "ALL:@SECLEVEL=0", "-no_renegotiation",
             "-quiet", *certificate,
         ]  # fmt: skip
+
+    resumes = ("1.0", "1.2", "1.3")
+
+    def commands_twice(self, port, identity, path, version):
+        command = self.command(port, identity, path, version)
+        session = self.folder / f"session-{version}.pem"
+        return [[*command, "-sess_out", session], [*command, "-sess_in", session]]
 
 
 class Curl(Client):
@@ -83,6 +104,12 @@ class Curl(Client):
             f"https://127.0.0.1:{port}{path}",
         ]  # fmt: skip
 
+    resumes = ("1.0", "1.2", "1.3")
+
+    def commands_twice(self, port, identity, path, version):
+        command = self.command(port, identity, path, version)
+        return [[*command, "--header", "Connection: close", command[-1]]]
+
 
 class GnuTls(Client):
     def command(self, port, identity, path, version):
@@ -92,6 +119,11 @@ class GnuTls(Client):
             "gnutls-cli", "--insecure", "--no-ca-verification", "--priority", priority, *certificate, "--port", port,
             "127.0.0.1",
         ]  # fmt: skip
+
+    resumes = ("1.0", "1.2", "1.3")
+
+    def commands_twice(self, port, identity, path, version):
+        return [[*self.command(port, identity, path, version), "--resume", "--waitresumption"]]
 
 
 class Nss(Client):
@@ -111,6 +143,13 @@ class Nss(Client):
         limits = f"tls{version}:tls{version}"
         return ["tstclnt", "-h", "127.0.0.1", "-p", port, "-d", self.database(identity), "-V", limits, "-o", *certificate]
 
+    resumes = ("1.0", "1.2", "1.3")
+
+    def commands_twice(self, port, identity, path, version):
+        request = self.folder / "request"
+        request.write_bytes(_request(path))
+        return [[*self.command(port, identity, path, version), "-A", request, "-L", "2"]]
+
 
 class Go(Client):
     def prepare(self):
@@ -122,6 +161,11 @@ class Go(Client):
     def command(self, port, identity, path, version):
         certificate = ["-cert", identity.chain, "-key", identity.key] if identity else []
         return [self.folder / "go-client", "-address", f"127.0.0.1:{port}", "-path", path, "-version", version, *certificate]
+
+    resumes = ("1.3",)  # up to TLS 1.2 it knows tickets only, and the server gives none
+
+    def commands_twice(self, port, identity, path, version):
+        return [[*self.command(port, identity, path, version), "-times", "2"]]
 
 
 class Java(Client):
@@ -137,11 +181,17 @@ class Java(Client):
         fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
         return ["java", *fast, "-cp", self.folder / "classes", "Client", "127.0.0.1", port, path, protocol, *certificate]
 
+    resumes = ("1.0", "1.2", "1.3")
+
+    def commands_twice(self, port, identity, path, version):
+        return [[*self.command(port, identity, path, version), "twice"]]
+
 
 class JavaSslv2Hello(Java):
     """TLS 1.0 whose ClientHello comes in the format of SSL 2.0, as from OpenSSL 0.9.8's version-flexible client."""
 
     versions = ("1.0",)
+    resumes = ()  # with a session at hand it sends no such hello
     prefix = "SSLv2Hello,"
 
 

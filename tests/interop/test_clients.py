@@ -27,6 +27,7 @@ def all_cells():
 
 
 CELLS = list(all_cells())
+RESUMING = [(name, version) for name, kind in clients.ALL.items() for version in kind.resumes]
 
 
 def expected(identity, file):
@@ -48,9 +49,13 @@ def expected(identity, file):
     return 403, reasons[identity]
 
 
+# `statuses`: what the client got; `rows` and `seen`: the ledger and what tshark saw, of one or two connections.
+Outcome = collections.namedtuple("Outcome", "statuses rows seen")
+
+
 @pytest.fixture(scope="module")
-def results(tmp_path_factory, certificates):
-    """{cell: (status, row, what tshark saw or None)}; the cells run one after the other, one connection each."""
+def outcomes(tmp_path_factory, certificates):
+    """{cell or (client, version) that resumes: Outcome}; one after the other."""
     missing = clients.missing_programs()
     if missing:
         pytest.fail(f"these programs are missing, see scripts/packages.txt: {missing}")
@@ -63,16 +68,30 @@ def results(tmp_path_factory, certificates):
 
     with Server(state) as server:
         with capture.Capture(folder, server.port) if capture.possible() else Nothing() as seen:
-            statuses = [
-                made[cell.client].get(server.port, certificates.by_name(cell.identity), cell.file, cell.version) for cell in CELLS
-            ]
+            statuses = {
+                cell: [made[cell.client].get(server.port, certificates.by_name(cell.identity), cell.file, cell.version)]
+                for cell in CELLS
+            }
+            for name, version in RESUMING:
+                statuses[name, version] = made[name].get_twice(server.port, certificates.own, OWN, version)
             server.row_of(server.get_plain("/the-end").source)  # the rows before it are written
             rows = [row for row in server.ledger() if row["listener"].startswith("phone")]
-            assert len(rows) == len(CELLS), "one row a connection"
-            hellos = seen.server_hellos(sum(row["version"] != "" for row in rows)) if seen else {}
+            assert len(rows) == len(CELLS) + 2 * len(RESUMING), "one row a connection"
+            handshakes = seen.handshakes(sum(row["version"] != "" for row in rows)) if seen else {}
     # Rows and captured connections are both in the order of time.
-    seen_by_row = [hellos[row["port"]].pop(0) if hellos.get(row["port"]) else None for row in rows]
-    return {cell: results for cell, *results in zip(CELLS, statuses, rows, seen_by_row)}
+    seen_by_row = [handshakes[row["port"]].pop(0) if handshakes.get(row["port"]) else None for row in rows]
+    found = {}
+    for key, got in statuses.items():
+        count = 1 if key in CELLS else 2
+        found[key] = Outcome(got, rows[:count], seen_by_row[:count])
+        del rows[:count], seen_by_row[:count]
+    return found
+
+
+@pytest.fixture(scope="module")
+def results(outcomes):
+    """{cell: (status, row, what tshark saw or None)}"""
+    return {cell: (outcomes[cell].statuses[0], outcomes[cell].rows[0], outcomes[cell].seen[0]) for cell in CELLS}
 
 
 class Nothing:
@@ -111,8 +130,27 @@ def test_tshark_confirms_version_and_cipher_of_every_connection(results, suite_n
         pytest.skip("capturing on the loopback interface needs root")
     for cell, (_, row, seen) in results.items():
         assert seen is not None, cell
-        version, suite = seen
-        assert (NUMBERS[row["version"]], row["cipher"]) == (version, suite_names[suite]), cell
+        assert (NUMBERS[row["version"]], row["cipher"]) == (seen.version, suite_names[seen.suite]), cell
+
+
+@pytest.mark.parametrize("client, version", RESUMING, ids=lambda value: value)
+def test_a_resumed_session_keeps_the_phones_identity(outcomes, client, version):
+    statuses, (first, second), _ = outcomes[client, version]
+    assert (first["resumed"], second["resumed"]) == (False, True)
+    for name in ("version", "cipher", "certificate", "verdict", "device", "personality"):
+        assert first[name] == second[name], name
+    assert (second["outcome"], second["status"], second["reason"], second["assurance"]) == ("ok", 200, "bound", "certificate")
+    assert statuses[-1] == 200
+
+
+def test_fingerprints_equal_those_of_tshark_in_resumed_sessions_too(outcomes):
+    if not capture.possible():
+        pytest.skip("capturing on the loopback interface needs root")
+    for key, outcome in outcomes.items():
+        for row, seen in zip(outcome.rows, outcome.seen):
+            assert seen is not None, key
+            # tshark defines none for a hello in the format of SSL 2.0.
+            assert seen.ja3 == (None if row["hello_format"] == "sslv2" else row["ja3"]), key
 
 
 def test_old_clients_meet_the_old_personality(results):

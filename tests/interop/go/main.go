@@ -18,10 +18,14 @@ func main() {
 	version := flag.String("version", "1.2", "TLS version")
 	chain := flag.String("cert", "", "PEM chain; none if empty")
 	key := flag.String("key", "", "PEM key")
+	times := flag.Int("times", 1, "how many connections, each with the session of the one before")
 	flag.Parse()
 
 	versions := map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 	config := &tls.Config{InsecureSkipVerify: true, MinVersion: versions[*version], MaxVersion: versions[*version]}
+	if *times > 1 {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	}
 	if *chain != "" {
 		certificate, err := tls.LoadX509KeyPair(*chain, *key)
 		check(err)
@@ -29,11 +33,17 @@ func main() {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
 	}
 
-	connection, err := tls.Dial("tcp", *address, config)
+	for i := 0; i < *times; i++ {
+		get(*address, *path, config)
+	}
+}
+
+func get(address string, path string, config *tls.Config) {
+	connection, err := tls.Dial("tcp", address, config)
 	check(err)
 	defer connection.Close()
 	check(connection.SetDeadline(time.Now().Add(20 * time.Second)))
-	fmt.Fprintf(connection, "GET %s HTTP/1.0\r\n\r\n", *path)
+	fmt.Fprintf(connection, "GET %s HTTP/1.0\r\n\r\n", path)
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	check(err)
 	fmt.Println("status", response.StatusCode)

@@ -9,7 +9,8 @@ import java.security.cert.X509Certificate;
 import javax.net.ssl.*;
 
 /**
- * A phone on Java's TLS stack: `Client HOST PORT PATH PROTOCOL[,PROTOCOL] [PKCS12]` makes one GET and prints the status.
+ * A phone on Java's TLS stack: `Client HOST PORT PATH PROTOCOL[,PROTOCOL] [PKCS12 [twice]]` makes one GET and prints the
+ * status; `twice` makes another over a new connection, with the session of the first.
  * The protocol SSLv2Hello makes it send its ClientHello in the format of SSL 2.0, as OpenSSL 0.9.8 did.
  */
 public class Client {
@@ -26,6 +27,10 @@ public class Client {
     SSLContext context = SSLContext.getInstance("TLS");
     context.init(keys, new TrustManager[] {new TrustEverybody()}, null);
 
+    for (int i = 0; i < (arguments.length > 5 ? 2 : 1); ++i) get(context, arguments);
+  }
+
+  private static void get(SSLContext context, String[] arguments) throws Exception {
     try (Socket plain = new Socket(arguments[0], Integer.parseInt(arguments[1]));
         SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, arguments[0], plain.getPort(), true)) {
       socket.setSoTimeout(20000);
