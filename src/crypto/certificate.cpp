@@ -254,6 +254,16 @@ bool Certificate::is_self_issued() const {
   return X509_NAME_cmp(X509_get_subject_name(x509_.get()), X509_get_issuer_name(x509_.get())) == 0;
 }
 
+Sha256 Certificate::key_fingerprint() const {
+  unsigned char* encoded = nullptr;
+  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509_.get()), &encoded);
+  // It was read as a part of the certificate, so it can be written again.
+  if (length < 0) std::abort();
+  const auto hash = sha256({encoded, static_cast<std::size_t>(length)});
+  OPENSSL_free(encoded);
+  return hash;
+}
+
 std::string Certificate::to_pem() const {
   const BioPtr bio{BIO_new(BIO_s_mem())};
   if (!bio || PEM_write_bio_X509(bio.get(), x509_.get()) != 1) {

@@ -66,6 +66,8 @@ class Certificate {
   /// SHA-256 of the DER.
   const Sha256& fingerprint() const { return fingerprint_; }
   std::string fingerprint_hex() const { return to_hex(fingerprint_); }
+  /// SHA-256 of the DER of the SubjectPublicKeyInfo: stays when a certificate is renewed with its key (RFC 7469 2.4).
+  Sha256 key_fingerprint() const;
 
   std::string to_pem() const;
   Bytes to_der() const;

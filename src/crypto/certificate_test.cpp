@@ -171,6 +171,11 @@ TEST(Certificate, HoldsItsOwnReference) {
 
 TEST(Certificate, IsNoneWithoutAnX509) { EXPECT_FALSE(Certificate::from_x509(nullptr)); }
 
+TEST(Certificate, KnowsTheFingerprintOfItsKey) {
+  // openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | sha256sum
+  EXPECT_EQ(to_hex(old_phone().key_fingerprint()), "71de255753a5ba6f19314848d06be87f655889b15bdfa663c911f3638d473ed8");
+}
+
 TEST(Certificate, WithAKeyOfAnUnknownAlgorithmIsStillRead) {
   auto der = old_phone().to_der();
   const std::string rsa_encryption{"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9};

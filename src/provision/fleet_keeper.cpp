@@ -12,6 +12,8 @@ namespace {
 /// An operator who sets a value and then resyncs the phone must not meet the old one.
 constexpr std::chrono::milliseconds kLookEvery{25};
 constexpr std::size_t kMaxWaiting = 1000;
+constexpr std::chrono::seconds kKeepRecordsEvery{1};
+constexpr std::chrono::minutes kComplainEvery{1};
 
 }  // namespace
 
@@ -20,6 +22,8 @@ FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site)
 
 Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::FleetStore> store, Site site) {
   std::unique_ptr<FleetKeeper> keeper{new FleetKeeper{std::move(store), std::move(site)}};
+  FIRSTRING_TRY(auto records, keeper->store_->device_records());
+  keeper->records_.load(std::move(records));
   FIRSTRING_CHECK(keeper->refresh());
   keeper->thread_ = std::thread{[raw = keeper.get()] { raw->run(); }};
   return keeper;
@@ -74,7 +78,7 @@ void FleetKeeper::run() {
     if (!revision || site_changed || *revision != view_.load()->revision()) {
       auto refreshed = revision ? refresh() : Result<void>{fail(revision.error())};
       const auto time = std::chrono::steady_clock::now();
-      if (!refreshed && time - complained_ > std::chrono::minutes{1}) {
+      if (!refreshed && time - complained_ > kComplainEvery) {
         complained_ = time;
         spdlog::error("fleet: serving revision {} on, since a newer one cannot be read: {}", view_.load()->revision(),
                       refreshed.error().what);
@@ -88,6 +92,7 @@ void FleetKeeper::run() {
       site_taken_.notify_all();
     }
     for (auto& [done, entered] : answers) done(entered);
+    if (stopping || std::chrono::steady_clock::now() >= keep_records_at_) keep_records();
     if (stopping) return;
   }
 }
@@ -99,8 +104,26 @@ Result<void> FleetKeeper::refresh() {
     const std::lock_guard lock{mutex_};
     site = site_;
   }
-  view_.publish(std::make_shared<const FleetView>(std::move(fleet), std::move(site)));
+  auto view = std::make_shared<const FleetView>(std::move(fleet), std::move(site));
+  // One that was removed and entered again begins anew.
+  records_.forget([&](const store::DeviceRecord& record) {
+    const auto* device = view->device(record.mac);
+    return device == nullptr || device->created > record.pinned_at;
+  });
+  view_.publish(std::move(view));
   return {};
+}
+
+void FleetKeeper::keep_records() {
+  keep_records_at_ = std::chrono::steady_clock::now() + kKeepRecordsEvery;
+  const auto changed = records_.take_changed();
+  const auto kept = store_->keep_device_records(changed);
+  if (kept) return;
+  records_.put_back(changed);
+  if (keep_records_at_ - complained_of_records_ < kComplainEvery) return;
+  complained_of_records_ = keep_records_at_;
+  spdlog::error("records of {} devices are held back, since they cannot be written: {}", changed.size(),
+                kept.error().what);
 }
 
 bool FleetKeeper::enter_or_note(const Stranger& stranger) {

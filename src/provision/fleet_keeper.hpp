@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/snapshot.hpp"
+#include "provision/device_records.hpp"
 #include "provision/fleet_view.hpp"
 #include "store/fleet.hpp"
 
@@ -22,7 +23,8 @@ struct Stranger {
 };
 
 /// Keeps the fleet that is served: loads it, sees within 25 ms when another process (the command line) has changed it,
-/// and publishes each revision whole. Owns the database connection; everything with it happens on its own thread.
+/// publishes each revision whole, and writes back what is learnt of devices. Owns the database connection; everything
+/// with it happens on its own thread.
 class FleetKeeper {
  public:
   /// Loads once, at once; fails if that fails.
@@ -30,6 +32,10 @@ class FleetKeeper {
   ~FleetKeeper();
 
   std::shared_ptr<const FleetView> current() const { return view_.load(); }
+
+  /// What is remembered of the devices. Changes reach the store at most a second later, and at the end; one that cannot
+  /// take them is tried again.
+  DeviceRecords& records() { return records_; }
 
   /// Loads again under another site (a reload may have changed host or ports); returns when current() has it.
   void set_site(Site site);
@@ -42,11 +48,13 @@ class FleetKeeper {
   FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site);
   void run();
   Result<void> refresh();
+  void keep_records();
   bool enter_or_note(const Stranger& stranger);
 
   std::unique_ptr<store::FleetStore> store_;
   Snapshot<FleetView> view_;
-  std::chrono::steady_clock::time_point complained_{};
+  DeviceRecords records_;
+  std::chrono::steady_clock::time_point complained_{}, keep_records_at_{}, complained_of_records_{};
 
   std::mutex mutex_;
   std::condition_variable wake_, site_taken_;

@@ -163,8 +163,10 @@ bool meet(FleetKeeper& keeper, const Stranger& stranger) {
 
 class Keeper : public Provisioning {
  protected:
-  void SetUp() override {
-    keeper_ = *FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443});
+  void SetUp() override { keeper_ = *start_keeper(); }
+
+  Result<std::unique_ptr<FleetKeeper>> start_keeper() {
+    return FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443});
   }
 
   const Stranger stranger_{.mac = *MacAddress::parse("000e08000001"),
@@ -229,6 +231,40 @@ TEST_F(Keeper, EntersNobodyOfAModelItDoesNotKnow) {
   odd.product = "XYZ-1";
   EXPECT_FALSE(meet(*keeper_, odd));
   EXPECT_EQ(store_->pending()->size(), 1U);
+}
+
+store::DeviceRecord record(const MacAddress& mac) {
+  store::DeviceRecord record;
+  record.mac = mac;
+  record.certificate = "aa";
+  record.pinned_at = now();
+  return record;
+}
+
+TEST_F(Keeper, WritesRecordsBackAndHasThemAfterARestart) {
+  keeper_->records().keep(record(mac_));
+  const auto kept = keeper_->records().find(mac_);
+  keeper_.reset();
+  EXPECT_EQ(*store_->device_record(mac_), kept);
+  EXPECT_EQ((*start_keeper())->records().find(mac_), kept);
+}
+
+TEST_F(Keeper, WritesRecordsBackWhileItRuns) {
+  keeper_->records().keep(record(mac_));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (!*store_->device_record(mac_) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(*store_->device_record(mac_));
+}
+
+TEST_F(Keeper, ForgetsADeviceThatWasRemovedAndEnteredAgain) {
+  keeper_->records().keep(record(mac_));
+  ASSERT_TRUE(store_->remove_device(mac_));
+  ASSERT_TRUE(store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
+  const auto revision = *store_->revision();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  while (keeper_->current()->revision() < revision && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_FALSE(keeper_->records().find(mac_));
 }
 
 TEST_F(Keeper, TakesANewSiteBeforeItReturns) {

@@ -34,6 +34,11 @@ void put_endpoint(const asio::ip::tcp::endpoint& endpoint, std::string& address,
   port = endpoint.port();
 }
 
+std::string model_of_product(std::string_view product) {
+  const auto* model = device::Catalogue::shipped().find_product(product);
+  return model != nullptr ? model->name : std::string{};
+}
+
 bool looks_like_tls(ByteView bytes) {
   return bytes.size() >= 3 && ((bytes[0] == 0x16 && bytes[1] == 3) || ((bytes[0] & 0x80) != 0 && bytes[2] == 1));
 }
@@ -127,6 +132,7 @@ policy::PersonalityChoice Connection::choose_personality() const {
 void Connection::hello_complete() {
   hello_us_ = since_accept(std::chrono::steady_clock::now());
   hello_.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+  offered_version_ = hello_reader_->hello().highest_version();
   choice_ = choose_personality();
   hello_reader_.reset();
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
@@ -323,10 +329,47 @@ void Connection::read_request() {
 
 void Connection::request_complete() {
   phase_ = Phase::answering;
-  const auto& request = exchange_->reader.request();
-  auto answer = provision::answer(request, requester_, *services_.fleet->current(), *services_.box);
+  auto answer = decide();
   if (answer.is_stranger) return meet_stranger(answer);
   respond(std::move(answer));
+}
+
+provision::Answer Connection::decide() {
+  const auto& request = exchange_->reader.request();
+  const auto fleet = services_.fleet->current();
+  const auto& mac = requester_.identity.mac;
+  sight_phone(request, mac ? fleet->device(*mac) : nullptr);
+  return provision::answer(request, requester_, *fleet, *services_.box);
+}
+
+/// `device`: that the certificate names, if it is entered.
+void Connection::sight_phone(const http::Request& request, const store::Device* device) {
+  auto& row = this->row();
+  const auto agent = device::parse_user_agent(request.header("User-Agent"));
+  if (agent) row.firmware = agent->version;
+  row.model = model_of_product(requester_.identity.product);
+  if (row.model.empty() && device != nullptr) row.model = device->model;
+  if (row.model.empty() && agent) row.model = model_of_product(agent->product);
+  if (device == nullptr || !requester_.verdict.accepted) return;
+
+  auto& records = services_.fleet->records();
+  auto record = records.find(device->mac).value_or(store::DeviceRecord{});
+  const auto time = services_.clock();
+  if (record.certificate.empty()) {
+    record.mac = device->mac;
+    record.certificate = row.certificate;
+    record.key = to_hex(stream_->facts().client_chain.front().key_fingerprint());
+    record.pinned_at = time;
+  }
+  // A session that is taken up again may be offered with its own version as the highest.
+  if (!row.resumed) record.strongest_version = std::max(record.strongest_version, offered_version_);
+  record.address = row.address;
+  record.last_seen = time;
+  record.ja3 = row.ja3;
+  record.personality = row.personality;
+  record.model = row.model;
+  if (agent) record.firmware = agent->version;
+  records.keep(std::move(record));
 }
 
 /// A device that nobody entered: the fleet's keeper may enter it, on its own thread; then the request is decided again.
@@ -340,8 +383,7 @@ void Connection::meet_stranger(const provision::Answer& answer) {
   services_.fleet->meet(std::move(stranger), [self = shared_from_this()](bool) {
     asio::post(self->socket_.get_executor(), [self] {
       if (self->phase_ != Phase::answering) return;
-      self->respond(provision::answer(self->exchange_->reader.request(), self->requester_,
-                                      *self->services_.fleet->current(), *self->services_.box));
+      self->respond(self->decide());
     });
   });
 }
@@ -477,6 +519,19 @@ std::int64_t Connection::since_accept(std::chrono::steady_clock::time_point at) 
   return std::chrono::duration_cast<std::chrono::microseconds>(at - accepted_at_).count();
 }
 
+void Connection::fill_from_records() {
+  auto& row = this->row();
+  if (row.model.empty()) row.model = model_of_product(requester_.identity.product);
+  const bool proven = requester_.verdict.accepted && requester_.identity.mac.has_value();
+  if (row.ja3.empty() || (proven && !row.firmware.empty())) return;
+  const auto& records = services_.fleet->records();
+  const auto record = proven ? records.find(*requester_.identity.mac) : records.last_at(address_of(peer_), row.ja3);
+  if (!record) return;
+  if (!proven) row.likely_device = record->mac.bare();
+  if (row.model.empty()) row.model = record->model;
+  if (row.firmware.empty()) row.firmware = record->firmware;
+}
+
 void Connection::finish(std::string_view outcome, std::string_view stage, std::string detail) {
   if (phase_ == Phase::lingering || phase_ == Phase::gone) return;
   phase_ = Phase::lingering;
@@ -501,6 +556,7 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
     row().bytes_in = static_cast<std::int64_t>(plain_in_);
     row().bytes_out = static_cast<std::int64_t>(plain_out_);
   }
+  fill_from_records();
   services_.ledger->connection(std::move(*row_));
   hello_reader_.reset();
   stream_.reset();

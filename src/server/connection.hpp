@@ -66,6 +66,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void await_request();
   void read_request();
   void request_complete();
+  /// Takes note of the phone that asks, then decides and renders.
+  provision::Answer decide();
+  void sight_phone(const http::Request& request, const store::Device* device);
   void meet_stranger(const provision::Answer& answer);
   void respond(provision::Answer answer);
   void send(const http::Response& response, bool keep_alive, http::Body body);
@@ -91,6 +94,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   store::ConnectionRow& row();
   void fill_tls_facts();
   void fill_what_was_shown();
+  /// What the past tells of a phone that did not say it itself.
+  void fill_from_records();
   std::int64_t since_accept(std::chrono::steady_clock::time_point at) const;
 
   Socket socket_;
@@ -116,6 +121,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<hello::Reader> hello_reader_;
   Bytes hello_;
   std::int64_t hello_us_ = -1;
+  std::uint16_t offered_version_ = 0;  ///< hello::ClientHello::highest_version
   policy::PersonalityChoice choice_;
   std::unique_ptr<tls::Channel> stream_;
   std::uint64_t plain_in_ = 0, plain_out_ = 0;

@@ -116,6 +116,23 @@ struct EnrolmentWindow {
   Timestamp until{};
 };
 
+/// What the server has learnt of an entered device from connections whose certificate proved that it was the device.
+struct DeviceRecord {
+  MacAddress mac;
+  std::string certificate;  ///< SHA-256 of the pinned certificate, hexadecimal; "" for none
+  std::string key;          ///< SHA-256 of its SubjectPublicKeyInfo, likewise
+  Timestamp pinned_at{};
+  std::uint16_t strongest_version = 0;  ///< the highest that it offered: hello::ClientHello::highest_version
+  std::string address;                  ///< that it came from last: IpAddress::to_string
+  Timestamp last_seen{};
+  std::string ja3;          ///< of its last hello
+  std::string personality;  ///< that its last handshake succeeded with
+  std::string model;        ///< device::Model::name, or ""
+  std::string firmware;     ///< as its User-Agent claimed last, or ""
+
+  friend bool operator==(const DeviceRecord&, const DeviceRecord&) = default;
+};
+
 /// Everything that decides what phones get, as of one revision.
 struct Fleet {
   std::int64_t revision = 0;
@@ -170,6 +187,13 @@ class FleetStore {
   /// The one seen longest ago first.
   virtual Result<std::vector<PendingDevice>> pending() = 0;
   virtual Result<void> forget_pending(const MacAddress& mac) = 0;
+
+  /// Written by the server alone. Puts each in the place of the one with its MAC; one whose device is not entered (any
+  /// more) is passed over, and removing a device removes its record. Does not touch the revision.
+  virtual Result<void> keep_device_records(const std::vector<DeviceRecord>& records) = 0;
+  /// The one seen longest ago first.
+  virtual Result<std::vector<DeviceRecord>> device_records() = 0;
+  virtual Result<std::optional<DeviceRecord>> device_record(const MacAddress& mac) = 0;
 
   /// Fails with not_found if the group is not there, with invalid_input if it ends before it begins.
   virtual Result<void> open_enrolment(const EnrolmentWindow& window) = 0;

@@ -47,6 +47,20 @@ PendingDevice pending(std::uint64_t number, std::int64_t seen) {
   return device;
 }
 
+DeviceRecord record(const MacAddress& mac, std::int64_t seen) {
+  return {.mac = mac,
+          .certificate = std::string(64, 'a'),
+          .key = std::string(64, 'b'),
+          .pinned_at = at(2),
+          .strongest_version = 0x0303,
+          .address = "192.0.2.7",
+          .last_seen = at(seen),
+          .ja3 = "0123456789abcdef0123456789abcdef",
+          .personality = "legacy",
+          .model = "SPA504G",
+          .firmware = "7.5.7"};
+}
+
 EnrolmentWindow window(std::int64_t opened, std::int64_t until) {
   EnrolmentWindow result;
   result.opened = at(opened);
@@ -316,7 +330,8 @@ TEST_P(FleetContract, RaisesTheRevisionOnceAChange) {
   EXPECT_EQ(store_->load()->revision, expected);
 }
 
-TEST_P(FleetContract, ReadingAndPendingDoNotRaiseTheRevision) {
+TEST_P(FleetContract, ReadingAndPendingAndRecordsDoNotRaiseTheRevision) {
+  EXPECT_OK(store_->keep_device_records({record(kPhone, 1)}));
   EXPECT_OK(store_->note_pending(pending(1, 1)));
   EXPECT_OK(store_->forget_pending(MacAddress::from_number(1)));
   EXPECT_OK(store_->load());
@@ -405,6 +420,32 @@ TEST_P(FleetContract, ForgetsAPendingDevice) {
   EXPECT_OK(store_->forget_pending(MacAddress::from_number(1)));
   EXPECT_THAT(*store_->pending(), IsEmpty());
   EXPECT_EQ(code_of(store_->forget_pending(MacAddress::from_number(1))), Errc::not_found);
+}
+
+TEST_P(FleetContract, KeepsRecordsOfDevices) {
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  EXPECT_OK(store_->add_device(device(kOther)));
+  EXPECT_OK(store_->keep_device_records({record(kPhone, 9), record(kOther, 5)}));
+  EXPECT_THAT(*store_->device_records(), ElementsAre(record(kOther, 5), record(kPhone, 9)));
+  EXPECT_EQ(*store_->device_record(kPhone), record(kPhone, 9));
+}
+
+TEST_P(FleetContract, PutsANewRecordInThePlaceOfTheOld) {
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  EXPECT_OK(store_->keep_device_records({record(kPhone, 1)}));
+  auto next = record(kPhone, 2);
+  next.key = std::string(64, 'c');
+  next.firmware.clear();
+  EXPECT_OK(store_->keep_device_records({next}));
+  EXPECT_THAT(*store_->device_records(), ElementsAre(next));
+}
+
+TEST_P(FleetContract, KeepsNoRecordOfADeviceThatIsNotEntered) {
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  EXPECT_OK(store_->keep_device_records({record(kOther, 1), record(kPhone, 1)}));
+  EXPECT_EQ(*store_->device_record(kOther), std::nullopt);
+  EXPECT_OK(store_->remove_device(kPhone));
+  EXPECT_THAT(*store_->device_records(), IsEmpty());
 }
 
 TEST_P(FleetContract, GivesTheWindowsThatAreStillOpen) {

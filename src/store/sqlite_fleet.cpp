@@ -11,6 +11,8 @@ namespace {
 constexpr std::string_view kDeviceColumns = "mac, model, serial, ifnull(device_group, ''), created";
 constexpr std::string_view kParameterColumns = "name, class, access, value, sealed";
 constexpr std::string_view kLineColumns = "number, user, proxy, display, transport, srtp, sealed_password";
+constexpr std::string_view kRecordColumns =
+    "mac, certificate, key, pinned_at, strongest_version, address, last_seen, ja3, personality, model, firmware";
 constexpr std::size_t kProgressStep = 1000;
 
 template <class Value>
@@ -53,6 +55,20 @@ Line read_line(Query& row, int first) {
           .transport = stored(transport, parse_transport(transport)),
           .srtp = row.integer(first + 5) != 0,
           .sealed_password = row.blob(first + 6)};
+}
+
+DeviceRecord read_record(Query& row) {
+  return {.mac = read_mac(row, 0),
+          .certificate = row.text(1),
+          .key = row.text(2),
+          .pinned_at = row.time(3),
+          .strongest_version = static_cast<std::uint16_t>(row.integer(4)),
+          .address = row.text(5),
+          .last_seen = row.time(6),
+          .ja3 = row.text(7),
+          .personality = row.text(8),
+          .model = row.text(9),
+          .firmware = row.text(10)};
 }
 
 Scope read_scope(Query& row, int first) {
@@ -298,6 +314,40 @@ class SqliteFleet final : public FleetStore {
         return fail(Errc::not_found, fmt::format("device {} is not among the pending ones", mac.bare()));
       }
       return {};
+    });
+  }
+
+  Result<void> keep_device_records(const std::vector<DeviceRecord>& records) override {
+    if (records.empty()) return {};
+    return database_->write([&]() -> Result<void> {
+      auto put =
+          query(fmt::format("INSERT OR REPLACE INTO device_record ({}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+                            "WHERE EXISTS (SELECT 1 FROM device WHERE mac = ?1)",
+                            kRecordColumns));
+      for (const auto& one : records) {
+        put.run(one.mac, one.certificate, one.key, one.pinned_at, one.strongest_version, one.address, one.last_seen,
+                one.ja3, one.personality, one.model, one.firmware);
+      }
+      return {};
+    });
+  }
+
+  Result<std::vector<DeviceRecord>> device_records() override {
+    return database_->read_once([&]() -> Result<std::vector<DeviceRecord>> {
+      std::vector<DeviceRecord> all;
+      for (auto row = query(fmt::format("SELECT {} FROM device_record ORDER BY last_seen, mac", kRecordColumns));
+           row.next();) {
+        all.push_back(read_record(row));
+      }
+      return all;
+    });
+  }
+
+  Result<std::optional<DeviceRecord>> device_record(const MacAddress& mac) override {
+    return database_->read_once([&]() -> Result<std::optional<DeviceRecord>> {
+      auto row = query(fmt::format("SELECT {} FROM device_record WHERE mac = ?", kRecordColumns));
+      row.bind(mac);
+      return row.next() ? std::optional{read_record(row)} : std::nullopt;
     });
   }
 

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ip_address.hpp"
+#include "base/mac_address.hpp"
+#include "store/fleet.hpp"
+
+namespace firstring::provision {
+
+/// What is remembered of each entered device, and who came from where last. Any thread; locks are held for a look-up
+/// and split over the devices, so that workers seldom meet. Bounded by the number of devices: strangers have no record.
+class DeviceRecords {
+ public:
+  /// As the store has them, the one seen longest ago first.
+  void load(std::vector<store::DeviceRecord> records);
+
+  std::optional<store::DeviceRecord> find(const MacAddress& mac) const;
+  /// Who came from there last with this hello: a hint, no proof. Many phones can share one address.
+  std::optional<store::DeviceRecord> last_at(const IpAddress& address, std::string_view ja3) const;
+
+  /// Puts the record in the place of the device's last one. Of an entered device only: that is the caller's to know.
+  void keep(store::DeviceRecord record);
+  /// Forgets those that `is_gone` says are.
+  void forget(const std::function<bool(const store::DeviceRecord&)>& is_gone);
+
+  /// Those kept since the last call, for the store; and back again if it could not take them.
+  std::vector<store::DeviceRecord> take_changed();
+  void put_back(const std::vector<store::DeviceRecord>& changed);
+
+ private:
+  static constexpr std::size_t kShards = 64;
+  static constexpr std::size_t kMaxAtOnePlace = 8;
+
+  struct Entry {
+    store::DeviceRecord record;
+    bool changed = false;
+  };
+  struct Shard {
+    mutable std::mutex mutex;
+    std::unordered_map<MacAddress, Entry> entries;
+    std::vector<MacAddress> changed;  ///< each of them once
+  };
+  /// Devices by the hash of address and JA3, the one that came last at the end. Each device is in one list alone.
+  struct PlaceShard {
+    mutable std::mutex mutex;
+    std::unordered_map<std::size_t, std::vector<MacAddress>> devices;
+  };
+
+  Shard& shard(const MacAddress& mac);
+  const Shard& shard(const MacAddress& mac) const;
+  static void mark_changed(Shard& shard, Entry& entry);
+  Entry& put(Shard& shard, store::DeviceRecord record);
+  void enter_place(const store::DeviceRecord& record);
+  void leave_place(const store::DeviceRecord& record);
+
+  // Where both are locked, the shard of the device comes first.
+  std::array<Shard, kShards> shards_;
+  std::array<PlaceShard, kShards> places_;
+};
+
+}  // namespace firstring::provision

@@ -1,0 +1,131 @@
+#include "provision/device_records.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace firstring::provision {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::string_view kJa3 = "0123456789abcdef0123456789abcdef";
+const MacAddress kPhone = MacAddress::from_number(0x000e08abcdef);
+const MacAddress kOther = MacAddress::from_number(0x000e08abcdee);
+const IpAddress kHere = *IpAddress::parse("192.0.2.7");
+const IpAddress kThere = *IpAddress::parse("2001:db8::7");
+
+store::DeviceRecord record(const MacAddress& mac, const IpAddress& address, std::string firmware = "7.5.7") {
+  store::DeviceRecord result;
+  result.mac = mac;
+  result.address = address.to_string();
+  result.ja3 = kJa3;
+  result.firmware = std::move(firmware);
+  return result;
+}
+
+MacAddress last_at(const DeviceRecords& records, const IpAddress& address, std::string_view ja3 = kJa3) {
+  const auto found = records.last_at(address, ja3);
+  return found ? found->mac : MacAddress{};
+}
+
+TEST(DeviceRecords, FindsWhatWasKept) {
+  DeviceRecords records;
+  EXPECT_FALSE(records.find(kPhone));
+  records.keep(record(kPhone, kHere));
+  records.keep(record(kOther, kThere));
+  EXPECT_EQ(records.find(kPhone), record(kPhone, kHere));
+  records.keep(record(kPhone, kHere, "7.6.2"));
+  EXPECT_EQ(records.find(kPhone)->firmware, "7.6.2");
+}
+
+TEST(DeviceRecords, KnowsWhoCameLastFromAnAddressWithAHello) {
+  DeviceRecords records;
+  records.load({record(kPhone, kHere), record(kOther, kHere)});
+  EXPECT_EQ(last_at(records, kHere), kOther);
+  records.keep(record(kPhone, kHere));
+  EXPECT_EQ(last_at(records, kHere), kPhone);
+  EXPECT_FALSE(records.last_at(kHere, "another hello"));
+  EXPECT_FALSE(records.last_at(kThere, kJa3));
+}
+
+TEST(DeviceRecords, FollowADeviceToItsNewPlace) {
+  DeviceRecords records;
+  records.keep(record(kPhone, kHere));
+  records.keep(record(kOther, kHere));
+  records.keep(record(kOther, kThere));
+  EXPECT_EQ(last_at(records, kHere), kPhone);
+  EXPECT_EQ(last_at(records, kThere), kOther);
+  auto updated = record(kPhone, kHere);
+  updated.ja3 = "the hello of its new firmware";
+  records.keep(updated);
+  EXPECT_FALSE(records.last_at(kHere, kJa3));
+  EXPECT_EQ(last_at(records, kHere, updated.ja3), kPhone);
+}
+
+TEST(DeviceRecords, RememberOnlySoManyDevicesOfOnePlace) {
+  DeviceRecords records;
+  for (std::uint64_t i = 1; i <= 20; ++i) records.keep(record(MacAddress::from_number(i), kHere));
+  for (std::uint64_t i = 20; i > 12; --i) {
+    EXPECT_EQ(last_at(records, kHere), MacAddress::from_number(i));
+    records.keep(record(MacAddress::from_number(i), kThere));
+  }
+  EXPECT_FALSE(records.last_at(kHere, kJa3));
+  EXPECT_TRUE(records.find(MacAddress::from_number(1))) << "only the hint is gone";
+}
+
+TEST(DeviceRecords, ForgetThoseThatAreGone) {
+  DeviceRecords records;
+  records.keep(record(kPhone, kHere));
+  records.keep(record(kOther, kHere));
+  records.forget([](const auto& one) { return one.mac == kOther; });
+  EXPECT_FALSE(records.find(kOther));
+  EXPECT_EQ(last_at(records, kHere), kPhone);
+  EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere)));
+}
+
+TEST(DeviceRecords, GiveWhatChangedOnce) {
+  DeviceRecords records;
+  records.load({record(kOther, kThere)});
+  EXPECT_THAT(records.take_changed(), IsEmpty());
+  records.keep(record(kPhone, kHere));
+  records.keep(record(kPhone, kHere, "7.6.2"));
+  EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere, "7.6.2")));
+  EXPECT_THAT(records.take_changed(), IsEmpty());
+}
+
+TEST(DeviceRecords, GiveAgainWhatTheStoreCouldNotTake) {
+  DeviceRecords records;
+  records.keep(record(kPhone, kHere));
+  const auto changed = records.take_changed();
+  records.keep(record(kPhone, kHere, "7.6.2"));
+  records.put_back(changed);
+  EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere, "7.6.2"))) << "not the older one";
+}
+
+TEST(DeviceRecords, AreSharedByThreads) {
+  DeviceRecords records;
+  const auto work = [&](std::uint64_t first) {
+    for (std::uint64_t i = 0; i < 2000; ++i) {
+      const auto mac = MacAddress::from_number(i % 10);
+      records.keep(record(mac, (i + first) % 3 == 0 ? kHere : kThere));
+      (void)records.last_at(kHere, kJa3);
+      if (i % 100 == 0) records.put_back(records.take_changed());
+      if (i % 500 == 0) records.forget([&](const auto& one) { return one.mac == mac; });
+    }
+  };
+  std::thread other{work, 1};
+  work(0);
+  other.join();
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    const auto mac = MacAddress::from_number(i);
+    records.keep(record(mac, kHere));
+    EXPECT_EQ(last_at(records, kHere), mac);
+    EXPECT_NE(last_at(records, kThere), mac);
+  }
+}
+
+}  // namespace
+}  // namespace firstring::provision
