@@ -4,6 +4,7 @@
 #include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
 #include "ledger/explain.hpp"
+#include "ledger/timeline.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -25,7 +26,9 @@ Result<int> explain(Context& context) {
   FIRSTRING_TRY(const auto store, open_ledger(context));
   FIRSTRING_TRY(const auto entries, store->find(query));
   if (!context.json()) {
-    context.terminal().print(ledger::timeline(name, entries));
+    ledger::Story story{.who = name, .chapters = {}, .alarms = {}, .next = {}};
+    for (const auto& entry : entries) story.chapters.push_back({entry, {}});
+    context.terminal().print(ledger::timeline(story));
     return 0;
   }
   for (const auto& entry : entries) {

@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <set>
+
+#include "hello/test_hellos.hpp"
+#include "ledger/causes.hpp"
 #include "ledger/json.hpp"
+#include "ledger/timeline.hpp"
 
 namespace firstring::ledger {
 namespace {
@@ -21,6 +27,7 @@ ConnectionRow row(std::string outcome, std::string stage) {
 LedgerEntry denied(std::string reason) {
   LedgerEntry entry{row("ok", "done"), {}};
   entry.connection.device = "000e08abcdee";
+  entry.connection.certificate_issuer = "CN=Client Root";
   RequestRow request;
   request.method = "GET";
   request.target = "/000e08abcdef.xml";
@@ -32,21 +39,236 @@ LedgerEntry denied(std::string reason) {
   return entry;
 }
 
-class EveryDenial : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(EveryDenial, HasACauseASentenceAndARemedy) {
-  const auto explanation = explain(denied(GetParam()));
-  EXPECT_EQ(explanation.cause, GetParam());
-  EXPECT_TRUE(explanation.explanation.ends_with('.')) << explanation.explanation;
-  EXPECT_TRUE(explanation.remedy.ends_with('.')) << explanation.remedy;
-  EXPECT_EQ(explanation.explanation.find('{'), std::string::npos) << explanation.explanation;
+RequestRow allowed() {
+  RequestRow request;
+  request.method = "GET";
+  request.target = "/000e08abcdef.xml";
+  request.status = 200;
+  request.decision = "allow";
+  request.reason = "bound";
+  return request;
 }
 
-INSTANTIATE_TEST_SUITE_P(Reasons, EveryDenial,
-                         ::testing::Values("no_certificate", "other_device", "generic_certificate",
-                                           "unusable_certificate", "unknown_ca", "bad_signature", "expired",
-                                           "not_yet_valid", "weak_key", "weak_hash", "wrong_purpose", "unknown_device",
-                                           "no_such_file", "needs_tls", "method_not_allowed", "render_failed"));
+/// A ClientHello that goes no higher than `version`, with these suites and extensions.
+Bytes hello_of(std::uint16_t version, std::vector<std::uint16_t> suites,
+               std::optional<hello::test::Extensions> extensions = {}) {
+  return hello::test::stream(hello::test::Fields{.version = version,
+                                                 .session_id = {},
+                                                 .suites = std::move(suites),
+                                                 .compressions = {0},
+                                                 .extensions = std::move(extensions)});
+}
+
+ConnectionRow failed(std::string stage, std::string detail = "the peer closed the TCP connection") {
+  auto made = row("handshake_failed", std::move(stage));
+  made.detail = std::move(detail);
+  made.personality = "legacy-2026-11";
+  made.chain = "legacy";
+  made.server_flight_us = 10'000;
+  made.closed_us = 2'510'000;
+  made.hello = hello_of(0x0301, {0x0039, 0x0035});
+  return made;
+}
+
+/// The client gave up on our flight: with an alert, or by closing if that is empty.
+ConnectionRow gave_up(std::string alert = {}) {
+  auto made = failed("server_flight");
+  made.alert_from = alert.empty() ? "" : "client";
+  made.alert = std::move(alert);
+  made.server_name_shown = "pv.example";
+  made.server_key_bits = 2048;
+  made.server_hash = "sha1";
+  made.key_exchange = "DH";
+  made.key_exchange_bits = 2048;
+  made.local_address = "192.0.2.1";
+  made.model = "SPA504G";
+  made.firmware = "7.5.7";
+  return made;
+}
+
+ConnectionRow with(ConnectionRow made, const std::function<void(ConnectionRow&)>& change) {
+  change(made);
+  return made;
+}
+
+Precedent precedent() {
+  return {.same_device = true,
+          .firmware = "7.4.9",
+          .key_exchange = "DH",
+          .key_exchange_bits = 1024,
+          .server_key_bits = 1024,
+          .server_hash = "sha1",
+          .computed_us = 400'000,
+          .last = from_micros(1'795'000'000'000'000)};
+}
+
+History worked_before(const std::function<void(Precedent&)>& change = [](auto&) {}) {
+  auto made = precedent();
+  change(made);
+  return {.precedents = {made}, .name = {}};
+}
+
+History resolves_to(std::string_view address) {
+  return {.precedents = {}, .name = NameLookup{.addresses = {*IpAddress::parse(address)}, .problem = {}}};
+}
+
+/// One way to end, with what its explanation must name.
+struct Ending {
+  std::string cause;
+  LedgerEntry entry;
+  History history;
+  std::vector<std::string> names;
+};
+
+std::vector<Ending> every_ending() {
+  const auto just = [](std::string cause, ConnectionRow connection, std::vector<std::string> names = {}) {
+    return Ending{std::move(cause), {std::move(connection), {}}, {}, std::move(names)};
+  };
+  const hello::Extension only_sha1{hello::extension::kSignatureAlgorithms, {0, 4, 2, 1, 2, 3}};
+  const hello::Extension only_x448{hello::extension::kSupportedGroups, {0, 2, 0, 30}};
+  return {
+      {"served", {row("ok", "done"), {allowed()}}, {}, {"GET", "200"}},
+      just("shutdown", row("shutdown", "request")),
+      just("not_http", with(row("not_http", "request"), [](auto& r) { r.local_port = 8080; }), {"8080"}),
+      just("plain_http", with(row("not_tls", "hello"), [](auto& r) { r.detail = "plain HTTP"; })),
+      just("not_tls", with(row("not_tls", "hello"), [](auto& r) { r.detail = "malformed: x"; }), {"malformed: x"}),
+      just("no_bytes", row("closed", "tcp")),
+      just("silent", with(row("timeout", "tcp"), [](auto& r) { r.closed_us = 10'000'000; }), {"10.0 s"}),
+      just("closed_in_hello", with(row("closed", "hello"), [](auto& r) { r.bytes_in = 17; }), {"17 bytes"}),
+      just("half_hello", with(row("timeout", "hello"), [](auto& r) { r.bytes_in = 17; }), {"17 bytes"}),
+      just("client_asked_renegotiation", with(row("closed", "done"), [](auto& r) { r.asked_renegotiation = true; })),
+      just("ssl3_only",
+           with(failed("hello", "unsupported protocol"), [](auto& r) { r.hello = hello_of(0x0300, {0x0035}); }),
+           {"SSL 3.0", "TLS 1.0 to TLS 1.2", "legacy-2026-11"}),
+      just("fallback_refused", failed("hello", "inappropriate fallback"), {"TLS 1.0"}),
+      just("no_common_version",
+           with(failed("hello", "unsupported protocol"), [](auto& r) { r.personality = "modern-2026-11"; }),
+           {"at most TLS 1.0", "TLS 1.2 to TLS 1.3"}),
+      just("weak_ciphers_only",
+           with(failed("hello", "no shared cipher"),
+                [](auto& r) { r.hello = hello_of(0x0301, {0x0005, 0x000a, 0x00ff}); }),
+           {"RC4-SHA", "DES-CBC3-SHA"}),
+      just("no_common_cipher",
+           with(failed("hello", "no shared cipher"), [](auto& r) { r.hello = hello_of(0x0301, {0x0041, 0x0005}); }),
+           {"CAMELLIA128-SHA", "RC4-SHA", "ECDHE-RSA-AES256-SHA"}),
+      just("no_common_signature",
+           with(failed("hello", "no shared signature algorithms"),
+                [&](auto& r) { r.hello = hello_of(0x0303, {0x0039}, hello::test::Extensions{only_sha1}); }),
+           {"RSA+SHA1, ECDSA+SHA1"}),
+      just("no_common_group",
+           with(failed("hello", "no suitable key share"),
+                [&](auto& r) {
+                  r.hello = hello_of(0x0303, {0x1301}, hello::test::Extensions{only_x448});
+                  r.personality = "modern-2026-11";
+                }),
+           {"X448", "X25519"}),
+      just("client_key_mismatch",
+           with(failed("client_flight", "bad signature"),
+                [](auto& r) {
+                  r.certificate = "c0ffee";
+                  r.certificate_subject = "ST=000e08abcdef";
+                }),
+           {"ST=000e08abcdef"}),
+      just("certificate_list_too_long", failed("client_flight", "excessive message size")),
+      just("client_lacks_sha256", with(gave_up("decrypt_error"), [](auto& r) { r.server_hash = "sha256"; }),
+           {"SHA-256", "decrypt_error", "'legacy'"}),
+      just("client_lacks_sha256",
+           with(gave_up("bad_certificate"),
+                [&](auto& r) {
+                  r.server_hash = "sha256";
+                  r.hello = hello_of(0x0303, {0x0039}, hello::test::Extensions{only_sha1});
+                }),
+           {"RSA+SHA1"}),
+      {"client_lacks_sha256",
+       {with(gave_up(), [](auto& r) { r.server_hash = "sha256"; }), {}},
+       worked_before([](auto& p) { p.server_key_bits = p.key_exchange_bits = 2048; }),
+       {"closed TCP 2.5 s after", "the same device with firmware 7.4.9 worked with a SHA-1 chain on 2026-11-18"}},
+      just("dh_too_large", gave_up("insufficient_security"), {"2048 bits", "insufficient_security"}),
+      {"dh_too_large",
+       {with(gave_up(), [](auto& r) { r.outcome = "timeout"; }), {}},
+       worked_before([](auto& p) {
+         p.server_key_bits = 2048;
+         p.same_device = false;
+       }),
+       {"silent for 2.5 s", "another SPA504G with firmware 7.4.9 worked with 1024 bits"}},
+      just("dh_too_small", with(gave_up("handshake_failure"), [](auto& r) { r.key_exchange_bits = 1024; }),
+           {"1024 bits", "handshake_failure"}),
+      {"key_too_large",
+       {with(gave_up("certificate_unknown"), [](auto& r) { r.key_exchange = "RSA"; }), {}},
+       worked_before(),
+       {"2048-bit key", "worked with a 1024-bit key"}},
+      {"name_leads_elsewhere",
+       {gave_up("bad_certificate"), {}},
+       resolves_to("192.0.2.99"),
+       {"pv.example", "192.0.2.99", "192.0.2.1"}},
+      just("name_mismatch",
+           with(gave_up("bad_certificate"),
+                [](auto& r) {
+                  r.server_name = "other.example";
+                  r.server_name_matches = 0;
+                }),
+           {"other.example", "pv.example"}),
+      just("client_distrusts_our_chain", gave_up("unknown_ca"), {"'legacy'", "pv.example", "2048-bit key"}),
+      just("our_certificate_expired", gave_up("certificate_expired")),
+      just("client_refuses_our_certificate", gave_up("certificate_unknown"), {"certificate_unknown"}),
+      just("client_cannot_verify_our_signature", gave_up("decrypt_error")),
+      just("client_refused_renegotiation", with(gave_up("no_renegotiation"), [](auto& r) { r.stage = "finished"; })),
+      just("client_alert", with(gave_up("user_canceled"), [](auto& r) { r.stage = "client_flight"; }),
+           {"user_canceled", "DH with 2048 bits"}),
+      just("client_left_after_our_flight", gave_up(), {"2.5 s", "'legacy'", "DH with 2048 bits"}),
+      just("client_silent_after_our_flight", with(gave_up(), [](auto& r) { r.outcome = "timeout"; }), {"2.5 s"}),
+      just("closed_in_client_flight", failed("client_flight")),
+      just("silent_in_client_flight", row("timeout", "client_flight")),
+      just("closed_before_our_flight", failed("hello")),
+      just("handshake_failed", failed("client_flight", "bad record mac"), {"bad record mac"}),
+      {"no_request",
+       {with(gave_up(),
+             [](auto& r) {
+               r.outcome = "closed";
+               r.stage = "finished";
+             }),
+        {}},
+       resolves_to("192.0.2.1"),
+       {"as it should", "pv.example"}},
+      just("slow_request", row("timeout", "request")),
+      just("slow_reader", row("timeout", "response")),
+      just("timeout", row("timeout", "elsewhere")),
+      just("closed", row("closed", "response"), {"in the middle of our answer"}),
+  };
+}
+
+void expect_plain_words(const Explanation& explanation, bool with_remedy) {
+  EXPECT_TRUE(explanation.explanation.ends_with('.')) << explanation.explanation;
+  EXPECT_EQ(explanation.remedy.ends_with('.'), with_remedy) << explanation.remedy;
+  for (const auto& text : {explanation.explanation, explanation.remedy}) {
+    EXPECT_EQ(text.find_first_of("{}"), std::string::npos) << text;
+    EXPECT_EQ(text.find("  "), std::string::npos) << text;
+  }
+}
+
+TEST(Explain, KnowsEveryDenial) {
+  for (const auto& denial : denials()) {
+    const auto explanation = explain(denied(std::string{denial.code}));
+    EXPECT_EQ(explanation.cause, denial.code);
+    expect_plain_words(explanation, true);
+  }
+}
+
+TEST(Explain, KnowsEveryEnding) {
+  std::set<std::string_view> told;
+  for (const auto& ending : every_ending()) {
+    const auto explanation = explain(ending.entry, ending.history);
+    EXPECT_EQ(explanation.cause, ending.cause) << explanation.explanation;
+    expect_plain_words(explanation, ending.cause != "served" && ending.cause != "shutdown");
+    const auto text = explanation.explanation + " " + explanation.remedy;
+    for (const auto& name : ending.names) EXPECT_NE(text.find(name), std::string::npos) << name << " in " << text;
+    told.insert(explanation.cause);
+  }
+  for (const auto& cause : endings()) {
+    if (cause.code == "bad_request") continue;
+    EXPECT_TRUE(told.contains(cause.code)) << cause.code << " has no test";
+  }
+}
 
 TEST(Explain, NamesBothPhonesWhereOneAsksForTheOthersFile) {
   const auto explanation = explain(denied("other_device"));
@@ -56,51 +278,78 @@ TEST(Explain, NamesBothPhonesWhereOneAsksForTheOthersFile) {
 
 TEST(Explain, BadRequestsAreOneCause) { EXPECT_EQ(explain(denied("head_too_large")).cause, "bad_request"); }
 
-TEST(Explain, AServedRequestNeedsNoRemedy) {
-  auto entry = denied("bound");
-  entry.requests[0].decision = "allow";
-  entry.requests[0].status = 200;
-  const auto explanation = explain(entry);
-  EXPECT_EQ(explanation.cause, "served");
-  EXPECT_EQ(explanation.remedy, "");
+TEST(Explain, DoesNotBlameASizeThatWorkedForTheSameFirmware) {
+  const auto as_large = [](Precedent& p) { p.key_exchange_bits = p.server_key_bits = 2048; };
+  EXPECT_EQ(explain({gave_up(), {}}, worked_before(as_large)).cause, "client_left_after_our_flight");
 }
 
-TEST(Explain, ReadsTheClientsAlert) {
-  auto failed = row("handshake_failed", "server_flight");
-  failed.alert = "unknown_ca";
-  failed.alert_from = "client";
-  failed.chain = "modern";
-  EXPECT_EQ(explain({failed, {}}).cause, "client_distrusts_our_chain");
-  failed.alert = "decrypt_error";
-  EXPECT_EQ(explain({failed, {}}).cause, "client_cannot_verify_our_signature");
+TEST(Explain, SaysThatTheNameCannotBeJudgedBehindAddressTranslation) {
+  const auto behind_nat = with(gave_up(), [](auto& r) { r.local_address = "192.168.1.2"; });
+  const auto explanation = explain({behind_nat, {}}, resolves_to("203.0.113.5"));
+  EXPECT_EQ(explanation.cause, "client_left_after_our_flight");
+  EXPECT_NE(explanation.explanation.find("cannot be decided"), std::string::npos) << explanation.explanation;
 }
 
-TEST(Explain, ReadsOurOwnReasons) {
-  auto failed = row("handshake_failed", "hello");
-  failed.alert_from = "server";
-  failed.detail = "error:0A000102:SSL routines::unsupported protocol";
-  EXPECT_EQ(explain({failed, {}}).cause, "no_common_version");
-  failed.detail = "error:0A0000C1:SSL routines::no shared cipher";
-  EXPECT_EQ(explain({failed, {}}).cause, "no_common_cipher");
+TEST(CauseOf, IsTheCodeOfTheWholeExplanation) {
+  const auto entry = denied("expired");
+  EXPECT_EQ(cause_of(entry.connection, "expired"), "expired");
+  EXPECT_EQ(cause_of(entry.connection, ""), "served");
+  EXPECT_EQ(cause_of(gave_up("unknown_ca"), std::nullopt), "client_distrusts_our_chain");
 }
 
-TEST(Explain, TellsSilenceFromLeaving) {
-  EXPECT_EQ(explain({row("handshake_failed", "server_flight"), {}}).cause, "client_left_after_our_flight");
-  EXPECT_EQ(explain({row("timeout", "server_flight"), {}}).cause, "client_silent_after_our_flight");
-  EXPECT_EQ(explain({row("timeout", "tcp"), {}}).cause, "silent");
-  EXPECT_EQ(explain({row("timeout", "hello"), {}}).cause, "half_hello");
-  EXPECT_EQ(explain({row("closed", "finished"), {}}).cause, "no_request");
+TEST(Timeline, TellsTheAlarmsAndTheNextContact) {
+  store::AlarmRow alarm;
+  alarm.kind = "regression";
+  alarm.text = "SPA504G 7.5.7 stopped working.";
+  const auto entry = LedgerEntry{gave_up("unknown_ca"), {}};
+  const auto text =
+      timeline({.who = "x", .chapters = {{entry, {}}}, .alarms = {alarm}, .next = next_contact(entry, 1, {})});
+  EXPECT_NE(text.find("regression: SPA504G 7.5.7 stopped working."), std::string::npos) << text;
+  EXPECT_NE(text.find("1970-01-01T01:00:00Z (Resync_Error_Retry_Delay"), std::string::npos) << text;
+  EXPECT_NE(text.find("overdue by"), std::string::npos) << text;
+}
+
+TEST(Timeline, TellsWhatThePhoneComputedAndWhatASmallerGroupCostIt) {
+  auto slow = with(gave_up(), [](auto& r) {
+    r.client_flight_us = 3'000'000;
+    r.phone_cpu_us = 2'900'000;
+  });
+  EXPECT_EQ(computing_time(slow, worked_before()),
+            ", of which the phone computed about 2.9 s; with DH 1024 it took 0.4 s");
+  slow.phone_cpu_us = -1;
+  EXPECT_EQ(computing_time(slow, worked_before()), "");
+}
+
+TEST(NextContact, FollowsTheTimersOfThePhone) {
+  LedgerEntry entry{row("ok", "done"), {}};
+  entry.connection.accepted = from_micros(0);
+  const auto seconds_of = [&](unsigned failures, ResyncTimers timers) {
+    const auto next = next_contact(entry, failures, timers);
+    return next.earliest ? std::pair{to_micros(*next.earliest) / 1'000'000, to_micros(*next.latest) / 1'000'000}
+                         : std::pair<std::int64_t, std::int64_t>{-1, -1};
+  };
+  EXPECT_EQ(seconds_of(0, {}), (std::pair<std::int64_t, std::int64_t>{3600, 3600}));
+  EXPECT_EQ(seconds_of(0, {.periodic = "86400", .error_retry_delay = "60", .at = {}}),
+            (std::pair<std::int64_t, std::int64_t>{86400, 86400}));
+  const ResyncTimers growing{.periodic = {}, .error_retry_delay = "1800+300,3600+600", .at = "0300"};
+  EXPECT_EQ(seconds_of(1, growing), (std::pair<std::int64_t, std::int64_t>{1800, 2100}));
+  EXPECT_EQ(seconds_of(9, growing), (std::pair<std::int64_t, std::int64_t>{3600, 4200}));
+  EXPECT_EQ(seconds_of(0, growing).first, -1) << "at three by its own clock";
+  EXPECT_EQ(seconds_of(0, {.periodic = "0", .error_retry_delay = {}, .at = {}}).first, -1) << "never";
+  EXPECT_EQ(seconds_of(0, {.periodic = "soon", .error_retry_delay = {}, .at = {}}).first, -1);
 }
 
 TEST(Timeline, SaysWhatItMeansThatThereIsNothing) {
-  EXPECT_NE(timeline("000e08abcdef", {}).find("never reached this server"), std::string::npos);
+  EXPECT_NE(
+      timeline({.who = "000e08abcdef", .chapters = {}, .alarms = {}, .next = {}}).find("never reached this server"),
+      std::string::npos);
 }
 
 TEST(Timeline, ShowsUntrustedTextAsText) {
   auto entry = denied("no_such_file");
   entry.requests[0].target = "/\x1b[2J";
-  const std::vector<LedgerEntry> entries{entry};
-  EXPECT_EQ(timeline("x", entries).find('\x1b'), std::string::npos);
+  EXPECT_EQ(timeline({.who = "x", .chapters = {{entry, {}}}, .alarms = {}, .next = {}}).find('\x1b'),
+            std::string::npos);
 }
 
 TEST(Json, HasTheLastRequestAtTheTop) {

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/file.hpp"
+#include "ledger/explain.hpp"
 #include "ledger/json.hpp"
 #include "server/round_trip.hpp"
 
@@ -398,6 +399,7 @@ void Connection::respond(provision::Answer answer) {
   exchange_->row.device = answer.requested ? answer.requested->bare() : std::string{};
   exchange_->row.decision = answer.allow ? "allow" : "deny";
   exchange_->row.reason = answer.reason;
+  if (!answer.allow || !exchange_->denial) exchange_->denial = answer.allow ? std::string_view{} : answer.reason;
   if (row().device.empty()) row().device = exchange_->row.device;
   row().assurance = device::to_string(answer.assurance);
   send(answer.response, request.keep_alive && !draining_,
@@ -413,6 +415,7 @@ void Connection::request_failed() {
   if (space != std::string_view::npos) exchange_->row.target = seen.substr(space + 1);
   exchange_->row.decision = "deny";
   exchange_->row.reason = exchange_->reader.reason();
+  exchange_->denial = exchange_->reader.reason();
   phase_ = Phase::answering;
   send(refusal, false, http::Body::with);
 }
@@ -557,6 +560,7 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
     row().bytes_out = static_cast<std::int64_t>(plain_out_);
   }
   fill_from_records();
+  row().cause = ledger::cause_of(row(), exchange_ ? exchange_->denial : std::nullopt);
   services_.ledger->connection(std::move(*row_));
   hello_reader_.reset();
   stream_.reset();

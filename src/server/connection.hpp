@@ -135,6 +135,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::chrono::steady_clock::time_point began{};
     Timestamp at{};
     store::RequestRow row{};
+    std::optional<std::string_view> denial{};  ///< the reason of the last request denied, "" if none was; for the cause
     std::string output{};
     std::size_t sent = 0;
     bool keep_alive = false;

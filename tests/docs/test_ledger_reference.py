@@ -45,3 +45,14 @@ def test_every_rule_of_personalities():
 def test_every_field():
     fields = found(r'(?:object|one)\["([a-z0-9_]+)"\]', "ledger/json.cpp")
     assert fields <= LISTED
+
+
+def test_every_cause():
+    assert found(r'Cause\{\s*"([a-z0-9_]+)"', "ledger/causes.cpp") <= LISTED
+
+
+def test_every_denial_has_its_words():
+    """A reason without words of its own would be told as bad_request."""
+    causes = found(r'Cause\{\s*"([a-z0-9_]+)"', "ledger/causes.cpp")
+    assert found(r'deny\(\d+, ?"([a-z_]+)"', "policy/access.cpp") <= causes
+    assert found(r'case ChainFault::\w+:\s*return "([a-z_]+)"', "tls/chain_verdict.cpp") <= causes

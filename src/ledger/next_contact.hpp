@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "store/ledger_store.hpp"
+
+namespace firstring::ledger {
+
+/// The parameters by which a phone decides when to come again, as its layers render them. Empty: the phone's own
+/// default. spa-phones 2.4.
+struct ResyncTimers {
+  std::string periodic;           ///< Resync_Periodic, 3600
+  std::string error_retry_delay;  ///< Resync_Error_Retry_Delay, 3600
+  std::string at;                 ///< Resync_At, hhmm in the phone's own time; overrides the period
+};
+
+/// When a phone should come again.
+struct NextContact {
+  Timestamp last{};
+  bool last_failed = false;
+  std::string parameter;              ///< the one that decides
+  std::optional<Timestamp> earliest;  ///< nullopt: never, or not to be told
+  std::optional<Timestamp> latest;    ///< with the random part
+  std::string remark;                 ///< why there is no time
+};
+
+/// From the newest connection and how many failed in a row with it.
+NextContact next_contact(const store::LedgerEntry& newest, unsigned failed_in_a_row, const ResyncTimers& timers);
+
+/// "next contact expected between ... and ... (Resync_Periodic); overdue by 12 min"
+std::string to_text(const NextContact& next, Timestamp at);
+
+}  // namespace firstring::ledger
