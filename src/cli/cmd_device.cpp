@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <span>
 
 #include "base/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/device_list.hpp"
 #include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
+#include "device/known_bad.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -15,7 +18,23 @@ JsonObject to_json(const store::Device& device) {
   JsonObject object;
   object.add("mac", device.mac.bare()).add("model", device.model).add("serial", device.serial);
   object.add("group", device.group).add("created", to_iso8601(device.created));
-  return object;
+  const auto* bad = device::find_known_bad(device.model, device.serial);
+  return object.add("known_bad", bad == nullptr ? std::string{} : bad->name);
+}
+
+/// What an operator should know before he waits for the first phone: it may never get in. One line a batch.
+void warn_of_known_bad(const Context& context, std::span<const store::Device> devices) {
+  for (const auto& batch : device::known_bad_hardware()) {
+    const auto is_of_it = [&](const store::Device& device) {
+      return device::find_known_bad(device.model, device.serial) == &batch;
+    };
+    const auto first = std::find_if(devices.begin(), devices.end(), is_of_it);
+    if (first == devices.end()) continue;
+    const auto more = std::count_if(first + 1, devices.end(), is_of_it);
+    context.terminal().complain(fmt::format("warning: device {}{}: {}. {}", first->mac.bare(),
+                                            more > 0 ? fmt::format(" and {} more", more) : "", batch.sentence(),
+                                            batch.remedy));
+  }
 }
 
 Result<int> add(Context& context) {
@@ -37,6 +56,7 @@ Result<int> add(Context& context) {
   if (!device.group.empty()) FIRSTRING_CHECK(check_group(*fleet, device.group));
   FIRSTRING_CHECK(fleet->add_device(device));
   context.terminal().print(fmt::format("device {} is entered as {}\n", mac.bare(), device.model));
+  warn_of_known_bad(context, {&device, 1});
   return 0;
 }
 
@@ -88,6 +108,9 @@ Result<int> show(Context& context) {
   }
   print("parameters", fmt::format("{} of its own; all: firstring layers {}", parameters.size(), device.mac.bare()));
   print("history", fmt::format("firstring explain {}", device.mac.bare()));
+  if (const auto* bad = device::find_known_bad(device.model, device.serial)) {
+    print("warning", fmt::format("{}. {}", bad->sentence(), bad->remedy));
+  }
   return 0;
 }
 
@@ -126,6 +149,7 @@ Result<int> import(Context& context) {
   }));
   terminal.progress({});
   terminal.print(fmt::format("{} device{} entered\n", list.devices.size(), list.devices.size() == 1 ? " is" : "s are"));
+  warn_of_known_bad(context, list.devices);
   return 0;
 }
 

@@ -255,6 +255,25 @@ TEST_F(Commands, ImportEntersAllDevicesOfAFile) {
   EXPECT_EQ(json_lines(ok({"device", "list", "--json"})).size(), 3U);
 }
 
+TEST_F(Commands, WarnsOfKnownBadHardware) {
+  const auto added = on_dir({"device", "add", "000e08000001", "--model", "SPA2102", "--serial", "FM500F345678"});
+  EXPECT_EQ(added.status, 0);
+  EXPECT_THAT(added.error, HasSubstr("warning: device 000e08000001: Known-bad hardware, batch 2006-06-wrong-"));
+  EXPECT_THAT(added.error, HasSubstr("replace the phone"));
+  EXPECT_THAT(ok({"device", "show", "000e08000001"}), HasSubstr("2006-06-wrong-certificates"));
+  EXPECT_EQ(json_lines(ok({"device", "list", "--json"})).at(0).at("known_bad").as_string(),
+            "2006-06-wrong-certificates");
+
+  const auto good = on_dir({"device", "add", "000e08000002", "--model", "SPA2102", "--serial", "FM500F700000"});
+  EXPECT_EQ(good.error, "");
+  const auto csv = file("phones.csv",
+                        "mac,model,serial\n000e08000003,SPA2102,FM500F100000\n000e08000004,SPA3102,FM600F699999\n"
+                        "000e08000005,SPA504G,CBT2\n");
+  const auto imported = on_dir({"device", "import", csv});
+  EXPECT_THAT(imported.error, HasSubstr("warning: device 000e08000003 and 1 more: ")) << "one line a batch";
+  EXPECT_EQ(imported.status, 0);
+}
+
 TEST_F(Commands, ImportReportsEveryBadLineAndEntersNothing) {
   const auto csv = file("phones.csv", "mac,model\n000e08000001,SPA504G\nxyz,SPA504G\n000e08abcdef,SPA504G\n");
   const auto error = refused(1, {"device", "import", csv});

@@ -1,12 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <set>
 
-#include "base/embedded.hpp"
 #include "base/text.hpp"
+#include "device/data_table.hpp"
 #include "device/model.hpp"
 
 namespace firstring::device {
@@ -37,20 +35,11 @@ std::optional<MacAddress> mac_in_file_name(std::string_view text) {
 }  // namespace
 
 const Catalogue& Catalogue::shipped() {
-  static const Catalogue catalogue = [] {
-    std::vector<std::pair<std::string, std::string>> texts;
-    for (const auto& file : models::files()) texts.emplace_back(file.name, file.content);
-    auto read = from_toml(texts);
-    if (!read) {
-      fmt::print(stderr, "firstring: bug in the data that it was built with: {}\n", read.error().what);
-      std::abort();
-    }
-    return *std::move(read);
-  }();
+  static const auto catalogue = read_shipped(models::files(), &Catalogue::from_toml);
   return catalogue;
 }
 
-std::string Catalogue::product_key(std::string_view product) {
+std::string product_key(std::string_view product) {
   auto key = to_lower(product);
   std::erase(key, '-');
   return key;

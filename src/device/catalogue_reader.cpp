@@ -2,12 +2,12 @@
 // itself how it is to be read (common.toml).
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <map>
 
 #include "base/text.hpp"
+#include "device/data_table.hpp"
 #include "device/model.hpp"
 
 namespace firstring::device {
@@ -23,33 +23,6 @@ struct Settings {
   LineParameters line;
   std::vector<ParameterName> parameters;
 };
-
-/// A table and the file that it stands in.
-struct Place {
-  std::string_view file;
-  const toml::table* table = nullptr;
-
-  tl::unexpected<Error> error(const toml::node& node, std::string_view text) const {
-    return fail(Errc::invalid_input, fmt::format("{}:{}: {}", file, node.source().begin.line, text));
-  }
-};
-
-Result<std::string> read_text(const Place& place, std::string_view key, const toml::node& node) {
-  auto text = node.value<std::string>();
-  if (!text || text->empty()) return place.error(node, fmt::format("{} is a text in quotes", key));
-  return *std::move(text);
-}
-
-Result<std::vector<std::string>> read_list(const Place& place, std::string_view key, const toml::node& node) {
-  const auto* array = node.as_array();
-  if (array == nullptr) return place.error(node, fmt::format("{} is a list of texts", key));
-  std::vector<std::string> list;
-  for (const auto& element : *array) {
-    FIRSTRING_TRY(auto text, read_text(place, key, element));
-    list.push_back(std::move(text));
-  }
-  return list;
-}
 
 /// Parameter = "value"; a parameter that is there already gets the new value.
 Result<void> read_line_settings(const Place& place, std::string_view key, const toml::node& node,
@@ -248,14 +221,6 @@ Result<Model> read_model(const Place& place, const std::map<std::string, Setting
   return model;
 }
 
-Result<toml::table> parse(const std::string& name, const std::string& text) {
-  try {
-    return toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    return fail(Errc::invalid_input, fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
-  }
-}
-
 }  // namespace
 
 Result<Catalogue> Catalogue::from_toml(std::span<const std::pair<std::string, std::string>> files) {
@@ -264,7 +229,7 @@ Result<Catalogue> Catalogue::from_toml(std::span<const std::pair<std::string, st
   Families families;
   std::vector<Place> models;
   for (const auto& [file, text] : files) {
-    FIRSTRING_TRY(auto parsed, parse(file, text));
+    FIRSTRING_TRY(auto parsed, parse_data(file, text));
     documents.push_back(std::move(parsed));
     const Place whole{file, &documents.back()};
     for (const auto& [key, node] : *whole.table) {

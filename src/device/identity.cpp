@@ -6,13 +6,13 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "device/known_bad.hpp"
 
 namespace firstring::device {
 namespace {
 
 constexpr std::array<std::string_view, 4> kAssurances{"none", "claimed", "generic", "certificate"};
 
-constexpr std::string_view kGenericName = "ciscogeneric";
 constexpr std::string_view kMacField = "MAC: ";
 constexpr std::string_view kSerialField = "Serial: ";
 constexpr std::string_view kMultiplatformPrefix = "CP-";
@@ -154,7 +154,9 @@ CertificateIdentity identify(const crypto::DistinguishedName& subject) {
                      : unit_is_product     ? std::string{attributes.unit}
                                            : std::string{};
 
-  if (equals_ignoring_case(state, kGenericName) || equals_ignoring_case(attributes.locality, kGenericName)) {
+  identity.known_bad = find_known_bad_subject(state);
+  if (identity.known_bad == nullptr) identity.known_bad = find_known_bad_subject(attributes.locality);
+  if (identity.known_bad != nullptr && identity.known_bad->certificate == KnownBad::Certificate::shared) {
     if (identity.mac)
       return unusable(fmt::format("it is the generic certificate and yet names {}", identity.mac->bare()));
     identity.kind = CertificateIdentity::Kind::generic;
@@ -168,7 +170,15 @@ CertificateIdentity identify(const crypto::DistinguishedName& subject) {
   // L beside CN=CP-8861-SEP... is documented nowhere: it may well be a town.
   const bool locality_is_serial = is_serial(attributes.locality) && (state_mac || !multiplatform);
   identity.serial = locality_is_serial ? std::string{attributes.locality} : name.serial;
+  if (identity.known_bad == nullptr) identity.known_bad = find_known_bad(identity.product, identity.serial);
   return identity;
+}
+
+Assurance CertificateIdentity::best_assurance() const {
+  const auto by_kind = kind == Kind::device    ? Assurance::certificate
+                       : kind == Kind::generic ? Assurance::generic
+                                               : Assurance::none;
+  return known_bad == nullptr ? by_kind : std::min(by_kind, known_bad->assurance_at_most);
 }
 
 }  // namespace firstring::device

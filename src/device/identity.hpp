@@ -19,12 +19,14 @@ enum class Assurance : unsigned char {
 std::string_view to_string(Assurance assurance);
 std::optional<Assurance> parse_assurance(std::string_view text);
 
+struct KnownBad;
+
 /// What a maker's certificate says about its device: read from the DER attributes of its subject, never from its text.
 /// Says nothing about whether the certificate can be believed; that is the chain verdict's.
 struct CertificateIdentity {
   enum class Kind : unsigned char {
     device,    ///< names one device: `mac` is set
-    generic,   ///< the maker's shared certificate (L or ST is "ciscogeneric")
+    generic,   ///< a certificate that many devices share: KnownBad::Certificate::shared, "ciscogeneric" in L or ST
     unusable,  ///< neither; `problem` says why
   };
   Kind kind = Kind::unusable;
@@ -32,6 +34,11 @@ struct CertificateIdentity {
   std::string serial;             ///< may be empty
   std::string product;            ///< as the certificate spells it, "SPA-525G2"; may be empty
   std::string problem;            ///< "ST names 708105b37234 and CN names 000e08abcdef"
+  /// The fault that the maker is known to have made with this certificate or device, of shipped data; nullptr for none.
+  const KnownBad* known_bad = nullptr;
+
+  /// The most that this certificate can prove, if its chain is accepted.
+  Assurance best_assurance() const;
 };
 
 /// The subject layouts of spa-phones.md 1.1, and of CUCM-type certificates:

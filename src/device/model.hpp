@@ -67,6 +67,9 @@ struct UserAgent {
   std::optional<MacAddress> mac;
 };
 
+/// By which products are compared: "SPA-504G" and "spa504g" are one.
+std::string product_key(std::string_view product);
+
 /// The models that Firstring knows, with the parameter names of each family. Immutable; any thread. What it returns by
 /// pointer lives as long as it does.
 class Catalogue {
@@ -97,8 +100,6 @@ class Catalogue {
   Catalogue() = default;
 
   Result<void> add(Model model);
-  /// "SPA-504G" and "spa504g" are one product.
-  static std::string product_key(std::string_view product);
 
   /// What stands before and behind the MAC address in the name of a profile, in lower case.
   struct ProfileName {

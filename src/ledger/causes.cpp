@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "device/known_bad.hpp"
 #include "hello/suites.hpp"
 
 namespace firstring::ledger {
@@ -31,6 +32,24 @@ bool denied_for(const Case& c, std::string_view reason) {
   return c.request != nullptr && c.request->decision != "allow" && c.request->reason == reason;
 }
 
+/// The signature in the handshake belongs to another key than the client's certificate (RFC 5246 section 7.4.8).
+bool signed_with_another_key(const Case& c) {
+  return c.failed() && !c.row.certificate.empty() &&
+         (c.we_failed_with("bad signature") || (c.row.alert == "decrypt_error" && c.row.alert_from == "server"));
+}
+
+/// A phone whose maker is known to have installed wrong certificates shows one: another's, a damaged one, or one with
+/// another key.
+bool is_known_bad(const Case& c) {
+  const auto* batch = device::find_known_bad(c.row.known_bad);
+  if (batch == nullptr || batch->certificate != device::KnownBad::Certificate::may_be_wrong) return false;
+  static constexpr std::array<std::string_view, 6> kSigns{
+      "unknown_ca",   "bad_signature",        "malformed_certificate",
+      "other_device", "unusable_certificate", "known_bad_certificate"};
+  return signed_with_another_key(c) ||
+         std::any_of(kSigns.begin(), kSigns.end(), [&](std::string_view sign) { return denied_for(c, sign); });
+}
+
 /// A denied request, by the decision's reason: docs/reference/ledger.md, `reason` and `verdict`.
 constexpr std::array kDenials{
     Cause{
@@ -56,8 +75,11 @@ constexpr std::array kDenials{
     Cause{"bad_signature", nullptr,
           "The client's certificate bears the name of the device CA {issuer} but not its signature: it is forged or "
           "damaged.",
-          "Do not forgive this. If it is one of the known bad batches (SPA2102, SPA3102, SPA9000 of 2005/2006), "
-          "replace the phone."},
+          "Do not forgive this; find out what the client is."},
+    Cause{"known_bad_certificate", nullptr,
+          "The certificate is good, but its maker made such certificates ({known_bad}) so that they do not prove which "
+          "phone it is.",
+          "Replace the phone, or provision it by hand in a network that you trust."},
     Cause{"expired", nullptr, "The client's certificate has run out: {verdict_errors}.",
           "If phones of this maker must still be served, set accept_expired = true in that [[device_ca]] and reload."},
     Cause{"not_yet_valid", nullptr, "The client's certificate is not valid yet: {verdict_errors}.",
@@ -101,6 +123,12 @@ constexpr std::array kDenials{
 };
 
 constexpr std::array kEndings{
+    // ---- likelier than what was found in the certificate, and so tried before the denials ----
+    Cause{"known_bad_hardware", is_known_bad,
+          "The certificate is wrong ({finding}), and the phone seems to be of a batch ({known_bad}) of which "
+          "{known_bad_fault}.",
+          "{known_bad_remedy}"},
+
     // ---- requests ----
     Cause{"bad_request", [](const Case& c) { return c.request != nullptr && c.request->decision != "allow"; },
           "The request could not be understood ({reason}) and was answered with {status}.",
@@ -180,15 +208,11 @@ constexpr std::array kEndings{
           "Allow the listener a personality with one of the client's groups."},
 
     // ---- what the client showed ----
-    Cause{"client_key_mismatch",
-          [](const Case& c) {
-            return c.failed() && !c.row.certificate.empty() &&
-                   (c.we_failed_with("bad signature") ||
-                    (c.row.alert == "decrypt_error" && c.row.alert_from == "server"));
-          },
-          "The client showed the certificate {subject}, but signed the handshake with another key.",
-          "If it is a phone, its maker installed the wrong key (known bad batches: SPA2102, SPA3102, SPA9000 of "
-          "2005/2006): replace it. Otherwise somebody shows a certificate that is not his."},
+    Cause{
+        "client_key_mismatch", signed_with_another_key,
+        "The client showed the certificate {subject}, but signed the handshake with another key.",
+        "If it is a phone, its maker installed the wrong key: replace it. Otherwise somebody shows a certificate that "
+        "is not his."},
     Cause{"certificate_list_too_long", [](const Case& c) { return c.we_failed_with("excessive message size"); },
           "The client sent a longer list of certificates than any phone has, and was refused.",
           "Find out what the client is."},
@@ -417,7 +441,7 @@ Case::NameCheck Case::name_check() const {
 
 const Cause& find_cause(const Case& the_case) {
   for (const auto& denial : kDenials) {
-    if (denied_for(the_case, denial.code)) return denial;
+    if (denied_for(the_case, denial.code) && !is_known_bad(the_case)) return denial;
   }
   return *std::find_if(kEndings.begin(), kEndings.end() - 1,
                        [&](const Cause& cause) { return cause.applies(the_case); });

@@ -128,6 +128,13 @@ std::vector<Ending> every_ending() {
   const hello::Extension only_x448{hello::extension::kSupportedGroups, {0, 2, 0, 30}};
   return {
       {"served", {row("ok", "done"), {allowed()}}, {}, {"GET", "200"}},
+      just("known_bad_hardware",
+           with(failed("client_flight", "bad signature"),
+                [](auto& r) {
+                  r.certificate = "c0ffee";
+                  r.known_bad = "2006-06-wrong-certificates";
+                }),
+           {"signed with another key", "2006-06-wrong-certificates"}),
       just("shutdown", row("shutdown", "request")),
       just("not_http", with(row("not_http", "request"), [](auto& r) { r.local_port = 8080; }), {"8080"}),
       just("plain_http", with(row("not_tls", "hello"), [](auto& r) { r.detail = "plain HTTP"; })),
@@ -274,6 +281,28 @@ TEST(Explain, NamesBothPhonesWhereOneAsksForTheOthersFile) {
   const auto explanation = explain(denied("other_device"));
   EXPECT_NE(explanation.explanation.find("000e08abcdee"), std::string::npos);
   EXPECT_NE(explanation.explanation.find("000e08abcdef"), std::string::npos);
+}
+
+TEST(Explain, NamesTheBatchOfKnownBadHardwareAndItsRemedy) {
+  for (const auto* sign : {"unknown_ca", "bad_signature", "other_device"}) {
+    auto entry = denied(sign);
+    entry.connection.known_bad = "2006-06-wrong-certificates";
+    const auto explanation = explain(entry);
+    EXPECT_EQ(explanation.cause, "known_bad_hardware");
+    EXPECT_NE(explanation.explanation.find(sign), std::string::npos) << explanation.explanation;
+    EXPECT_NE(explanation.remedy.find("replace the phone"), std::string::npos);
+  }
+}
+
+TEST(Explain, BlamesTheBatchForNothingElse) {
+  auto entry = denied("expired");
+  entry.connection.known_bad = "2006-06-wrong-certificates";
+  EXPECT_EQ(explain(entry).cause, "expired");
+  entry = denied("unknown_ca");
+  entry.connection.known_bad = "2005-01-generic-certificate";
+  EXPECT_EQ(explain(entry).cause, "unknown_ca") << "that one is not wrong, but shared";
+  entry.connection.known_bad = "of a later version";
+  EXPECT_EQ(explain(entry).cause, "unknown_ca");
 }
 
 TEST(Explain, BadRequestsAreOneCause) { EXPECT_EQ(explain(denied("head_too_large")).cause, "bad_request"); }

@@ -91,6 +91,7 @@ std::string to_json(const store::LedgerEntry& entry) {
   object["asked_renegotiation"] = row.asked_renegotiation;
   object["quarantined"] = row.quarantined;
   object["capture"] = row.capture;
+  object["known_bad"] = row.known_bad;
 
   json::array requests;
   for (const auto& request : entry.requests) {

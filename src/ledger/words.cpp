@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "device/known_bad.hpp"
 #include "hello/suites.hpp"
 #include "ledger/causes.hpp"
 
@@ -206,6 +207,12 @@ std::string group(const Case& c) {
              : fmt::format(" and {} with {} bits", c.row.key_exchange, c.row.key_exchange_bits);
 }
 
+/// Of the batch of known-bad hardware; "" if this program does not know it (any more).
+std::string of_batch(const Case& c, std::string device::KnownBad::* member) {
+  const auto* batch = device::find_known_bad(c.row.known_bad);
+  return batch == nullptr ? "" : batch->*member;
+}
+
 struct Placeholder {
   std::string_view name;
   std::string (*text)(const Case&);
@@ -237,10 +244,15 @@ constexpr std::array kPlaceholders{
     Placeholder{"device", [](const Case& c) { return c.row.device; }},
     Placeholder{"device_ca", [](const Case& c) { return c.row.device_ca; }},
     Placeholder{"ended", ended},
+    Placeholder{"finding",
+                [](const Case& c) { return c.request == nullptr ? "signed with another key" : c.request->reason; }},
     Placeholder{"hash_evidence", hash_evidence},
     Placeholder{"how_it_ended", how_it_ended},
     Placeholder{"issuer", [](const Case& c) { return printable(c.row.certificate_issuer); }},
     Placeholder{"key_exchange_bits", [](const Case& c) { return std::to_string(c.row.key_exchange_bits); }},
+    Placeholder{"known_bad", [](const Case& c) { return c.row.known_bad; }},
+    Placeholder{"known_bad_fault", [](const Case& c) { return of_batch(c, &device::KnownBad::fault); }},
+    Placeholder{"known_bad_remedy", [](const Case& c) { return of_batch(c, &device::KnownBad::remedy); }},
     Placeholder{"local_address", [](const Case& c) { return c.row.local_address; }},
     Placeholder{"local_port", [](const Case& c) { return std::to_string(c.row.local_port); }},
     Placeholder{"mac", [](const Case& c) { return c.request->device.empty() ? "<mac>" : c.request->device; }},

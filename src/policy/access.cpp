@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace firstring::policy {
 namespace {
 
@@ -35,6 +37,10 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
   }
   if (requester.identity.kind != Kind::device)
     return deny(403, "unusable_certificate", "Your certificate does not name a phone.");
+  if (requester.identity.best_assurance() < device::Assurance::certificate) {
+    return deny(403, "known_bad_certificate",
+                "Your certificate was made in a way that does not prove which phone you are.");
+  }
   const auto audience = Audience::bound(requester.verdict, requester.identity, requested);
   if (!audience) return deny(403, "other_device", "Your certificate names another phone.");
   if (!device_known) {
@@ -48,9 +54,8 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
 }  // namespace
 
 device::Assurance assess(const Requester& requester, bool claims_mac) {
-  if (requester.verdict.accepted && requester.identity.kind == Kind::device) return device::Assurance::certificate;
-  if (requester.verdict.accepted && requester.identity.kind == Kind::generic) return device::Assurance::generic;
-  return claims_mac ? device::Assurance::claimed : device::Assurance::none;
+  const auto proven = requester.verdict.accepted ? requester.identity.best_assurance() : device::Assurance::none;
+  return std::max(proven, claims_mac ? device::Assurance::claimed : device::Assurance::none);
 }
 
 Access decide_file(const device::FileMatch& file, const Requester& requester, bool device_known) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "device/known_bad.hpp"
+
 namespace firstring::policy {
 namespace {
 
@@ -74,6 +76,16 @@ TEST_F(AccessDecision, RefusesTheGenericCertificate) {
   EXPECT_EQ(ask(requester).reason, "generic_certificate");
   requester.identity.kind = CertificateIdentity::Kind::unusable;
   EXPECT_EQ(ask(requester).reason, "unusable_certificate");
+}
+
+TEST_F(AccessDecision, RefusesACertificateThatItsMakersFaultDevalues) {
+  const device::KnownBad leaked{.name = "leaked", .assurance_at_most = device::Assurance::claimed};
+  auto requester = with_certificate(mac_);
+  requester.identity.known_bad = &leaked;
+  EXPECT_EQ(ask(requester).reason, "known_bad_certificate");
+  EXPECT_EQ(ask(requester).status, 403U);
+  EXPECT_EQ(assess(requester, false), device::Assurance::claimed);
+  EXPECT_EQ(ask(requester, true).sentence, ask(requester, false).sentence) << "tells nothing about the device";
 }
 
 TEST_F(AccessDecision, KnowsAStrangerWithAGoodCertificate) {

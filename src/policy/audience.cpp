@@ -12,6 +12,7 @@ std::optional<Audience> Audience::bound(const tls::ChainVerdict& verdict, const 
                                         const MacAddress& requested) {
   if (!verdict.present || !verdict.accepted) return std::nullopt;
   if (identity.kind != device::CertificateIdentity::Kind::device || identity.mac != requested) return std::nullopt;
+  if (identity.best_assurance() < device::Assurance::certificate) return std::nullopt;
   return Audience{device::Assurance::certificate};
 }
 

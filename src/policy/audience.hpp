@@ -20,7 +20,8 @@ class Audience {
   /// Somebody of an assurance below `certificate`; `certificate` asked for here counts as `generic`.
   static Audience unproven(device::Assurance assurance);
 
-  /// The device itself: only if the chain was accepted, its subject names one device, and that device is `requested`.
+  /// The device itself: only if the chain was accepted, its subject names one device, that device is `requested`,
+  /// and the certificate can prove as much (device::KnownBad::assurance_at_most).
   static std::optional<Audience> bound(const tls::ChainVerdict& verdict, const device::CertificateIdentity& identity,
                                        const MacAddress& requested);
 

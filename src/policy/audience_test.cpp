@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include "device/known_bad.hpp"
+
 namespace firstring::policy {
 namespace {
 
@@ -72,6 +74,13 @@ TEST(Audience, IsNotBoundByACertificateOfSeveralDevices) {
   EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::device, std::nullopt), MacAddress{}));
 }
 
+TEST(Audience, IsNotBoundByACertificateThatProvesLess) {
+  const device::KnownBad leaked{.name = "leaked", .assurance_at_most = Assurance::generic};
+  auto identity = identity_of(Kind::device, kMac);
+  identity.known_bad = &leaked;
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity, kMac));
+}
+
 TEST(Audience, PreviewsWhatTheOperatorAsksFor) {
   EXPECT_TRUE(Audience::operator_preview(Assurance::certificate).may_see(ParameterClass::secret));
   EXPECT_FALSE(Audience::operator_preview(Assurance::generic).may_see(ParameterClass::secret));
@@ -83,8 +92,14 @@ TEST(AudienceProperty, SeesSecretsOnlyBoundToExactlyThisDevice) {
     const bool accepted = *rc::gen::arbitrary<bool>();
     const auto kind = *rc::gen::element(Kind::device, Kind::generic, Kind::unusable);
     const auto mac = *rc::gen::element<std::optional<MacAddress>>(kMac, kOther, std::nullopt);
-    const auto audience = Audience::bound(verdict_of(present, accepted), identity_of(kind, mac), kMac);
-    const bool proven = present && accepted && kind == Kind::device && mac == kMac;
+    const device::KnownBad bad{
+        .name = "bad",
+        .assurance_at_most = *rc::gen::elementOf(std::vector<Assurance>{kAssurances.begin(), kAssurances.end()})};
+    auto identity = identity_of(kind, mac);
+    if (*rc::gen::arbitrary<bool>()) identity.known_bad = &bad;
+    const auto audience = Audience::bound(verdict_of(present, accepted), identity, kMac);
+    const bool devalued = identity.known_bad != nullptr && bad.assurance_at_most < Assurance::certificate;
+    const bool proven = present && accepted && kind == Kind::device && mac == kMac && !devalued;
     RC_ASSERT((audience && audience->may_see(ParameterClass::secret)) == proven);
   }));
 }

@@ -13,6 +13,18 @@ std::optional<MacAddress> claimed_mac(const http::Request& request) {
   return agent ? agent->mac : std::nullopt;
 }
 
+/// Whether the phone that was refused is of a batch that is known for it: by its certificate, by what was entered for
+/// the device it asks for, or by what it says of itself. Says what to look at, and decides nothing.
+const device::KnownBad* known_bad(const http::Request& request, const policy::Requester& requester,
+                                  const store::Device* asked_for) {
+  if (requester.identity.known_bad != nullptr) return requester.identity.known_bad;
+  if (asked_for != nullptr) {
+    if (const auto* found = device::find_known_bad(asked_for->model, asked_for->serial)) return found;
+  }
+  const auto agent = device::parse_user_agent(request.header("User-Agent"));
+  return agent ? device::find_known_bad(agent->product, agent->serial) : nullptr;
+}
+
 Result<std::string> document(const device::FileMatch& file, const policy::Audience& audience, const FleetView& fleet,
                              const crypto::SecretBox& box) {
   if (file.kind == device::FileKind::bootstrap)
@@ -42,10 +54,12 @@ Answer answer(const http::Request& request, const policy::Requester& requester, 
     return result;
   }
 
-  auto access = policy::decide_file(*file, requester, file->mac && fleet.device(*file->mac) != nullptr);
+  const auto* device = file->mac ? fleet.device(*file->mac) : nullptr;
+  auto access = policy::decide_file(*file, requester, device != nullptr);
   result.reason = access.reason;
   result.is_stranger = access.is_stranger;
   if (!access.allow) {
+    result.known_bad = known_bad(request, requester, device);
     result.response = http::plain(access.status, access.sentence);
     return result;
   }

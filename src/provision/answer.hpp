@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "crypto/secret_box.hpp"
+#include "device/known_bad.hpp"
 #include "http/message.hpp"
 #include "policy/access.hpp"
 #include "provision/fleet_view.hpp"
@@ -19,6 +20,7 @@ struct Answer {
   std::string problem;                  ///< for the server's log, where our own data is at fault; else empty
   std::optional<MacAddress> requested;  ///< the device that was asked for
   device::Assurance assurance = device::Assurance::none;
+  const device::KnownBad* known_bad = nullptr;  ///< of a refusal: a fault of the maker's that may be behind it
   bool is_stranger = false;  ///< a good certificate of a device that nobody entered: see FleetKeeper::meet
 };
 

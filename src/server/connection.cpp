@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/file.hpp"
+#include "device/known_bad.hpp"
 #include "ledger/explain.hpp"
 #include "ledger/json.hpp"
 #include "server/round_trip.hpp"
@@ -236,6 +237,7 @@ void Connection::fill_tls_facts() {
   // A handshake that failed proved nothing: its certificate may be somebody else's.
   if (row.handshake_us < 0) requester_.verdict.accepted = false;
   if (requester_.identity.mac) row.device = requester_.identity.mac->bare();
+  if (requester_.identity.known_bad != nullptr) row.known_bad = requester_.identity.known_bad->name;
   row.assurance = device::to_string(policy::assess(requester_, false));
 }
 
@@ -401,6 +403,7 @@ void Connection::respond(provision::Answer answer) {
   exchange_->row.reason = answer.reason;
   if (!answer.allow || !exchange_->denial) exchange_->denial = answer.allow ? std::string_view{} : answer.reason;
   if (row().device.empty()) row().device = exchange_->row.device;
+  if (answer.known_bad != nullptr) row().known_bad = answer.known_bad->name;
   row().assurance = device::to_string(answer.assurance);
   send(answer.response, request.keep_alive && !draining_,
        request.method == "HEAD" ? http::Body::without : http::Body::with);

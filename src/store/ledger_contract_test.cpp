@@ -108,6 +108,7 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   row.phone_cpu_us = 8;
   row.quarantined = true;
   row.capture = "000e08abcdef.pcapng";
+  row.known_bad = "2006-06-wrong-certificates";
   EXPECT_OK(store_->append({{row}, {}, {}}));
 
   const auto found = open()->find({});
@@ -166,6 +167,7 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   EXPECT_EQ(kept.phone_cpu_us, row.phone_cpu_us);
   EXPECT_EQ(kept.quarantined, row.quarantined);
   EXPECT_EQ(kept.capture, row.capture);
+  EXPECT_EQ(kept.known_bad, row.known_bad);
 }
 
 TEST_P(LedgerContract, KeepsAlarmsAndFindsThemByDeviceAndTime) {

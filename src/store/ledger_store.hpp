@@ -71,6 +71,7 @@ struct ConnectionRow {
   bool asked_renegotiation = false;  ///< the client tried to; it was refused
   bool quarantined = false;          ///< the handshake was done by firstring-quarantine
   std::string capture;               ///< name of the file in evidence/ that holds its packets
+  std::string known_bad;  ///< device::KnownBad::name of the certificate shown, or of the device that was refused
 };
 
 /// One HTTP request.

@@ -64,6 +64,7 @@ void for_each_column(Row& row, Visit&& visit) {
   visit("asked_renegotiation", row.asked_renegotiation);
   visit("quarantined", row.quarantined);
   visit("capture", row.capture);
+  visit("known_bad", row.known_bad);
 }
 
 template <class Row, class Visit>
