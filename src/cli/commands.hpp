@@ -18,6 +18,7 @@ std::vector<Command> line_commands();
 std::vector<Command> render_commands();
 std::vector<Command> ledger_commands();
 std::vector<Command> explain_commands();
+std::vector<Command> capture_commands();
 std::vector<Command> simulate_commands();
 
 /// All of them, as `firstring --help` shows them.

@@ -94,6 +94,7 @@ Config unusual() {
   config.limits.max_request_head = 10'001;
   config.limits.ledger_age = std::chrono::days{30};
   config.limits.ledger_connections = 5000;
+  config.limits.evidence_size = 64U << 20;
   config.log.level = "debug";
   config.log.requests = "stdout";
   return config;

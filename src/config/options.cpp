@@ -145,6 +145,9 @@ const SectionTable<Limits>& limits_table() {
           {"ledger_connections", Whole{1000, 100'000'000}, &Limits::ledger_connections, optional,
            "The most connections that the ledger keeps, whatever their age; the oldest go first.",
            "Each takes about 1 KiB on disk."},
+          {"evidence_size", Size{1U << 20, std::size_t{64} << 30}, &Limits::evidence_size, optional,
+           "The most that the captures in evidence/ may take up; beyond it none is written until some are removed.",
+           "Nothing is captured unless `firstring capture` asks for it."},
       }};
   return table;
 }

@@ -17,11 +17,12 @@ constexpr std::chrono::minutes kComplainEvery{1};
 
 }  // namespace
 
-FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site)
-    : store_(std::move(store)), site_(std::move(site)) {}
+FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site, Chore chore)
+    : store_(std::move(store)), chore_(std::move(chore)), site_(std::move(site)) {}
 
-Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::FleetStore> store, Site site) {
-  std::unique_ptr<FleetKeeper> keeper{new FleetKeeper{std::move(store), std::move(site)}};
+Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::FleetStore> store, Site site,
+                                                        Chore chore) {
+  std::unique_ptr<FleetKeeper> keeper{new FleetKeeper{std::move(store), std::move(site), std::move(chore)}};
   FIRSTRING_TRY(auto records, keeper->store_->device_records());
   keeper->records_.load(std::move(records));
   FIRSTRING_CHECK(keeper->refresh());
@@ -93,6 +94,7 @@ void FleetKeeper::run() {
     }
     for (auto& [done, entered] : answers) done(entered);
     if (stopping || std::chrono::steady_clock::now() >= keep_records_at_) keep_records();
+    if (chore_) chore_(*store_, *view_.load());
     if (stopping) return;
   }
 }

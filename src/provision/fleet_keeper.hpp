@@ -27,8 +27,12 @@ struct Stranger {
 /// with it happens on its own thread.
 class FleetKeeper {
  public:
+  /// Further work with the database, done in every round on the keeper's thread, and once more at the end.
+  using Chore = std::function<void(store::FleetStore&, const FleetView&)>;
+
   /// Loads once, at once; fails if that fails.
-  static Result<std::unique_ptr<FleetKeeper>> start(std::unique_ptr<store::FleetStore> store, Site site);
+  static Result<std::unique_ptr<FleetKeeper>> start(std::unique_ptr<store::FleetStore> store, Site site,
+                                                    Chore chore = nullptr);
   ~FleetKeeper();
 
   std::shared_ptr<const FleetView> current() const { return view_.load(); }
@@ -45,13 +49,14 @@ class FleetKeeper {
   void meet(Stranger stranger, std::function<void(bool entered)> done);
 
  private:
-  FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site);
+  FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site, Chore chore);
   void run();
   Result<void> refresh();
   void keep_records();
   bool enter_or_note(const Stranger& stranger);
 
   std::unique_ptr<store::FleetStore> store_;
+  Chore chore_;
   Snapshot<FleetView> view_;
   DeviceRecords records_;
   std::chrono::steady_clock::time_point complained_{}, keep_records_at_{}, complained_of_records_{};

@@ -31,6 +31,7 @@ class FleetView {
   std::int64_t revision() const { return fleet_.revision; }
   std::size_t device_count() const { return fleet_.devices.size(); }
   const store::Device* device(const MacAddress& mac) const;
+  const std::vector<store::CaptureOrder>& captures() const { return fleet_.captures; }
 
   /// What a device's own profile is made from: base, model, its groups from the topmost down, the device, its lines.
   /// Fails if its model is none that we know. Views into this object.

@@ -71,6 +71,7 @@ void Connection::start() {
   socket_.non_blocking(true, error);
   if (!error) socket_.set_option(asio::ip::tcp::no_delay{true}, error);
   if (error) return finish("closed", "tcp", error.message());
+  if (services_.captures->any()) begin_tape();
   if (listener_->config.kind == config::ListenerKind::phone) {
     hello_reader_ = std::make_unique<hello::Reader>();
     set_deadline(listener_->config.hello_timeout);
@@ -101,6 +102,7 @@ void Connection::read_hello() {
   std::array<std::uint8_t, 4096> buffer;
   for (;;) {
     const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    if (tape_) tape_->received(buffer.data(), count, errno);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::read_hello);
     const std::string_view stage = hello_reader_->received().empty() ? "tcp" : "hello";
     if (count < 0) return finish("closed", stage, errno_text(errno));
@@ -119,6 +121,7 @@ void Connection::read_hello() {
     auto detail = std::string{to_string(reason)};
     if (!hello_reader_->detail().empty()) detail = fmt::format("{}: {}", detail, hello_reader_->detail());
     if (reason != hello::NotHello::http) return finish("not_tls", "hello", std::move(detail));
+    if (tape_) tape_->withhold_received(0);  // a request in the clear may hold a password
     (void)write_some(
         http::serialize(http::plain(400, "This port speaks TLS: write https:// in place of http://."), 10, false));
     return finish("not_tls", "hello", "plain HTTP");
@@ -138,7 +141,7 @@ void Connection::hello_complete() {
   choice_ = choose_personality();
   hello_reader_.reset();
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
-  auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_);
+  auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_, tape_.get());
   if (!stream) {
     spdlog::error("connection from {}: {}", row().address, stream.error().what);
     return finish("handshake_failed", "hello", stream.error().what);
@@ -259,6 +262,7 @@ void Connection::fill_what_was_shown() {
 tls::Channel::Io Connection::read_some(std::span<std::uint8_t> buffer) {
   if (stream_) return stream_->read(buffer);
   const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+  if (tape_) tape_->received(buffer.data(), count, errno);
   if (count > 0) {
     plain_in_ += static_cast<std::size_t>(count);
     return {Status::ok, static_cast<std::size_t>(count)};
@@ -272,6 +276,7 @@ tls::Channel::Io Connection::write_some(std::string_view bytes) {
   const auto count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (count >= 0) {
     plain_out_ += static_cast<std::size_t>(count);
+    if (tape_) tape_->sent(bytes.data(), static_cast<std::size_t>(count));
     return {Status::ok, static_cast<std::size_t>(count)};
   }
   return {errno == EAGAIN || errno == EINTR ? Status::want_write : Status::failed, 0};
@@ -282,6 +287,7 @@ void Connection::await_request() {
     exchange_ = std::make_unique<Exchange>(
         Exchange{.reader = http::RequestReader{{.head_bytes = state_->config.limits.max_request_head}}});
   }
+  if (tape_ && exchange_->reader.empty()) exchange_->taped_from = tape_->here();
   phase_ = Phase::idle;
   if (draining_ && stage_ == "done") return finish("ok", "done");
   if (exchange_->reader.state() == http::RequestReader::State::complete) return request_complete();
@@ -404,12 +410,16 @@ void Connection::respond(provision::Answer answer) {
   if (!answer.allow || !exchange_->denial) exchange_->denial = answer.allow ? std::string_view{} : answer.reason;
   if (row().device.empty()) row().device = exchange_->row.device;
   if (answer.known_bad != nullptr) row().known_bad = answer.known_bad->name;
+  judge_taped_request(request.body.empty() && request.query.empty() && request.header("Authorization").empty() &&
+                      request.header("Proxy-Authorization").empty() && request.header("Cookie").empty() &&
+                      (exchange_->row.device.empty() || exchange_->row.device == row().device));
   row().assurance = device::to_string(answer.assurance);
   send(answer.response, request.keep_alive && !draining_,
        request.method == "HEAD" ? http::Body::without : http::Body::with);
 }
 
 void Connection::request_failed() {
+  judge_taped_request(false);
   const auto& refusal = exchange_->reader.refusal();
   exchange_->row = {};
   const auto seen = exchange_->reader.target_seen();
@@ -440,7 +450,7 @@ void Connection::send(const http::Response& response, bool keep_alive, http::Bod
 
 void Connection::write_response() {
   while (exchange_->sent < exchange_->output.size()) {
-    const auto io = write_some(std::string_view{exchange_->output}.substr(exchange_->sent));
+    const auto io = write_some(next_output());
     switch (io.status) {
       case Status::ok:
         exchange_->sent += io.bytes;
@@ -457,6 +467,28 @@ void Connection::write_response() {
   response_written();
 }
 
+// ---- captures ----
+
+void Connection::begin_tape() {
+  tape_ = services_.captures->begin(services_.fleet->current()->captures(), services_.fleet->records(),
+                                    address_of(peer_), accepted_);
+}
+
+/// What is to be written now. On a tape, a head goes out by itself, so that a document can be withheld without it.
+std::string_view Connection::next_output() {
+  const auto rest = std::string_view{exchange_->output}.substr(exchange_->sent);
+  if (!tape_) return rest;
+  const auto head = exchange_->output.find("\r\n\r\n") + 4;
+  const bool in_head = exchange_->sent < head;
+  tape_->withhold_sent(!in_head && exchange_->row.status == 200);
+  return in_head ? rest.substr(0, head - exchange_->sent) : rest;
+}
+
+/// Of a request, only what certainly holds no password and no other phone's name may leave with a bundle of evidence.
+void Connection::judge_taped_request(bool may_leave) {
+  if (tape_ && exchange_ && !may_leave) tape_->withhold_received(exchange_->taped_from);
+}
+
 void Connection::record_request() {
   exchange_->row.duration_us =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - exchange_->began)
@@ -468,6 +500,7 @@ void Connection::record_request() {
 
 void Connection::response_written() {
   record_request();
+  if (tape_) tape_->withhold_sent(false);
   stage_ = "done";
   explicit_bzero(exchange_->output.data(), exchange_->output.size());  // it may have held passwords
   exchange_->output.clear();
@@ -540,6 +573,7 @@ void Connection::fill_from_records() {
 
 void Connection::finish(std::string_view outcome, std::string_view stage, std::string detail) {
   if (phase_ == Phase::lingering || phase_ == Phase::gone) return;
+  judge_taped_request(phase_ != Phase::request);
   phase_ = Phase::lingering;
   if (exchange_ && exchange_->row.status != 0) record_request();  // decided, but the answer did not get through
   stage_ = stage;
@@ -564,9 +598,11 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
   }
   fill_from_records();
   row().cause = ledger::cause_of(row(), exchange_ ? exchange_->denial : std::nullopt);
-  services_.ledger->connection(std::move(*row_));
-  hello_reader_.reset();
   stream_.reset();
+  if (!tape_ || !services_.captures->take(tape_, *row_, services_.fleet->current()->captures(), services_.clock()))
+    services_.ledger->connection(std::move(*row_));
+  tape_.reset();
+  hello_reader_.reset();
   boost::system::error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) return close();

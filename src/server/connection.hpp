@@ -17,6 +17,7 @@
 #include "policy/personality_choice.hpp"
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
+#include "server/captures.hpp"
 #include "server/state.hpp"
 #include "tls/stream.hpp"
 
@@ -28,6 +29,7 @@ struct ConnectionServices {
   const crypto::SecretBox* box = nullptr;
   ledger::Recorder* recorder = nullptr;
   ledger::Recorder::Queue* ledger = nullptr;
+  Captures* captures = nullptr;
   Clock clock = now;
 };
 
@@ -73,6 +75,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void respond(provision::Answer answer);
   void send(const http::Response& response, bool keep_alive, http::Body body);
   void write_response();
+  void begin_tape();
+  std::string_view next_output();
+  void judge_taped_request(bool may_leave);
   void record_request();
   void response_written();
   void request_failed();
@@ -123,6 +128,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::int64_t hello_us_ = -1;
   std::uint16_t offered_version_ = 0;  ///< hello::ClientHello::highest_version
   policy::PersonalityChoice choice_;
+  TapePtr tape_;  ///< of a connection that may be captured; the stream writes to it
   std::unique_ptr<tls::Channel> stream_;
   std::uint64_t plain_in_ = 0, plain_out_ = 0;
 
@@ -139,6 +145,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string output{};
     std::size_t sent = 0;
     bool keep_alive = false;
+    std::size_t taped_from = 0;  // where the request begins on the tape
   };
   std::unique_ptr<Exchange> exchange_;
   std::size_t discarded_ = 0;

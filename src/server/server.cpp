@@ -15,6 +15,7 @@
 #include <csignal>
 
 #include "provision/fleet_keeper.hpp"
+#include "server/captures.hpp"
 #include "server/listen_socket.hpp"
 #include "server/notify.hpp"
 #include "server/worker.hpp"
@@ -132,13 +133,18 @@ class Server {
     FIRSTRING_TRY(auto fleet, store::open_fleet(dir_, store::OpenMode::existing));
     FIRSTRING_TRY(auto ledger, store::open_ledger(dir_, store::OpenMode::create));
     FIRSTRING_TRY(auto log, request_log(state.config));
-    FIRSTRING_TRY(keeper_, provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}));
     worker_count_ = state.config.server.workers != 0 ? state.config.server.workers
                                                      : std::max(1U, std::thread::hardware_concurrency());
     recorder_ = std::make_unique<ledger::Recorder>(
-        std::move(ledger), worker_count_, std::move(log),
+        std::move(ledger), worker_count_ + 1, std::move(log),
         ledger::Recorder::Options{.keep_age = state.config.limits.ledger_age,
                                   .keep_connections = state.config.limits.ledger_connections});
+    captures_ = std::make_unique<Captures>(dir_ / "evidence", recorder_->queue(worker_count_));
+    const auto follow_captures = [this](store::FleetStore& store, const provision::FleetView& view) {
+      captures_->work(store, view, now());
+    };
+    FIRSTRING_TRY(keeper_,
+                  provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}, follow_captures));
     return {};
   }
 
@@ -148,6 +154,7 @@ class Server {
                                   .box = box_.get(),
                                   .recorder = recorder_.get(),
                                   .ledger = &recorder_->queue(i),
+                                  .captures = captures_.get(),
                                   .clock = now};
       workers_.push_back(std::make_unique<Worker>(i, services, 0));
     }
@@ -191,6 +198,7 @@ class Server {
         std::find_if(open.begin(), open.end(), [](const Open& one) { return one.kind == config::ListenerKind::phone; });
     keeper_->set_site(
         {state->config.server.host, first_phone != open.end() ? first_phone->bound.port : std::uint16_t{443}});
+    captures_->set_limit(state->config.limits.evidence_size);
     for (std::size_t i = 0; i < worker_count_; ++i) workers_[i]->apply(state, std::move(for_workers[i]), share);
     for (const auto& one : open) {
       spdlog::info("listening kind={} address={}", one.kind == config::ListenerKind::phone ? "phone" : "bootstrap",
@@ -263,7 +271,7 @@ class Server {
   void stop() {
     const auto left = connections();
     for (const auto& worker : workers_) worker->stop();
-    keeper_.reset();  // answers strangers that still wait, into loops that have ended
+    keeper_.reset();  // answers strangers that still wait, into loops that have ended, and writes the last captures
     workers_.clear();
     recorder_.reset();  // writes the last rows
     spdlog::info("stopped; {} connections were cut off", left);
@@ -275,6 +283,7 @@ class Server {
   asio::steady_timer drain_timer_, drain_poll_;
   std::unique_ptr<crypto::SecretBox> box_;
   std::unique_ptr<ledger::Recorder> recorder_;
+  std::unique_ptr<Captures> captures_;
   std::unique_ptr<provision::FleetKeeper> keeper_;
   std::size_t worker_count_ = 1;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -133,13 +133,25 @@ struct DeviceRecord {
   friend bool operator==(const DeviceRecord&, const DeviceRecord&) = default;
 };
 
-/// Everything that decides what phones get, as of one revision.
+/// An order to capture the next connections of somebody.
+struct CaptureOrder {
+  std::int64_t id = 0;  ///< the store gives it
+  std::string who;      ///< a bare MAC address, an IP address as IpAddress::to_string has it, or "next"
+  Timestamp ordered{}, until{};
+  unsigned wanted = 1;             ///< connections
+  std::vector<std::string> files;  ///< in evidence/, that came of it
+
+  bool is_on(Timestamp now) const { return now < until && files.size() < wanted; }
+};
+
+/// Everything that decides what phones get and what is kept of them, as of one revision.
 struct Fleet {
   std::int64_t revision = 0;
   std::vector<Group> groups;
   std::vector<Device> devices;                                   ///< by MAC
   std::vector<std::pair<Scope, std::vector<Parameter>>> layers;  ///< by scope; parameters by name
   std::vector<std::pair<MacAddress, std::vector<Line>>> lines;   ///< by MAC; lines by number
+  std::vector<CaptureOrder> captures;                            ///< those that lack connections, on or out of time
 };
 
 /// A configuration database. All changes are transactions; each one that can alter what a phone gets adds one to the
@@ -201,6 +213,18 @@ class FleetStore {
   virtual Result<void> close_enrolment() = 0;
   /// Windows whose end lies after `now`.
   virtual Result<std::vector<EnrolmentWindow>> enrolment(Timestamp now) = 0;
+
+  /// Takes who, ordered, until and wanted, and gives the id. Fails with invalid_input if it ends before it begins or
+  /// wants nothing, with limit_exceeded if kMaxCaptures are on already. Old ones that are over are forgotten.
+  static constexpr std::size_t kMaxCaptures = 20;
+  static constexpr std::size_t kMaxCapturesKept = 100;
+  virtual Result<std::int64_t> order_capture(const CaptureOrder& order) = 0;
+  /// On and over, the oldest first.
+  virtual Result<std::vector<CaptureOrder>> captures() = 0;
+  /// A connection was captured for it. Fails with conflict if the order is not on.
+  virtual Result<void> note_capture(std::int64_t order, const std::string& file, Timestamp now) = 0;
+  /// Ends those for `who`, or all for "", and gives how many of them were on.
+  virtual Result<std::size_t> end_captures(std::string_view who, Timestamp now) = 0;
 };
 
 }  // namespace firstring::store

@@ -479,5 +479,56 @@ TEST_P(FleetContract, RefusesABadWindow) {
   EXPECT_EQ(code_of(store_->open_enrolment(window(20, 20))), Errc::invalid_input);
 }
 
+CaptureOrder capture(std::string who, std::int64_t ordered, std::int64_t until, unsigned wanted = 1) {
+  return {.id = 0, .who = std::move(who), .ordered = at(ordered), .until = at(until), .wanted = wanted, .files = {}};
+}
+
+TEST_P(FleetContract, KeepsCaptureOrdersWithTheirFiles) {
+  const auto id = store_->order_capture(capture("next", 10, 100, 2));
+  ASSERT_TRUE(id) << id.error().what;
+  EXPECT_OK(store_->note_capture(*id, "a.pcapng", at(20)));
+  auto all = *store_->captures();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].who, "next");
+  EXPECT_EQ(all[0].until, at(100));
+  EXPECT_THAT(all[0].files, ElementsAre("a.pcapng"));
+  EXPECT_TRUE(all[0].is_on(at(20)));
+  EXPECT_FALSE(all[0].is_on(at(100)));
+  EXPECT_EQ(store_->load()->captures.size(), 1U);
+
+  EXPECT_OK(store_->note_capture(*id, "b.pcapng", at(21)));
+  EXPECT_FALSE((*store_->captures())[0].is_on(at(21)));
+  EXPECT_THAT(store_->load()->captures, IsEmpty());
+  EXPECT_EQ(code_of(store_->note_capture(*id, "c.pcapng", at(22))), Errc::conflict);
+}
+
+TEST_P(FleetContract, AServerSeesCaptureOrdersByTheRevision) {
+  const auto before = *store_->revision();
+  const auto id = store_->order_capture(capture("192.0.2.7", 10, 100));
+  EXPECT_EQ(*store_->revision(), before + 1);
+  EXPECT_OK(store_->note_capture(*id, "a.pcapng", at(20)));
+  EXPECT_EQ(*store_->revision(), before + 2);
+}
+
+TEST_P(FleetContract, EndsCaptureOrders) {
+  const auto first = store_->order_capture(capture("next", 10, 100));
+  EXPECT_OK(store_->order_capture(capture("192.0.2.7", 10, 100)));
+  EXPECT_OK(store_->order_capture(capture("192.0.2.8", 10, 30)));
+  EXPECT_EQ(*store_->end_captures("192.0.2.7", at(50)), 1U);
+  EXPECT_EQ(*store_->end_captures("192.0.2.8", at(50)), 0U) << "its time had passed";
+  EXPECT_EQ(*store_->end_captures("", at(60)), 1U);
+  EXPECT_EQ(code_of(store_->note_capture(*first, "a.pcapng", at(60))), Errc::conflict);
+  EXPECT_EQ(store_->captures()->size(), 3U);
+}
+
+TEST_P(FleetContract, BoundsCaptureOrders) {
+  EXPECT_EQ(code_of(store_->order_capture(capture("next", 10, 10))), Errc::invalid_input);
+  EXPECT_EQ(code_of(store_->order_capture(capture("next", 10, 20, 0))), Errc::invalid_input);
+  for (std::size_t i = 0; i < FleetStore::kMaxCaptures; ++i) EXPECT_OK(store_->order_capture(capture("next", 10, 20)));
+  EXPECT_EQ(code_of(store_->order_capture(capture("next", 11, 20))), Errc::limit_exceeded);
+  for (std::int64_t i = 0; i < 150; ++i) EXPECT_OK(store_->order_capture(capture("next", 100 + i, 101 + i)));
+  EXPECT_EQ(store_->captures()->size(), FleetStore::kMaxCapturesKept);
+}
+
 }  // namespace
 }  // namespace firstring::store

@@ -119,6 +119,8 @@ class SqliteFleet final : public FleetStore {
         if (fleet.lines.empty() || fleet.lines.back().first != mac) fleet.lines.emplace_back(mac, std::vector<Line>{});
         fleet.lines.back().second.push_back(read_line(row, 0));
       }
+      fleet.captures = read_captures();
+      std::erase_if(fleet.captures, [](const auto& order) { return order.files.size() >= order.wanted; });
       return fleet;
     });
   }
@@ -382,6 +384,58 @@ class SqliteFleet final : public FleetStore {
     });
   }
 
+  Result<std::int64_t> order_capture(const CaptureOrder& order) override {
+    if (order.until <= order.ordered || order.wanted == 0)
+      return fail(Errc::invalid_input, "order a capture: it would end before it begins");
+    std::int64_t id = 0;
+    FIRSTRING_CHECK(change([&]() -> Result<void> {
+      const auto all = read_captures();
+      const auto on = std::count_if(all.begin(), all.end(), [&](const auto& one) { return one.is_on(order.ordered); });
+      if (on >= static_cast<std::ptrdiff_t>(kMaxCaptures))
+        return fail(Errc::limit_exceeded,
+                    fmt::format("{} captures are on already; end some with: firstring capture --stop", on));
+      std::size_t kept = all.size();
+      for (const auto& one : all) {
+        if (kept < kMaxCapturesKept || one.is_on(order.ordered)) continue;
+        query("DELETE FROM capture_order WHERE id = ?").run(one.id);
+        --kept;
+      }
+      query("INSERT INTO capture_order (who, ordered, until, wanted) VALUES (?, ?, ?, ?)")
+          .run(order.who, order.ordered, order.until, order.wanted);
+      auto row = query("SELECT max(id) FROM capture_order");
+      if (row.next()) id = row.integer(0);
+      return {};
+    }));
+    return id;
+  }
+
+  Result<std::vector<CaptureOrder>> captures() override {
+    return database_->read([&]() -> Result<std::vector<CaptureOrder>> { return read_captures(); });
+  }
+
+  Result<void> note_capture(std::int64_t order, const std::string& file, Timestamp now) override {
+    return change([&]() -> Result<void> {
+      const auto all = read_captures();
+      if (std::none_of(all.begin(), all.end(), [&](const auto& one) { return one.id == order && one.is_on(now); }))
+        return fail(Errc::conflict, "the capture is over");
+      query("INSERT INTO capture_file (capture_order, name) VALUES (?, ?)").run(order, file);
+      return {};
+    });
+  }
+
+  Result<std::size_t> end_captures(std::string_view who, Timestamp now) override {
+    std::size_t ended = 0;
+    FIRSTRING_CHECK(change([&]() -> Result<void> {
+      for (const auto& one : read_captures()) {
+        if (!one.is_on(now) || (!who.empty() && one.who != who)) continue;
+        query("UPDATE capture_order SET until = ? WHERE id = ?").run(now, one.id);
+        ++ended;
+      }
+      return {};
+    }));
+    return ended;
+  }
+
  private:
   Query query(std::string_view sql) { return database_->query(sql); }
 
@@ -413,6 +467,24 @@ class SqliteFleet final : public FleetStore {
     std::vector<Device> all;
     for (auto row = query(fmt::format("SELECT {} FROM device ORDER BY mac", kDeviceColumns)); row.next();) {
       all.push_back(read_device(row));
+    }
+    return all;
+  }
+
+  std::vector<CaptureOrder> read_captures() {
+    std::vector<CaptureOrder> all;
+    for (auto row = query("SELECT id, who, ordered, until, wanted FROM capture_order ORDER BY id"); row.next();) {
+      all.push_back({.id = row.integer(0),
+                     .who = row.text(1),
+                     .ordered = row.time(2),
+                     .until = row.time(3),
+                     .wanted = static_cast<unsigned>(row.integer(4)),
+                     .files = {}});
+    }
+    for (auto row = query("SELECT capture_order, name FROM capture_file ORDER BY name"); row.next();) {
+      const auto order =
+          std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id == row.integer(0); });
+      if (order != all.end()) order->files.push_back(row.text(1));
     }
     return all;
   }

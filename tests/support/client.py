@@ -54,8 +54,8 @@ def _source():
     return f"127.{64 + number // 62500 % 64}.{number // 250 % 250}.{1 + number % 250}"
 
 
-def open_tcp(port, host="127.0.0.1"):
-    source = (_source(), 0) if host.startswith("127.") else None
+def open_tcp(port, host="127.0.0.1", source=None):
+    source = (source or _source(), 0) if host.startswith("127.") else None
     return socket.create_connection((host, port), timeout=TIMEOUT, source_address=source)
 
 
@@ -64,9 +64,9 @@ def source_of(sock):
 
 
 @contextlib.contextmanager
-def connect(port, identity=None, version="1.2", host="127.0.0.1", **options):
-    """A TLS connection, handshake done."""
-    with open_tcp(port, host) as plain:
+def connect(port, identity=None, version="1.2", host="127.0.0.1", source=None, **options):
+    """A TLS connection, handshake done. `source`: the address that it shall come from."""
+    with open_tcp(port, host, source) as plain:
         with context(identity, version, **options).wrap_socket(plain) as secure:
             yield secure
 
