@@ -1,38 +1,19 @@
 """`firstring capture`: what is written, when, and what never is."""
 
 import subprocess
-import time
 
 import pytest
 
 from support import client, pki
+from support.captures import files, order, until
 from support.server import BINARY, DEADLINE, Server, environment, firstring, json_lines, make_state
 
 OWN = f"/{pki.OWN_MAC}.xml"
 OTHER = f"/{pki.OTHER_MAC}.xml"
 
 
-def until(condition, complaint):
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, complaint()
-        time.sleep(0.02)
-
-
-def order(server, *arguments):
-    """Orders a capture, and waits until the server has begun."""
-    before = server.log_text().count(" is on until ")
-    firstring("capture", *arguments, folder=server.folder)
-    until(lambda: server.log_text().count(" is on until ") > before, server.log_text)
-
-
 def captures(server):
     return json_lines(firstring("capture", "--list", "--json", folder=server.folder).stdout)
-
-
-def files(server):
-    folder = server.folder / "evidence"
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"flag"
 	"fmt"
@@ -18,6 +20,7 @@ func main() {
 	version := flag.String("version", "1.2", "TLS version")
 	chain := flag.String("cert", "", "PEM chain; none if empty")
 	key := flag.String("key", "", "PEM key")
+	forget := flag.Bool("forget-key", false, "sign with another key than that of the certificate")
 	times := flag.Int("times", 1, "how many connections, each with the session of the one before")
 	flag.Parse()
 
@@ -29,6 +32,10 @@ func main() {
 	if *chain != "" {
 		certificate, err := tls.LoadX509KeyPair(*chain, *key)
 		check(err)
+		if *forget {
+			certificate.PrivateKey, err = rsa.GenerateKey(rand.Reader, 1024)
+			check(err)
+		}
 		// A phone shows its certificate whatever CA names the server lists.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
 	}
