@@ -97,48 +97,69 @@ std::string which(std::size_t index) {
   return index == 0 ? "the certificate" : fmt::format("certificate {}", index + 1);
 }
 
-void check_server_dates(SectionChecker& checker, std::span<const crypto::Certificate> chain) {
+/// The keys that a pair of certificate and key stands under.
+struct PairKeys {
+  std::string_view certificate, key;
+};
+
+void check_server_dates(SectionChecker& checker, std::string_view key, std::span<const crypto::Certificate> chain) {
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const auto who = fmt::format("{} ({})", which(i), chain[i].subject_text());
     if (checker.at() > chain[i].not_after()) {
-      checker.error("certificate", fmt::format("{} expired on {}", who, date_of(chain[i].not_after())),
+      checker.error(key, fmt::format("{} expired on {}", who, date_of(chain[i].not_after())),
                     "phones would refuse it: have it renewed");
     } else if (checker.at() < chain[i].not_before()) {
-      checker.error("certificate", fmt::format("{} is not valid before {}", who, date_of(chain[i].not_before())),
+      checker.error(key, fmt::format("{} is not valid before {}", who, date_of(chain[i].not_before())),
                     "wait until then, or set this machine's clock right");
     } else if (chain[i].not_after() - checker.at() < kExpiryNotice) {
-      checker.warning("certificate", fmt::format("{} expires on {}", who, date_of(chain[i].not_after())),
+      checker.warning(key, fmt::format("{} expires on {}", who, date_of(chain[i].not_after())),
                       "have it renewed before then");
     }
   }
 }
 
-void check_server_chain(const ServerChain& section, SectionChecker checker) {
-  const auto chain = checker.certificates("certificate", section.certificate);
-  const auto key = checker.private_key("key", section.key);
-  if (chain.empty()) return;
+/// The type of the leaf's key, if it could be read.
+std::optional<crypto::KeyType> check_pair(const PairKeys& keys, const std::filesystem::path& certificate_file,
+                                          const std::filesystem::path& key_file, SectionChecker& checker) {
+  const auto chain = checker.certificates(keys.certificate, certificate_file);
+  const auto key = checker.private_key(keys.key, key_file);
+  if (chain.empty()) return std::nullopt;
   const auto& leaf = chain.front();
   if (key && !key->matches(leaf)) {
-    checker.error("key",
-                  fmt::format("the key in {} does not belong to the certificate in {}", section.key.string(),
-                              section.certificate.string()),
+    checker.error(keys.key,
+                  fmt::format("the key in {} does not belong to the certificate in {}", key_file.string(),
+                              certificate_file.string()),
                   "name the key that the certificate was requested with; the server's own certificate must come first "
                   "in its file");
   }
-  check_server_dates(checker, chain);
+  check_server_dates(checker, keys.certificate, chain);
   for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
     if (issued(chain[i + 1], chain[i])) continue;
     checker.error(
-        "certificate",
+        keys.certificate,
         fmt::format("{} ({}) in {} did not issue {} ({}) before it", which(i + 1), chain[i + 1].subject_text(),
-                    section.certificate.string(), which(i), chain[i].subject_text()),
+                    certificate_file.string(), which(i), chain[i].subject_text()),
         "put the server's certificate first and then each one's issuer");
   }
-  if (section.name == "legacy" && leaf.key_type() != crypto::KeyType::rsa) {
+  return leaf.key_type();
+}
+
+void check_server_chain(const ServerChain& section, SectionChecker checker) {
+  const auto type = check_pair({"certificate", "key"}, section.certificate, section.key, checker);
+  if (section.name == "legacy" && type && *type != crypto::KeyType::rsa) {
     checker.error("certificate",
                   fmt::format("the chain \"legacy\" has a key of type {}, but old phones know RSA alone",
-                              crypto::to_string(leaf.key_type())),
+                              crypto::to_string(*type)),
                   "give it a certificate with an RSA key");
+  }
+  if (section.ecdsa_certificate.empty() || section.ecdsa_key.empty()) return;
+  const auto second =
+      check_pair({"ecdsa_certificate", "ecdsa_key"}, section.ecdsa_certificate, section.ecdsa_key, checker);
+  if (second && (*second != crypto::KeyType::ec || (type && *type == crypto::KeyType::ec))) {
+    checker.error("ecdsa_certificate",
+                  fmt::format("the second certificate has a key of type {}, and the first one of type {}",
+                              crypto::to_string(*second), type ? crypto::to_string(*type) : "unknown"),
+                  "the first must be RSA and the second ECDSA");
   }
 }
 

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -199,6 +200,26 @@ TEST_F(CheckFiles, RefusesALegacyChainThatIsNotRsa) {
   EXPECT_THAT(
       check("", "legacy"),
       ElementsAre(HasSubstr(":5:1: error: the chain \"legacy\" has a key of type ec, but old phones know RSA alone")));
+}
+
+TEST_F(CheckFiles, LooksAtTheSecondPairToo) {
+  const auto with_second = [&](std::string_view certificate, std::string_view key) {
+    const auto text = fmt::format(
+        "[[listener]]\naddress = \"[::]:443\"\n[[device_ca]]\nname = \"maker\"\nroots = "
+        "\"roots.pem\"\n[[server_chain]]\n"
+        "name = \"modern\"\ncertificate = \"rsa.crt\"\nkey = \"rsa.key\"\necdsa_certificate = \"{}\"\necdsa_key = "
+        "\"{}\"\n",
+        certificate, key);
+    std::vector<std::string> what;
+    for (const auto& found : check_files(load_text(text, dir_, "f").config, kNow)) what.push_back(found.what);
+    return what;
+  };
+  write("rsa.crt", leaf(request_for("leaf"), rsa_key()).to_pem());
+  write("rsa.key", rsa_key().to_pem(), 0600);
+  EXPECT_THAT(with_second("leaf.crt", "leaf.key"), IsEmpty());
+  EXPECT_THAT(with_second("leaf.crt", "rsa.key"), ElementsAre(HasSubstr("does not belong to the certificate")));
+  EXPECT_THAT(with_second("rsa.crt", "rsa.key"),
+              ElementsAre(HasSubstr("the second certificate has a key of type rsa")));
 }
 
 TEST_F(CheckFiles, TakesALegacyChainOfShortRsaAndSha1) {

@@ -53,7 +53,10 @@ enum class ListenerKind : unsigned char { phone, bootstrap };
 struct Listener : Section {
   ListenerKind kind = ListenerKind::phone;
   Endpoint address;
-  std::vector<std::string> personalities{"legacy-2026-11", "modern-2026-11"};  ///< allowed ones; phone listeners only
+  std::vector<std::string> personalities{"legacy-2026-11", "sha1-2026-11",
+                                         "modern-2026-11"};  ///< allowed ones; phone listeners only
+  bool ladder = true;  ///< whether a client whose handshake failed gets another of them the next time
+  std::chrono::milliseconds ladder_window{std::chrono::hours{6}};  ///< how long a failure counts
   std::chrono::milliseconds hello_timeout{10'000};      ///< from TCP accept to the last byte of the ClientHello
   std::chrono::milliseconds handshake_timeout{60'000};  ///< from the ClientHello to Finished; old phones need seconds
   std::chrono::milliseconds request_timeout{
@@ -66,6 +69,33 @@ struct ServerChain : Section {
   std::string name;
   std::filesystem::path certificate;  ///< PEM: leaf first, then intermediates; absolute or below the state folder
   std::filesystem::path key;
+  std::filesystem::path ecdsa_certificate, ecdsa_key;  ///< a second pair for clients that prefer ECDSA; may be empty
+};
+
+/// A personality of the operator's own: a shipped one with some things otherwise. Only the keys that stand in the file
+/// (Section::positions) count; the defaults here mean nothing.
+struct Personality : Section {
+  std::string name, based_on;
+  std::string chain;
+  std::string min_version, max_version;  ///< "TLSv1.0" ... "TLSv1.3"
+  unsigned security_level = 2;
+  std::string ciphers, suites13, groups, signature_algorithms;
+  unsigned dh_bits = 2048;
+  bool dh_bits_below_1024 = false;
+  bool sessions = true, send_ca_names = true;
+  std::size_t max_fragment = 4096;  ///< bytes
+  std::string alerts = "exact";
+};
+
+/// Which personality some clients get: all conditions that are set must hold. What they mean: tls::Match.
+struct Rule : Section {
+  std::string personality;
+  std::vector<std::string> networks, listeners, server_names, ja3, ja4, models;
+  std::string firmware_below, firmware_from;
+  std::string highest_version_at_most, highest_version_at_least;
+  std::string format;
+  std::vector<unsigned> suites_exactly, offers_suites, lacks_suites, has_extensions, lacks_extensions;
+  std::string strongest_signature_hash_at_most;
 };
 
 /// A maker's CA whose device certificates we believe, and how weak such a chain may be.
@@ -98,6 +128,8 @@ struct Config {
   Server server;
   std::vector<Listener> listeners;
   std::vector<ServerChain> server_chains;
+  std::vector<Personality> personalities;
+  std::vector<Rule> rules;  ///< the first that matches wins
   std::vector<DeviceCa> device_cas;
   Limits limits;
   Log log;

@@ -42,7 +42,8 @@ std::string explained_keys(const SectionTable<S>& table, const S& section) {
     std::string help{option.help};
     if (!option.more.empty()) help += fmt::format(" {}", option.more);
     const bool stands = must_stand(option, section);
-    if (stands && option.presence == Presence::optional) help += fmt::format(" Default: {}.", to_toml(option, S{}));
+    if (stands && option.presence == Presence::optional && table.when_absent.empty())
+      help += fmt::format(" Default: {}.", to_toml(option, S{}));
     text += "\n" + comment(help) + (stands ? "" : "#") + assignment(option, section);
   }
   return text;
@@ -83,7 +84,7 @@ std::string example_of(const SectionTable<S>& table, const std::vector<S>& secti
 template <class S>
 std::string default_of(const SectionTable<S>& table, const Option<S>& option) {
   if (option.presence == Presence::required) return fmt::format("required, as in `{}`", to_toml(option, table.sample));
-  return fmt::format("`{}`", to_toml(option, S{}));
+  return table.when_absent.empty() ? fmt::format("`{}`", to_toml(option, S{})) : std::string{table.when_absent};
 }
 
 template <class S>

@@ -61,6 +61,50 @@ Config usual() {
   return config;
 }
 
+Personality unusual_personality() {
+  Personality own;
+  own.name = "own";
+  own.based_on = "legacy-2026-11";
+  own.chain = "own-chain";
+  own.min_version = "TLSv1.1";
+  own.max_version = "TLSv1.2";
+  own.security_level = 0;
+  own.ciphers = "AES128-SHA:@SECLEVEL=0";
+  own.suites13 = "TLS_AES_128_GCM_SHA256";
+  own.groups = "P-256";
+  own.signature_algorithms = "RSA+SHA1";
+  own.dh_bits = 512;
+  own.dh_bits_below_1024 = true;
+  own.sessions = false;
+  own.send_ca_names = false;
+  own.max_fragment = 512;
+  own.alerts = "none";
+  return own;
+}
+
+Rule unusual_rule() {
+  Rule rule;
+  rule.personality = "own";
+  rule.networks = {"192.0.2.0/24", "2001:db8::/32"};
+  rule.listeners = {"192.0.2.7:443"};
+  rule.server_names = {"phones.example"};
+  rule.ja3 = {"e7d705a3286e19ea42f587b344ee6865"};
+  rule.ja4 = {"t12d1516h2_8daaf6152771_e5627efa2ab1"};
+  rule.models = {"SPA5*"};
+  rule.firmware_below = "7.5.6";
+  rule.firmware_from = "7.5.2b";
+  rule.highest_version_at_most = "TLSv1.2";
+  rule.highest_version_at_least = "TLSv1.0";
+  rule.format = "sslv2";
+  rule.suites_exactly = {0x0039};
+  rule.offers_suites = {0x0035, 0x002f};
+  rule.lacks_suites = {0xc014};
+  rule.has_extensions = {0};
+  rule.lacks_extensions = {13, 0xff01};
+  rule.strongest_signature_hash_at_most = "sha1";
+  return rule;
+}
+
 /// Every key away from its default, texts with everything that TOML must escape.
 Config unusual() {
   auto config = usual();
@@ -71,6 +115,8 @@ Config unusual() {
   listener.kind = ListenerKind::phone;
   listener.address = *Endpoint::parse("[2001:db8::1]:8443");
   listener.personalities = {"modern-2026-11"};
+  listener.ladder = false;
+  listener.ladder_window = 90min;
   listener.hello_timeout = 100ms;
   listener.handshake_timeout = 2min;
   listener.request_timeout = 61s;
@@ -82,9 +128,13 @@ Config unusual() {
   config.listeners.push_back(second);
   config.server_chains[0].certificate = "/etc/a \"quoted\" \\ folder/ü#.crt";
   config.server_chains[0].key = "it's [here].key";
+  config.server_chains[0].ecdsa_certificate = "pki/ec.crt";
+  config.server_chains[0].ecdsa_key = "pki/ec.key";
   auto chain = config.server_chains[0];
   chain.name = "modern";
   config.server_chains.push_back(chain);
+  config.personalities = {unusual_personality()};
+  config.rules = {unusual_rule()};
   auto& ca = config.device_cas[0];
   ca.intermediates = "pki/inter.pem";
   ca.min_rsa_bits = 1024;
@@ -130,6 +180,8 @@ TEST(Example, OfUnusualValuesLeavesNoKeyAtItsDefault) {
   look(server_table(), config.server);
   look(listener_table(), config.listeners[0]);
   look(server_chain_table(), config.server_chains[0]);
+  look(personality_table(), config.personalities[0]);
+  look(rule_table(), config.rules[0]);
   look(device_ca_table(), config.device_cas[0]);
   look(limits_table(), config.limits);
   look(log_table(), config.log);
@@ -156,6 +208,9 @@ TEST(Example, ShowsDefaultsCommentedOutAndOthersNot) {
 
 TEST(Example, IsStillValidWithEveryDefaultUncommented) {
   auto text = example(usual());
+  // A section that is commented out as a whole shows what might stand there, which is no default.
+  for (std::size_t at = 0; (at = text.find("\n#[[", at)) != std::string::npos; ++at)
+    text.erase(at, text.find("\n####", at) - at);
   for (std::size_t at = 0; (at = text.find("\n#", at)) != std::string::npos; ++at) {
     if (text[at + 2] >= 'a' && text[at + 2] <= 'z') text.erase(at + 1, 1);
   }

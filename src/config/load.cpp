@@ -223,17 +223,18 @@ Reading<std::vector<std::string>> read(const AnyOf& kind, const toml::node& node
   return read_list(node, [&](const toml::node& item) { return read(OneOf{kind.choices}, item); });
 }
 
-Reading<std::filesystem::path> path_from(Reading<std::string> text) {
-  if (auto* const refusal = std::get_if<Refusal>(&text)) return std::move(*refusal);
-  return std::filesystem::path{std::get<std::string>(std::move(text))};
+Reading<std::vector<std::string>> read(const Texts&, const toml::node& node) {
+  return read_list(node, [](const toml::node& item) { return filled_text_of(item, "text"); });
 }
 
-Reading<std::filesystem::path> read(const File&, const toml::node& node) {
-  return path_from(filled_text_of(node, "a path"));
-}
-
-Reading<std::filesystem::path> read(const FileOrNone&, const toml::node& node) {
-  return path_from(text_of(node, "a path"));
+Reading<std::vector<std::string>> read(const Networks&, const toml::node& node) {
+  return read_list(node, [](const toml::node& item) -> Reading<std::string> {
+    auto text = filled_text_of(item, "a network");
+    if (const auto* const value = std::get_if<std::string>(&text); value != nullptr && !Prefix::parse(*value)) {
+      return Refusal{fmt::format("is not a network: '{}'", printable(*value)), "write 192.0.2.0/24 or 2001:db8::/32"};
+    }
+    return text;
+  });
 }
 
 Reading<Endpoint> read(const Address&, const toml::node& node) {
@@ -245,6 +246,41 @@ Reading<Endpoint> read(const Address&, const toml::node& node) {
     return Refusal{fmt::format("is not an IP address with a port: '{}'", printable(written)),
                    "write 192.0.2.1:443 or [::]:443"};
   return *endpoint;
+}
+
+/// In the one spelling that listeners' addresses are compared in.
+Reading<std::vector<std::string>> read(const Addresses&, const toml::node& node) {
+  return read_list(node, [](const toml::node& item) -> Reading<std::string> {
+    auto endpoint = read(Address{}, item);
+    if (auto* const refusal = std::get_if<Refusal>(&endpoint)) return std::move(*refusal);
+    return std::get<Endpoint>(endpoint).to_string();
+  });
+}
+
+Reading<std::vector<unsigned>> read(const Numbers&, const toml::node& node) {
+  const auto* const array = node.as_array();
+  if (array == nullptr) return Refusal{fmt::format("is {}, not a list", type_of(node)), {}};
+  std::vector<unsigned> values;
+  for (const auto& item : *array) {
+    const auto value = read(Whole{0, 0xffff}, item);
+    if (const auto* const refusal = std::get_if<Refusal>(&value))
+      return Refusal{"has an entry that " + refusal->what, refusal->remedy};
+    values.push_back(std::get<unsigned>(value));
+  }
+  return values;
+}
+
+Reading<std::filesystem::path> path_from(Reading<std::string> text) {
+  if (auto* const refusal = std::get_if<Refusal>(&text)) return std::move(*refusal);
+  return std::filesystem::path{std::get<std::string>(std::move(text))};
+}
+
+Reading<std::filesystem::path> read(const File&, const toml::node& node) {
+  return path_from(filled_text_of(node, "a path"));
+}
+
+Reading<std::filesystem::path> read(const FileOrNone&, const toml::node& node) {
+  return path_from(text_of(node, "a path"));
 }
 
 /// Fills a Config from a TOML table and gathers what is wrong with it.
@@ -415,7 +451,7 @@ void check_addresses(const std::vector<Listener>& listeners, Loader& loader) {
 /// Keys that speak of TLS mean nothing where there is none; whoever sets them there expects something else.
 void check_bootstrap_keys(const Listener& listener, Loader& loader) {
   if (listener.kind != ListenerKind::bootstrap) return;
-  for (const auto key : {"personalities", "hello_timeout", "handshake_timeout"}) {
+  for (const auto key : {"personalities", "ladder", "ladder_window", "hello_timeout", "handshake_timeout"}) {
     if (!listener.positions.contains(key)) continue;
     loader.warning(listener.position_of(key),
                    fmt::format("'{}' has no effect on a bootstrap listener, which speaks plain HTTP", key),
@@ -458,11 +494,21 @@ void check_names(const SectionTable<S>& table, const std::vector<S>& sections, L
   }
 }
 
+void check_second_pair(const ServerChain& chain, Loader& loader) {
+  if (chain.ecdsa_certificate.empty() == chain.ecdsa_key.empty()) return;
+  const auto [there, missing] = chain.ecdsa_key.empty() ? std::pair{"ecdsa_certificate", "ecdsa_key"}
+                                                        : std::pair{"ecdsa_key", "ecdsa_certificate"};
+  loader.error(chain.position_of(there), fmt::format("'{}' is of no use without '{}'", there, missing),
+               fmt::format("add {}, or leave both out", missing));
+}
+
 void check_combinations(const Config& config, Loader& loader) {
   check_addresses(config.listeners, loader);
   for (const auto& listener : config.listeners) check_bootstrap_keys(listener, loader);
   check_needs_of_listeners(config, loader);
   check_names(server_chain_table(), config.server_chains, loader);
+  for (const auto& chain : config.server_chains) check_second_pair(chain, loader);
+  check_names(personality_table(), config.personalities, loader);
   check_names(device_ca_table(), config.device_cas, loader);
 }
 

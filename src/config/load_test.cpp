@@ -47,7 +47,8 @@ TEST(LoadText, FillsInEveryDefault) {
   EXPECT_EQ(loaded.config.limits.max_request_head, 8192U);
   ASSERT_EQ(loaded.config.listeners.size(), 1U);
   EXPECT_EQ(loaded.config.listeners[0].kind, ListenerKind::phone);
-  EXPECT_THAT(loaded.config.listeners[0].personalities, ElementsAre("legacy-2026-11", "modern-2026-11"));
+  EXPECT_THAT(loaded.config.listeners[0].personalities,
+              ElementsAre("legacy-2026-11", "sha1-2026-11", "modern-2026-11"));
 }
 
 TEST(LoadText, ReadsEveryKindOfValue) {
@@ -186,6 +187,16 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NulInPath", "[[device_ca]]\nname='b'\nroots=\"b\\u0000.pem\"", "'roots' holds a NUL character"},
         Fault{"NoPersonality", "[[listener]]\naddress = '[::]:1'\npersonalities = []",
               "'personalities' is an empty list"},
+        Fault{"NotANetwork", "[[rule]]\npersonality = 'p'\nnetworks = [\"192.0.2.0/33\"]",
+              "'networks' has an entry that is not a network: '192.0.2.0/33'; write 192.0.2.0/24 or"},
+        Fault{"NotAListener", "[[rule]]\npersonality = 'p'\nlisteners = [\"192.0.2.1\"]",
+              "'listeners' has an entry that is not an IP address with a port: '192.0.2.1'"},
+        Fault{"NumberTooLarge", "[[rule]]\npersonality = 'p'\nsuites_exactly = [0x10000]",
+              "'suites_exactly' has an entry that is 65536, which is too large; write a list of numbers up to 0xffff"},
+        Fault{"NumberOfNoList", "[[rule]]\npersonality = 'p'\nsuites_exactly = 0x39", "is a whole number, not a list"},
+        Fault{"SecondCertificateAlone",
+              "[[server_chain]]\nname = 'c'\ncertificate = 'a'\nkey = 'b'\necdsa_certificate = 'c'",
+              ":5:1: error: 'ecdsa_certificate' is of no use without 'ecdsa_key'"},
         Fault{"UnknownKind", "[[listener]]\naddress = '[::]:1'\nkind = 'fhone'",
               "'kind' does not take 'fhone'; did you mean 'phone'?"},
         Fault{"AddressWithoutPort", "[[listener]]\naddress = '192.0.2.1'",

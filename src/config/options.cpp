@@ -54,7 +54,17 @@ const SectionTable<Listener>& listener_table() {
             {"personalities", Names{}, &Listener::personalities, optional,
              "TLS personalities that this listener may take on; which one is chosen for each connection by its "
              "ClientHello.",
-             "Leave legacy ones out where no phone from before about 2012 calls. Not for bootstrap listeners."},
+             "Leave legacy ones out where no phone from before about 2012 calls: nothing leads to one that is not "
+             "named "
+             "here. \"firstring personality list\" shows all. Not for bootstrap listeners."},
+            {"ladder", Flag{}, &Listener::ladder, optional,
+             "Whether a client whose handshake failed gets another of the personalities at its next try.",
+             "Phones that trust different CAs can so share a port. It is known by its address and its ClientHello. Not "
+             "for "
+             "bootstrap listeners."},
+            {"ladder_window", Duration{1min, std::chrono::days{30}}, &Listener::ladder_window, optional,
+             "How long a personality that failed is put back behind the others, if none has worked.",
+             "Phones try again after an hour by default. Not for bootstrap listeners."},
             {"hello_timeout", Duration{100ms, 2min}, &Listener::hello_timeout, optional,
              "Time from the accepted connection to the last byte of the ClientHello.", "Not for bootstrap listeners."},
             {"handshake_timeout", Duration{100ms, 10min}, &Listener::handshake_timeout, optional,
@@ -91,7 +101,147 @@ const SectionTable<ServerChain>& server_chain_table() {
              "PEM file with this server's certificate first, then the intermediates in order."},
             {"key", File{}, &ServerChain::key, required,
              "PEM file with the private key, without a pass phrase, readable by its owner alone (mode 0600)."},
+            {"ecdsa_certificate", FileOrNone{}, &ServerChain::ecdsa_certificate, optional,
+             "PEM file with a second certificate for the same name, with an ECDSA key, and its intermediates.",
+             "Clients that can verify it get it, the others the first one. Personalities for old phones never show "
+             "it."},
+            {"ecdsa_key", FileOrNone{}, &ServerChain::ecdsa_key, optional,
+             "PEM file with the private key of that one."},
         }};
+  }();
+  return table;
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kVersions{"TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
+
+}  // namespace
+
+const SectionTable<Personality>& personality_table() {
+  static constexpr std::array<std::string_view, 2> kAlertStyles{"exact", "none"};
+  static const SectionTable<Personality> table = [] {
+    Personality sample;
+    sample.name = "our-modern";
+    sample.based_on = "modern-2026-11";
+    sample.chain = "our-chain";
+    sample.min_version = "TLSv1.2";
+    sample.max_version = "TLSv1.3";
+    sample.ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+    sample.suites13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
+    sample.groups = "X25519:P-256";
+    sample.signature_algorithms = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256";
+    return SectionTable<Personality>{
+        "personality",
+        Times::many,
+        "A TLS personality of your own: a shipped one with some things otherwise. A listener has to name it in its "
+        "personalities; where it stands there in place of the one that it is based on, it gets the same clients, and "
+        "where "
+        "both stand there, the first of the two. \"firstring personality show NAME\" shows all of one. Session tickets "
+        "are "
+        "never given out, whatever the personality: sessions stay in the server.",
+        sample,
+        {
+            {"name", Name{}, &Personality::name, required, "Its name, which no shipped one has."},
+            {"based_on", Name{}, &Personality::based_on, required, "The shipped personality that it begins as."},
+            {"chain", Name{}, &Personality::chain, optional, "The [[server_chain]] that it shows."},
+            {"min_version", OneOf{kVersions}, &Personality::min_version, optional, "The lowest TLS version."},
+            {"max_version", OneOf{kVersions}, &Personality::max_version, optional, "The highest TLS version."},
+            {"security_level", Whole{0, 5}, &Personality::security_level, optional,
+             "OpenSSL's security level: 0 for anything, 2 for 112 bits of security.",
+             "TLS 1.0 and 1.1 and SHA-1 need 0, RSA and DH of 1024 bits at most 1."},
+            {"ciphers", Text{}, &Personality::ciphers, optional,
+             "Cipher suites up to TLS 1.2 by OpenSSL's names, in this server's order of preference."},
+            {"suites13", Text{}, &Personality::suites13, optional, "Cipher suites of TLS 1.3, likewise."},
+            {"groups", Text{}, &Personality::groups, optional, "Curves for ECDHE, likewise."},
+            {"signature_algorithms", Text{}, &Personality::signature_algorithms, optional,
+             "Signature algorithms, likewise; \"\" is OpenSSL's choice."},
+            {"dh_bits", Whole{0, 4096}, &Personality::dh_bits, optional,
+             "Size of the DH group: 1024, 2048, 3072 or 4096; 0 for no DHE.",
+             "An old phone computes four times as long for twice the size."},
+            {"dh_bits_below_1024", Flag{}, &Personality::dh_bits_below_1024, optional,
+             "Whether dh_bits may be 512 or 768.", "Anybody who records such a connection can read it."},
+            {"sessions", Flag{}, &Personality::sessions, optional,
+             "Whether clients may take up an earlier session, which saves them most of the computing."},
+            {"send_ca_names", Flag{}, &Personality::send_ca_names, optional,
+             "Whether the names of the device CAs are sent with the request for a certificate.",
+             "Some stacks send none when they do not find their CA there, others choke on a long list."},
+            {"max_fragment", Size{512, 16384}, &Personality::max_fragment, optional,
+             "The largest TLS record that is sent."},
+            {"alerts", OneOf{kAlertStyles}, &Personality::alerts, optional,
+             "exact: a client whose handshake fails is told why. none: the connection is just closed.",
+             "Some old stacks hang on an alert. The ledger has what would have been said."},
+        },
+        "as `based_on` has it"};
+  }();
+  return table;
+}
+
+const SectionTable<Rule>& rule_table() {
+  static constexpr std::array<std::string_view, 2> kFormats{"tls", "sslv2"};
+  static constexpr std::array<std::string_view, 1> kHashes{"sha1"};
+  static const SectionTable<Rule> table = [] {
+    Rule sample;
+    sample.personality = "legacy-2026-11";
+    sample.networks = {"192.0.2.0/24"};
+    sample.listeners = {"0.0.0.0:443"};
+    sample.server_names = {"phones.example.com"};
+    sample.ja3 = {"e7d705a3286e19ea42f587b344ee6865"};
+    sample.ja4 = {"t12d1516h2_8daaf6152771_e5627efa2ab1"};
+    sample.models = {"SPA504G", "SPA5*"};
+    sample.firmware_below = "7.5.6";
+    sample.firmware_from = "7.5.2b";
+    sample.highest_version_at_most = "TLSv1.1";
+    sample.highest_version_at_least = "TLSv1.2";
+    sample.format = "sslv2";
+    sample.suites_exactly = sample.offers_suites = {0x0039, 0x0035};
+    sample.lacks_suites = {0xc014};
+    sample.has_extensions = {0x0000};
+    sample.lacks_extensions = {0x000d};
+    sample.strongest_signature_hash_at_most = "sha1";
+    return SectionTable<Rule>{
+        "rule",
+        Times::many,
+        "Which personality some clients get, where their listener allows it. All conditions of a rule must hold; the "
+        "first rule that matches wins, and comes before what Firstring itself would choose. A client for which that "
+        "fails "
+        "goes up the ladder all the same. \"firstring personality learn MAC\" writes such a rule.",
+        sample,
+        {
+            {"personality", Name{}, &Rule::personality, required, "The personality that they get."},
+            {"networks", Networks{}, &Rule::networks, optional, "The networks that they call from."},
+            {"listeners", Addresses{}, &Rule::listeners, optional,
+             "The listeners that they call, by their configured address."},
+            {"server_names", Texts{}, &Rule::server_names, optional,
+             "The names that they ask for (SNI); phones seldom do."},
+            {"ja3", Texts{}, &Rule::ja3, optional, "The JA3 fingerprints of their ClientHello."},
+            {"ja4", Texts{}, &Rule::ja4, optional, "The JA4 fingerprints of their ClientHello."},
+            {"models", Texts{}, &Rule::models, optional,
+             "The models that they are, as far as it is known who came from that address with that ClientHello last.",
+             "A star at the end stands for anything: \"SPA5*\"."},
+            {"firmware_below", Text{}, &Rule::firmware_below, optional,
+             "Their firmware, as it was seen last, is older than this.",
+             "The letter of 7.5.2b makes it newer than 7.5.2."},
+            {"firmware_from", Text{}, &Rule::firmware_from, optional,
+             "Their firmware, as it was seen last, is this one or newer."},
+            {"highest_version_at_most", OneOf{kVersions}, &Rule::highest_version_at_most, optional,
+             "The highest TLS version that they offer is this one or lower."},
+            {"highest_version_at_least", OneOf{kVersions}, &Rule::highest_version_at_least, optional,
+             "The highest TLS version that they offer is this one or higher."},
+            {"format", OneOf{kFormats}, &Rule::format, optional,
+             "The format of their ClientHello; the oldest stacks send it in that of SSL 2.0."},
+            {"suites_exactly", Numbers{}, &Rule::suites_exactly, optional,
+             "They offer these cipher suites and no others, in any order; IANA's numbers."},
+            {"offers_suites", Numbers{}, &Rule::offers_suites, optional, "They offer all of these cipher suites."},
+            {"lacks_suites", Numbers{}, &Rule::lacks_suites, optional, "They offer none of these cipher suites."},
+            {"has_extensions", Numbers{}, &Rule::has_extensions, optional,
+             "Their ClientHello has all of these extensions; IANA's numbers."},
+            {"lacks_extensions", Numbers{}, &Rule::lacks_extensions, optional,
+             "Their ClientHello has none of these extensions."},
+            {"strongest_signature_hash_at_most", OneOf{kHashes}, &Rule::strongest_signature_hash_at_most, optional,
+             "They name no signature algorithm with a newer hash than this, or name none at all."},
+        },
+        "no such condition"};
   }();
   return table;
 }
@@ -219,6 +369,10 @@ std::string describe(const OneOf& kind) { return joined(kind.choices, " or "); }
 std::string describe(const Kind&) { return joined(kListenerKinds, " or "); }
 std::string describe(const Names&) { return "a list of at least one name"; }
 std::string describe(const AnyOf& kind) { return "a list of any of " + joined(kind.choices, " and "); }
+std::string describe(const Texts&) { return "a list of texts"; }
+std::string describe(const Networks&) { return "a list of networks"; }
+std::string describe(const Addresses&) { return "a list of IP addresses with ports"; }
+std::string describe(const Numbers&) { return "a list of numbers up to 0xffff"; }
 std::string describe(const File&) { return "the path of a file"; }
 std::string describe(const FileOrNone&) { return "the path of a file, or \"\" for none"; }
 std::string describe(const Address&) { return "an IP address and port"; }
@@ -240,6 +394,7 @@ std::string to_toml(const std::vector<std::string>& value) {
   }
   return text + "]";
 }
+std::string to_toml(const std::vector<unsigned>& value) { return fmt::format("[{:#06x}]", fmt::join(value, ", ")); }
 std::string to_toml(const std::filesystem::path& value) { return in_quotes(value.string()); }
 std::string to_toml(const Endpoint& value) { return in_quotes(value.to_string()); }
 

@@ -55,6 +55,18 @@ struct AnyOf {  ///< ["a", "b"]: may be empty
   using Value = std::vector<std::string>;
   std::span<const std::string_view> choices;
 };
+struct Texts {  ///< ["a", "b"]: may be empty
+  using Value = std::vector<std::string>;
+};
+struct Networks {  ///< ["192.0.2.0/24"]: may be empty
+  using Value = std::vector<std::string>;
+};
+struct Addresses {  ///< ["0.0.0.0:443"]: may be empty
+  using Value = std::vector<std::string>;
+};
+struct Numbers {  ///< [0x002f, 53], each of 16 bits: may be empty
+  using Value = std::vector<unsigned>;
+};
 struct File {
   using Value = std::filesystem::path;
 };
@@ -88,7 +100,8 @@ struct Option {
   std::string_view name;
   std::variant<Field<S, Whole>, Field<S, Size>, Field<S, Duration>, Field<S, Flag>, Field<S, Text>, Field<S, Host>,
                Field<S, Name>, Field<S, OneOf>, Field<S, Kind>, Field<S, Names>, Field<S, AnyOf>, Field<S, File>,
-               Field<S, FileOrNone>, Field<S, Address>>
+               Field<S, FileOrNone>, Field<S, Address>, Field<S, Texts>, Field<S, Networks>, Field<S, Addresses>,
+               Field<S, Numbers>>
       field;
   Presence presence;
   std::string_view help;  ///< one line, a sentence
@@ -105,11 +118,14 @@ struct SectionTable {
   std::string_view purpose;  ///< sentences: what the section is for
   S sample;                  ///< defaults, and for required keys something to show
   std::vector<Option<S>> options;
+  std::string_view when_absent{};  ///< what holds for an optional key that is not there, where it is no default
 };
 
 const SectionTable<Server>& server_table();
 const SectionTable<Listener>& listener_table();
 const SectionTable<ServerChain>& server_chain_table();
+const SectionTable<Personality>& personality_table();
+const SectionTable<Rule>& rule_table();
 const SectionTable<DeviceCa>& device_ca_table();
 const SectionTable<Limits>& limits_table();
 const SectionTable<Log>& log_table();
@@ -120,6 +136,8 @@ void for_each_section(ConfigType& config, Visit&& visit) {
   visit(server_table(), config.server);
   visit(listener_table(), config.listeners);
   visit(server_chain_table(), config.server_chains);
+  visit(personality_table(), config.personalities);
+  visit(rule_table(), config.rules);
   visit(device_ca_table(), config.device_cas);
   visit(limits_table(), config.limits);
   visit(log_table(), config.log);
@@ -144,6 +162,10 @@ std::string describe(const OneOf& kind);
 std::string describe(const Kind& kind);
 std::string describe(const Names& kind);
 std::string describe(const AnyOf& kind);
+std::string describe(const Texts& kind);
+std::string describe(const Networks& kind);
+std::string describe(const Addresses& kind);
+std::string describe(const Numbers& kind);
 std::string describe(const File& kind);
 std::string describe(const FileOrNone& kind);
 std::string describe(const Address& kind);
@@ -156,6 +178,7 @@ std::string to_toml(bool value);
 std::string to_toml(const std::string& value);
 std::string to_toml(ListenerKind value);
 std::string to_toml(const std::vector<std::string>& value);
+std::string to_toml(const std::vector<unsigned>& value);  ///< in hexadecimal
 std::string to_toml(const std::filesystem::path& value);
 std::string to_toml(const Endpoint& value);
 

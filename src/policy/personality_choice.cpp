@@ -44,10 +44,18 @@ bool hello_matches(const tls::Match& match, const hello::ClientHello& hello) {
          (!match.no_hash_above_sha1 || no_hash_above_sha1(hello));
 }
 
+bool is_model(std::string_view pattern, std::string_view model) {
+  if (!pattern.ends_with('*')) return equals_ignoring_case(pattern, model);
+  pattern.remove_suffix(1);
+  return equals_ignoring_case(pattern, model.substr(0, pattern.size()));
+}
+
 bool past_matches(const tls::Match& match, const Past& past) {
   if (match.firmware_below.empty() && match.firmware_from.empty() && match.models.empty()) return true;
-  if (!match.models.empty() && std::find(match.models.begin(), match.models.end(), past.model) == match.models.end())
+  if (!match.models.empty() && std::none_of(match.models.begin(), match.models.end(),
+                                            [&](const auto& one) { return is_model(one, past.model); })) {
     return false;
+  }
   if (match.firmware_below.empty() && match.firmware_from.empty()) return true;
   return !past.firmware.empty() &&
          (match.firmware_below.empty() || device::compare_firmware(past.firmware, match.firmware_below) < 0) &&

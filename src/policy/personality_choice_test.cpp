@@ -243,6 +243,13 @@ TEST_F(Condition, OnModelAndFirmware) {
   EXPECT_FALSE(holds()) << "an unknown version is neither below nor above";
   match.firmware_from = match.firmware_below = "";
   EXPECT_TRUE(holds());
+  match.models = {"spa5*"};
+  EXPECT_TRUE(holds());
+  match.models = {"SPA50*", "SPA504"};
+  EXPECT_TRUE(holds());
+  match.models = {"SPA504", "SPA504GX*"};
+  EXPECT_FALSE(holds());
+  match.models = {"SPA504G"};
   past.model.clear();
   EXPECT_FALSE(holds());
 }

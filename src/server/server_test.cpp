@@ -59,7 +59,7 @@ class StateFolder : public ::testing::Test {
 TEST_F(StateFolder, IsBuiltFromAGoodConfiguration) {
   const auto built = build({kListener, kModern, kLegacy, kMaker});
   ASSERT_TRUE(built.state) << testing::PrintToString(texts(built));
-  EXPECT_EQ(built.state->contexts.size(), 2U);
+  EXPECT_EQ(built.state->contexts.size(), 3U);
   ASSERT_EQ(built.state->listeners.size(), 1U);
   EXPECT_EQ(built.state->listeners[0]->personalities.front()->name, "legacy-2026-11");
 }
@@ -69,6 +69,52 @@ TEST_F(StateFolder, TriesPersonalitiesInTheOrderOfTheirRulesHoweverTheyAreListed
       build({kListener, "personalities = [\"modern-2026-11\", \"legacy-2026-11\"]\n", kModern, kLegacy, kMaker});
   ASSERT_TRUE(built.state);
   EXPECT_EQ(built.state->listeners[0]->personalities.front()->name, "legacy-2026-11");
+}
+
+constexpr std::string_view kOwn = "[[personality]]\nname = \"own\"\nbased_on = \"modern-2026-11\"\n";
+
+TEST_F(StateFolder, HasPersonalitiesAndRulesOfTheOperator) {
+  const auto built = build({kListener, "personalities = [\"own\", \"legacy-2026-11\"]\n", kModern, kLegacy, kMaker,
+                            kOwn, "sessions = false\nmax_version = \"TLSv1.2\"\n",
+                            "[[rule]]\npersonality = \"own\"\nnetworks = [\"192.0.2.0/24\"]\nformat = \"sslv2\"\n"});
+  ASSERT_TRUE(built.state) << testing::PrintToString(texts(built));
+  const auto* own = built.state->find_personality("own");
+  ASSERT_NE(own, nullptr);
+  EXPECT_FALSE(own->sessions);
+  EXPECT_EQ(own->max_version, 0x0303);
+  EXPECT_EQ(own->ciphers, tls::find_personality("modern-2026-11")->ciphers);
+  EXPECT_EQ(built.state->listeners[0]->personalities.back(), own) << "in the place of the one that it is based on";
+  ASSERT_EQ(built.state->rules.size(), 1U);
+  EXPECT_EQ(built.state->rules[0].match.format, hello::Format::sslv2);
+  EXPECT_EQ(built.state->rules[0].match.networks.size(), 1U);
+}
+
+TEST_F(StateFolder, SaysWhatIsWrongWithAPersonalityOfTheOperator) {
+  const auto faults_of = [](std::string_view section) {
+    return texts(build({kListener, kModern, kLegacy, kMaker, section}));
+  };
+  EXPECT_THAT(faults_of("[[personality]]\nname = \"modern-2026-11\"\nbased_on = \"modern-2026-11\"\n"),
+              Contains(HasSubstr("there is a shipped personality")));
+  EXPECT_THAT(faults_of("[[personality]]\nname = \"own\"\nbased_on = \"modrn-2026-11\"\n"),
+              Contains(HasSubstr("did you mean 'modern-2026-11'?")));
+  EXPECT_THAT(faults_of("[[personality]]\nname = \"own\"\nbased_on = \"legacy-2026-11\"\ndh_bits = 512\n"),
+              Contains(HasSubstr("need dh_bits_below_1024 = true")));
+  const auto ciphers = texts(
+      build({kListener, "personalities = [\"own\"]\n", kModern, kLegacy, kMaker, kOwn, "ciphers = \"NONSENSE\"\n"}));
+  EXPECT_THAT(ciphers, Contains(HasSubstr("personality own: set its ciphers")));
+}
+
+TEST_F(StateFolder, RefusesARuleThatLeadsOutOfItsListener) {
+  const auto rule = [](std::string_view rest) {
+    return texts(
+        build({kListener, "personalities = [\"modern-2026-11\"]\n", kModern, kLegacy, kMaker, "[[rule]]\n", rest}));
+  };
+  EXPECT_THAT(rule("personality = \"legacy-2026-11\"\n"),
+              Contains(HasSubstr("no listener that this rule is for allows")));
+  EXPECT_THAT(rule("personality = \"legcy-2026-11\"\n"), Contains(HasSubstr("did you mean 'legacy-2026-11'?")));
+  EXPECT_THAT(rule("personality = \"modern-2026-11\"\nlisteners = [\"127.0.0.1:1\"]\n"),
+              Contains(HasSubstr("there is no [[listener]] with such an address")));
+  EXPECT_THAT(rule("personality = \"modern-2026-11\"\nlisteners = [\"127.0.0.1:0\"]\n"), testing::IsEmpty());
 }
 
 TEST_F(StateFolder, RefusesAPersonalityThatThereIsNot) {

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.hpp"
+#include "server/own_personalities.hpp"
 
 namespace firstring::server {
 namespace {
@@ -21,7 +23,9 @@ class Builder {
     diagnostics_.insert(diagnostics_.end(), std::make_move_iterator(files.begin()),
                         std::make_move_iterator(files.end()));
     auto state = std::make_shared<State>();
+    add_own_personalities(*state);
     add_listeners(*state);
+    add_rules(*state);
     if (!has_errors()) add_trust(*state);
     if (!has_errors()) add_contexts(*state);
     if (has_errors()) return {nullptr, std::move(diagnostics_)};
@@ -45,13 +49,73 @@ class Builder {
     return found != config_.server_chains.end() ? &*found : nullptr;
   }
 
+  void add_own_personalities(State& state) {
+    for (const auto& section : config_.personalities) {
+      if (tls::find_personality(section.name) != nullptr) {
+        error(section.position_of("name"), fmt::format("there is a shipped personality '{}'", section.name),
+              "give yours another name: a shipped one keeps its meaning");
+        continue;
+      }
+      const auto* base = tls::find_personality(section.based_on);
+      if (base == nullptr) {
+        unknown_personality(section.position_of("based_on"), section.based_on, tls::personality_names());
+        continue;
+      }
+      auto own = own_personality(section, *base);
+      if (const auto fault = tls::fault_of(own); !fault.empty()) {
+        error(section.position_of(""), fmt::format("personality '{}': {}", section.name, fault), "correct these keys");
+        continue;
+      }
+      state.own_personalities.push_back(std::move(own));
+    }
+  }
+
+  void unknown_personality(config::Position position, const std::string& name, const std::vector<std::string>& names) {
+    if (name.empty()) return;  // said already that it is missing
+    error(position, fmt::format("there is no personality '{}'{}", name, did_you_mean(name, names)),
+          fmt::format("use some of: {}", fmt::join(names, ", ")));
+  }
+
+  static std::vector<std::string> all_names(const State& state) {
+    auto names = tls::personality_names();
+    for (const auto& own : state.own_personalities) names.push_back(own.name);
+    return names;
+  }
+
+  void add_rules(State& state) {
+    for (const auto& section : config_.rules) {
+      state.rules.push_back(own_rule(section));
+      const auto& [match, name] = state.rules.back();
+      const auto position = section.position_of("personality");
+      if (state.find_personality(name) == nullptr) {
+        unknown_personality(position, name, all_names(state));
+        continue;
+      }
+      const auto meant = [&, &listeners = match.listeners](const auto& listener) {
+        return listeners.empty() || std::find(listeners.begin(), listeners.end(), listener->address) != listeners.end();
+      };
+      const auto allows = [&, &wanted = name](const auto& listener) {
+        return std::any_of(listener->personalities.begin(), listener->personalities.end(),
+                           [&](const auto* one) { return one->name == wanted; });
+      };
+      if (std::none_of(state.listeners.begin(), state.listeners.end(), meant)) {
+        error(section.position_of("listeners"), "there is no [[listener]] with such an address",
+              "write the addresses as they stand in their sections");
+      } else if (std::none_of(state.listeners.begin(), state.listeners.end(),
+                              [&](const auto& listener) { return meant(listener) && allows(listener); })) {
+        error(position, fmt::format("no listener that this rule is for allows the personality '{}'", name),
+              fmt::format("add \"{}\" to the personalities of the listener, or remove the rule", name));
+      }
+    }
+  }
+
   void add_listeners(State& state) {
     for (const auto& listener : config_.listeners) {
       auto ready = std::make_shared<ListenerState>();
       ready->config = listener;
       ready->address = listener.address.to_string();
       if (listener.kind == config::ListenerKind::phone) {
-        for (const auto& name : listener.personalities) add_personality(*ready, name);
+        for (const auto& name : listener.personalities) add_personality(state, *ready, name);
       }
       // The list of a listener says which are allowed; their data says which is tried first.
       std::stable_sort(ready->personalities.begin(), ready->personalities.end(),
@@ -60,14 +124,10 @@ class Builder {
     }
   }
 
-  void add_personality(ListenerState& listener, const std::string& name) {
+  void add_personality(const State& state, ListenerState& listener, const std::string& name) {
     const auto position = listener.config.position_of("personalities");
-    const auto* personality = tls::find_personality(name);
-    if (personality == nullptr) {
-      const auto names = tls::personality_names();
-      return error(position, fmt::format("there is no personality '{}'{}", name, did_you_mean(name, names)),
-                   fmt::format("use some of: {}", fmt::join(names, ", ")));
-    }
+    const auto* personality = state.find_personality(name);
+    if (personality == nullptr) return unknown_personality(position, name, all_names(state));
     if (chain(personality->chain) == nullptr) {
       return error(
           position,
@@ -105,23 +165,46 @@ class Builder {
     state.trust = std::make_shared<const tls::DeviceTrust>(*std::move(trust));
   }
 
+  /// The chain's files, which check_files has found good a moment ago.
+  std::optional<tls::ServerChain> load_chain(const config::ServerChain& section) {
+    const auto certificates = [&](std::string_view key, const std::filesystem::path& file) {
+      auto read = crypto::Certificate::chain_from_file(config_.resolve(file));
+      if (!read) error(section.position_of(key), read.error().what, "put the file there, in PEM");
+      return read ? *std::move(read) : std::vector<crypto::Certificate>{};
+    };
+    const auto private_key = [&](std::string_view key, const std::filesystem::path& file) {
+      auto read = crypto::PrivateKey::from_file(config_.resolve(file));
+      if (!read) error(section.position_of(key), read.error().what, "put the file there, in PEM");
+      return read ? std::optional{*std::move(read)} : std::nullopt;
+    };
+    auto leaf_and_more = certificates("certificate", section.certificate);
+    auto key = private_key("key", section.key);
+    if (leaf_and_more.empty() || !key) return std::nullopt;
+    tls::ServerChain loaded{.name = section.name, .certificates = std::move(leaf_and_more), .key = *std::move(key)};
+    if (!section.ecdsa_certificate.empty()) {
+      loaded.ecdsa_certificates = certificates("ecdsa_certificate", section.ecdsa_certificate);
+      loaded.ecdsa_key = private_key("ecdsa_key", section.ecdsa_key);
+    }
+    return loaded;
+  }
+
   void add_contexts(State& state) {
+    std::map<std::string_view, std::optional<tls::ServerChain>> loaded;
     for (const auto& listener : state.listeners) {
       for (const auto* personality : listener->personalities) {
         if (state.contexts.contains(personality->name)) continue;
         const auto& section = *chain(personality->chain);
-        auto certificates = crypto::Certificate::chain_from_file(config_.resolve(section.certificate));
-        auto key = crypto::PrivateKey::from_file(config_.resolve(section.key));
-        if (!certificates || !key) {
-          const auto& fault = certificates ? key.error() : certificates.error();
-          error(section.position_of(certificates ? "key" : "certificate"), fault.what, "put the file there, in PEM");
-          continue;
-        }
-        auto context = tls::Context::build(*personality, {section.name, *std::move(certificates), *std::move(key)},
-                                           state.trust->roots());
+        const auto [found, is_new] = loaded.try_emplace(section.name);
+        if (is_new) found->second = load_chain(section);
+        if (!found->second) continue;
+        auto context = tls::Context::build(*personality, *found->second, state.trust->roots());
         if (!context) {
-          error(section.position_of("certificate"), context.error().what,
-                fmt::format("give personality '{}' a chain that its security level allows", personality->name));
+          const auto own = std::find_if(config_.personalities.begin(), config_.personalities.end(),
+                                        [&](const auto& one) { return one.name == personality->name; });
+          error(own != config_.personalities.end() ? own->position_of("") : section.position_of("certificate"),
+                context.error().what,
+                fmt::format("give personality '{}' a chain and ciphers that its security level allows",
+                            personality->name));
           continue;
         }
         state.contexts.emplace(personality->name, *std::move(context));
@@ -134,6 +217,12 @@ class Builder {
 };
 
 }  // namespace
+
+const tls::Personality* State::find_personality(std::string_view name) const {
+  const auto own = std::find_if(own_personalities.begin(), own_personalities.end(),
+                                [&](const auto& one) { return one.name == name; });
+  return own != own_personalities.end() ? &*own : tls::find_personality(name);
+}
 
 Built build_state(const std::filesystem::path& dir) { return Builder{config::load(dir)}.build(); }
 

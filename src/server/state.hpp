@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,9 +26,13 @@ struct ListenerState {
 struct State {
   config::Config config;
   std::vector<std::shared_ptr<const ListenerState>> listeners;
+  std::deque<tls::Personality> own_personalities;                                    ///< [[personality]]
   std::map<std::string, std::shared_ptr<const tls::Context>, std::less<>> contexts;  ///< by personality
   std::vector<policy::Rule> rules;                                                   ///< of the operator, in order
   std::shared_ptr<const tls::DeviceTrust> trust;
+
+  /// Own or shipped; nullptr if there is none of that name.
+  const tls::Personality* find_personality(std::string_view name) const;
 };
 
 /// `state` is set unless a diagnostic is an error.

@@ -15,8 +15,6 @@ using NameStackPtr =
 constexpr long kMaxCertificateList = 32L * 1024;
 constexpr long kSessionSeconds = 2L * 3600;  // phones come back every hour by default
 constexpr long kSessionCacheSize = 20'000;
-/// Of one TLS record. A profile is a few KiB; a quarter of OpenSSL's default saves 12 KiB of buffer a connection.
-constexpr long kMaxSendFragment = 4096;
 
 /// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any. That the
 /// client has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
@@ -26,6 +24,19 @@ int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
 int keep_session(SSL* ssl, SSL_SESSION* session) {
   if (SSL_SESSION_get0_peer(session) != nullptr) SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), session);
   return 0;
+}
+
+using SecurityCallback = int (*)(const SSL*, const SSL_CTX*, int, int, int, void*, void*);
+
+/// OpenSSL's own rule, but for the size of our DH group: that one refuses less than 1024 bits at any level.
+int allow_any_dh_group(const SSL* ssl, const SSL_CTX* context, int operation, int bits, int nid, void* other,
+                       void* extra) {
+  static const SecurityCallback usual = [] {
+    const crypto::SslContextPtr fresh{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method())};
+    return fresh ? SSL_CTX_get_security_callback(fresh.get()) : nullptr;
+  }();
+  if (operation == SSL_SECOP_TMP_DH) return 1;
+  return usual != nullptr ? usual(ssl, context, operation, bits, nid, other, extra) : 0;
 }
 
 void give_secret(const SSL* ssl, const char* line) {
@@ -45,8 +56,14 @@ Result<void> configure(SSL_CTX* context, const Personality& personality) {
   if (SSL_CTX_set_cipher_list(context, personality.ciphers.c_str()) != 1) return failed("set its ciphers");
   if (SSL_CTX_set_ciphersuites(context, personality.suites13.c_str()) != 1) return failed("set its TLS 1.3 suites");
   if (SSL_CTX_set1_groups_list(context, personality.groups.c_str()) != 1) return failed("set its groups");
+  if (!personality.signature_algorithms.empty() &&
+      SSL_CTX_set1_sigalgs_list(context, personality.signature_algorithms.c_str()) != 1) {
+    return failed("set its signature algorithms");
+  }
   if (personality.dh_bits != 0) {
     FIRSTRING_TRY(auto group, dh_group(personality.dh_bits));
+    if (personality.dh_bits < 1024 && personality.dh_bits_below_1024)
+      SSL_CTX_set_security_callback(context, allow_any_dh_group);
     if (SSL_CTX_set0_tmp_dh_pkey(context, group.get()) != 1) return failed("set its DH group");
     group.release();
   }
@@ -62,15 +79,17 @@ Result<void> configure(SSL_CTX* context, const Personality& personality) {
                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_max_send_fragment(context, kMaxSendFragment);
+  SSL_CTX_set_max_send_fragment(context, static_cast<long>(personality.max_fragment));
   SSL_CTX_set_read_ahead(context, 0);
   return {};
 }
 
-void ask_for_client_certificate(SSL_CTX* context, const std::vector<crypto::Certificate>& ca_names) {
+void ask_for_client_certificate(SSL_CTX* context, const Personality& personality,
+                                const std::vector<crypto::Certificate>& ca_names) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, nullptr);
   SSL_CTX_set_cert_verify_callback(context, accept_any_chain, nullptr);
   SSL_CTX_set_max_cert_list(context, kMaxCertificateList);
+  if (!personality.send_ca_names) return;
   NameStackPtr names{sk_X509_NAME_new_null()};
   for (const auto& ca : ca_names) {
     sk_X509_NAME_push(names.get(), X509_NAME_dup(X509_get_subject_name(ca.native())));
@@ -79,6 +98,11 @@ void ask_for_client_certificate(SSL_CTX* context, const std::vector<crypto::Cert
 }
 
 Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
+  if (!personality.sessions) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 0);
+    return {};
+  }
   // A session belongs to one personality with one chain: OpenSSL refuses it anywhere else.
   const auto id = crypto::sha256(as_bytes(personality.name + "\n" + chain.certificates.front().fingerprint_hex()));
   if (SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned>(id.size())) != 1) {
@@ -92,16 +116,38 @@ Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, con
   return {};
 }
 
-Result<void> show_chain(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
-  const crypto::X509Ptr nothing;
+/// Whether it could ever choose an ECDSA certificate: TLS 1.3 goes by the client's signature algorithms alone.
+bool can_show_ecdsa(SSL_CTX* context, const Personality& personality) {
+  if (personality.max_version >= TLS1_3_VERSION) return true;
+  const auto* ciphers = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+    if (SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(ciphers, i)) == NID_auth_ecdsa) return true;
+  }
+  return false;
+}
+
+/// OpenSSL keeps one certificate for each type of key.
+Result<void> use(SSL_CTX* context, const std::vector<crypto::Certificate>& certificates,
+                 const crypto::PrivateKey& key) {
   std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })> rest{
       sk_X509_new_null()};
-  for (std::size_t i = 1; i < chain.certificates.size(); ++i) sk_X509_push(rest.get(), chain.certificates[i].native());
-  if (SSL_CTX_use_cert_and_key(context, chain.certificates.front().native(), chain.key.native(), rest.get(), 1) != 1) {
-    return crypto::openssl_failure(fmt::format("personality {} cannot show server chain '{}' (security level {})",
-                                               personality.name, chain.name, personality.security_level));
-  }
+  for (std::size_t i = 1; i < certificates.size(); ++i) sk_X509_push(rest.get(), certificates[i].native());
+  if (SSL_CTX_use_cert_and_key(context, certificates.front().native(), key.native(), rest.get(), 1) != 1)
+    return crypto::openssl_failure(fmt::format("use {}", certificates.front().subject_text()));
   return {};
+}
+
+Result<void> show_chain(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
+  const auto shown = [&](Result<void> used) -> Result<void> {
+    if (used) return used;
+    return fail(used.error().code,
+                fmt::format("personality {} cannot show server chain '{}' (security level {}): {}", personality.name,
+                            chain.name, personality.security_level, used.error().what));
+  };
+  // The RSA one last: what OpenSSL calls the context's certificate is the one that was set last.
+  if (chain.ecdsa_key && !chain.ecdsa_certificates.empty() && can_show_ecdsa(context, personality))
+    FIRSTRING_CHECK(shown(use(context, chain.ecdsa_certificates, *chain.ecdsa_key)));
+  return shown(use(context, chain.certificates, chain.key));
 }
 
 }  // namespace
@@ -118,7 +164,7 @@ Result<void> Context::make() {
   if (!context_) return crypto::openssl_failure("make a TLS context");
   FIRSTRING_CHECK(configure(context_.get(), personality_));
   FIRSTRING_CHECK(show_chain(context_.get(), personality_, chain_));
-  ask_for_client_certificate(context_.get(), ca_names_);
+  ask_for_client_certificate(context_.get(), personality_, ca_names_);
   return keep_sessions(context_.get(), personality_, chain_);
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ struct ServerChain {
   std::string name;
   std::vector<crypto::Certificate> certificates;  ///< leaf first
   crypto::PrivateKey key;
+  /// A second leaf and what follows it, with an ECDSA key, for clients that prefer one; may be empty.
+  std::vector<crypto::Certificate> ecdsa_certificates{};
+  std::optional<crypto::PrivateKey> ecdsa_key{};
 };
 
 /// What a client may find wrong with the chain that it is shown, whomever it trusts.
@@ -65,9 +69,10 @@ class Context {
   mutable std::shared_ptr<const Context> captured_;
 };
 
-/// The group that DHE personalities use: RFC 2409 section 6.2 for 1024 bits (a safe prime that phones compute 2.4 times
-/// faster than DSA-style parameters), RFC 7919 ffdhe2048 for 2048. Keys made from it have private exponents of 256 bits
-/// (225 for ffdhe2048, OpenSSL's own choice): more than twice the group's strength, and a quarter of the work.
+/// The group that DHE personalities use: RFC 2409 sections 6.1 and 6.2 for 768 and 1024 bits (a safe prime that phones
+/// compute 2.4 times faster than DSA-style parameters), a safe prime of our own for 512, RFC 7919 for 2048, 3072 and
+/// 4096. Keys made from the first three have private exponents of 256 bits (the others as long as OpenSSL thinks right,
+/// 225 for 2048): more than twice the group's strength, and a quarter of the work.
 Result<crypto::PkeyPtr> dh_group(unsigned bits);
 
 }  // namespace firstring::tls

@@ -73,10 +73,8 @@ class TableReader {
     std::string text;
     take(key, text);
     if (text.empty()) return;
-    const auto* found =
-        std::find_if(kVersions.begin(), kVersions.end(), [&](const auto& version) { return version.name == text; });
-    if (found == kVersions.end()) return fault(key, "is none of TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3");
-    value = found->number;
+    value = version_number(text);
+    if (value == 0) fault(key, "is none of TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3");
   }
 
   /// The entries of a list, none if it is not there.
@@ -146,6 +144,7 @@ Result<Match> read_match(const toml::table& table, const std::string& file) {
 Result<Personality> read_personality(const toml::table& table, const std::string& file) {
   Personality result;
   std::int64_t level = result.security_level;
+  std::string alerts = "exact";
   TableReader reader{table, file};
   reader.take("name", result.name);
   reader.take("description", result.description);
@@ -156,26 +155,58 @@ Result<Personality> read_personality(const toml::table& table, const std::string
   reader.take("ciphers", result.ciphers);
   reader.take("suites13", result.suites13);
   reader.take("groups", result.groups);
+  reader.take("signature_algorithms", result.signature_algorithms);
   reader.take("dh_bits", result.dh_bits);
+  reader.take("dh_bits_below_1024", result.dh_bits_below_1024);
   reader.take("chain", result.chain);
+  reader.take("sessions", result.sessions);
+  reader.take("send_ca_names", result.send_ca_names);
+  reader.take("max_fragment", result.max_fragment);
+  reader.take("alerts", alerts);
   for (const auto& node : reader.list("match")) {
     const auto* conditions = node.as_table();
     if (conditions == nullptr) return fail(Errc::invalid_input, fmt::format("{}: write [[match]]", file));
     FIRSTRING_TRY(auto match, read_match(*conditions, file));
     result.matches.push_back(std::move(match));
   }
-  if (level < 0 || level > 5) reader.fault("security_level", "is not 0 to 5");
-  if (result.dh_bits != 0 && result.dh_bits != 1024 && result.dh_bits != 2048)
-    reader.fault("dh_bits", "is none of 0, 1024, 2048");
-  if (result.name.empty() || result.chain.empty() || result.ciphers.empty())
-    reader.fault("name, chain and ciphers", "must be there");
-  if (result.min_version > result.max_version) reader.fault("min_version", "is above max_version");
+  if (alerts != "exact" && alerts != "none") reader.fault("alerts", "is neither exact nor none");
   FIRSTRING_CHECK(reader.finish());
+  result.alerts = alert_style(alerts);
   result.security_level = static_cast<int>(level);
+  if (const auto fault = fault_of(result); !fault.empty())
+    return fail(Errc::invalid_input, fmt::format("{}: {}", file, fault));
   return result;
 }
 
 }  // namespace
+
+std::uint16_t version_number(std::string_view name) {
+  const auto* found =
+      std::find_if(kVersions.begin(), kVersions.end(), [&](const auto& version) { return version.name == name; });
+  return found != kVersions.end() ? found->number : 0;
+}
+
+std::string_view version_text(std::uint16_t version) {
+  const auto* found =
+      std::find_if(kVersions.begin(), kVersions.end(), [&](const auto& known) { return known.number == version; });
+  return found != kVersions.end() ? found->name : "";
+}
+
+AlertStyle alert_style(std::string_view name) { return name == "none" ? AlertStyle::none : AlertStyle::exact; }
+
+std::string fault_of(const Personality& personality) {
+  constexpr std::array kDhBits{0U, 512U, 768U, 1024U, 2048U, 3072U, 4096U};
+  if (personality.name.empty() || personality.chain.empty() || personality.ciphers.empty())
+    return "name, chain and ciphers must be there";
+  if (personality.min_version > personality.max_version) return "min_version is above max_version";
+  if (personality.security_level < 0 || personality.security_level > 5) return "security_level is not 0 to 5";
+  if (std::find(kDhBits.begin(), kDhBits.end(), personality.dh_bits) == kDhBits.end())
+    return "dh_bits is none of 0, 512, 768, 1024, 2048, 3072, 4096";
+  if (personality.dh_bits != 0 && personality.dh_bits < 1024 && !personality.dh_bits_below_1024)
+    return "dh_bits below 1024 can be broken by anybody, and need dh_bits_below_1024 = true";
+  if (personality.max_fragment < 512 || personality.max_fragment > 16384) return "max_fragment is not 512 to 16384";
+  return {};
+}
 
 bool Match::has_conditions() const {
   const auto sets = [](const auto&... lists) { return (!lists.empty() || ...); };

@@ -35,11 +35,15 @@ struct Match {
   std::vector<std::string> listeners;  ///< the configured address, "0.0.0.0:8443"
 
   // Who came from this address with this hello last.
-  std::vector<std::string> models;
+  std::vector<std::string> models;            ///< "SPA504G", or the beginning of names with a star behind it: "SPA5*"
   std::string firmware_below, firmware_from;  ///< as device::compare_firmware orders them
 
   bool has_conditions() const;
 };
+
+/// What a client is told whose handshake fails: the exact alert, or nothing, since some old stacks hang on one.
+enum class AlertStyle : unsigned char { exact, none };
+AlertStyle alert_style(std::string_view name);  ///< "none", else exact
 
 /// What the server is in one handshake. Plain data from data/personalities/*.toml; a name once released never changes
 /// its meaning, and tests/golden/tls/ holds what each offers on the wire.
@@ -49,13 +53,27 @@ struct Personality {
   unsigned order = 0;          ///< rules are tried from the lowest; the first that matches wins
   std::vector<Match> matches;  ///< whom it is for: one that holds is enough
   std::uint16_t min_version = 0x0303, max_version = 0x0304;
-  int security_level = 2;  ///< OpenSSL's, SSL_CTX_set_security_level(3)
-  std::string ciphers;     ///< up to TLS 1.2, OpenSSL names in our order of preference
-  std::string suites13;    ///< of TLS 1.3; empty if max_version is lower
-  std::string groups;      ///< for ECDHE, OpenSSL names
-  unsigned dh_bits = 0;    ///< DHE group: 1024 is RFC 2409 group 2, 2048 is RFC 7919 ffdhe2048; 0 for no DHE
-  std::string chain;       ///< the [[server_chain]] of firstring.toml that it shows
+  int security_level = 2;            ///< OpenSSL's, SSL_CTX_set_security_level(3)
+  std::string ciphers;               ///< up to TLS 1.2, OpenSSL names in our order of preference
+  std::string suites13;              ///< of TLS 1.3; empty if max_version is lower
+  std::string groups;                ///< for ECDHE, OpenSSL names
+  std::string signature_algorithms;  ///< OpenSSL names, in our order; empty: what OpenSSL has
+  unsigned dh_bits = 0;              ///< DHE group, see dh_group; 0 for no DHE
+  bool dh_bits_below_1024 = false;   ///< whether dh_bits may be 512 or 768, which anybody can break
+  std::string chain;                 ///< the [[server_chain]] of firstring.toml that it shows
+  /// Whether clients may take up an earlier session. Tickets are never given out: a session stays in this server.
+  bool sessions = true;
+  bool send_ca_names = true;     ///< the names of the device CAs in the CertificateRequest; some stacks choke on many
+  unsigned max_fragment = 4096;  ///< the largest TLS record that we send, 512 to 16384 bytes
+  AlertStyle alerts = AlertStyle::exact;
 };
+
+/// What is wrong with it, for people; "" if nothing is.
+std::string fault_of(const Personality& personality);
+
+/// "TLSv1.0" ... "TLSv1.3" and back; 0 for another text.
+std::uint16_t version_number(std::string_view name);
+std::string_view version_text(std::uint16_t version);
 
 /// The shipped personalities in the order of their rules. A fault in that data is a bug and ends the program.
 std::span<const Personality> shipped_personalities();

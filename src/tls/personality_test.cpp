@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <openssl/param_build.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/file.hpp"
@@ -51,6 +52,13 @@ std::string describe(const Personality& personality) {
   auto text = fmt::format("{}\n{}\nchain {}, security level {}, DH {} bits, groups {}\n", personality.name,
                           personality.description, personality.chain, SSL_CTX_get_security_level((*context)->native()),
                           personality.dh_bits, personality.groups);
+  const auto unusual = [&](std::string_view what) { text += fmt::format("{}\n", what); };
+  if (!personality.signature_algorithms.empty()) unusual("signature algorithms " + personality.signature_algorithms);
+  if (personality.dh_bits_below_1024) unusual("DH groups that can be broken");
+  if (!personality.sessions) unusual("no sessions");
+  if (!personality.send_ca_names) unusual("no CA names");
+  if (personality.max_fragment != 4096) unusual(fmt::format("records of at most {} bytes", personality.max_fragment));
+  if (personality.alerts == AlertStyle::none) unusual("no alerts");
   text += fmt::format("versions {:04x} to {:04x}\noptions {:x}\n", SSL_CTX_get_min_proto_version((*context)->native()),
                       SSL_CTX_get_max_proto_version((*context)->native()), SSL_CTX_get_options((*context)->native()));
   text += fmt::format("order {}\n", personality.order);
@@ -76,13 +84,15 @@ TEST(Personality, HasNotChangedSinceItsRelease) {
   }
 }
 
-TEST(Personality, LegacyComesBeforeModern) {
-  const auto all = shipped_personalities();
-  ASSERT_GE(all.size(), 2U);
-  EXPECT_EQ(all.front().name, "legacy-2026-11");
-  EXPECT_EQ(all.back().name, "modern-2026-11");
-  ASSERT_EQ(all.back().matches.size(), 1U);
-  EXPECT_FALSE(all.back().matches[0].has_conditions()) << "the last one takes what no rule names";
+TEST(Personality, SpecialOnesComeBeforeLegacyAndLegacyBeforeModern) {
+  const auto names = personality_names();
+  const auto at = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) - names.begin(); };
+  EXPECT_LT(at("sipura-2026-11"), at("legacy-2026-11"));
+  EXPECT_LT(at("legacy-2026-11"), at("sha1-2026-11"));
+  EXPECT_EQ(names.back(), "modern-2026-11");
+  const auto& last = shipped_personalities().back();
+  ASSERT_EQ(last.matches.size(), 1U);
+  EXPECT_FALSE(last.matches[0].has_conditions()) << "the last one takes what no rule names";
 }
 
 TEST(Personality, AMisspeltKeyIsAFault) {
@@ -99,6 +109,31 @@ TEST(Personality, AnImpossibleRangeIsAFault) {
        "name = \"x\"\nchain = \"legacy\"\nciphers = \"AES128-SHA\"\nmin_version = \"TLSv1.3\"\nmax_version = "
        "\"TLSv1.0\"\n"}};
   EXPECT_FALSE(personalities_from_toml(files));
+}
+
+TEST(Personality, SmallDhGroupsNeedTheirOwnWord) {
+  auto personality = *find_personality("legacy-2026-11");
+  personality.dh_bits = 768;
+  EXPECT_NE(fault_of(personality), "");
+  personality.dh_bits_below_1024 = true;
+  EXPECT_EQ(fault_of(personality), "");
+  personality.dh_bits = 700;
+  EXPECT_NE(fault_of(personality), "");
+}
+
+TEST(Personality, AMatchNeedsConditionsOrSaysThatItNeedsNone) {
+  const auto read = [](std::string_view match) {
+    const std::vector<std::pair<std::string, std::string>> files{
+        {"x.toml", fmt::format("name = \"x\"\nchain = \"legacy\"\nciphers = \"AES128-SHA\"\n[[match]]\n{}", match)}};
+    return personalities_from_toml(files);
+  };
+  EXPECT_TRUE(read("reason = \"r\"\nany = true\n"));
+  EXPECT_FALSE(read("any = true\n")) << "no reason for the ledger";
+  EXPECT_FALSE(read("reason = \"r\"\n"));
+  EXPECT_FALSE(read("reason = \"r\"\nany = true\nmodels = [\"SPA504G\"]\n"));
+  EXPECT_FALSE(read("reason = \"r\"\nsuites_exactly = [65536]\n"));
+  EXPECT_FALSE(read("reason = \"r\"\nstrongest_signature_hash_at_most = \"sha256\"\n"));
+  EXPECT_FALSE(read("reason = \"r\"\nformat = \"ssl\"\n"));
 }
 
 TEST(Context, RefusesAChainBelowItsSecurityLevel) {
@@ -131,7 +166,22 @@ TEST(DhGroup, IsTheWellKnownOne) {
   EXPECT_EQ(BN_cmp(number(group->get(), "p").get(), prime.get()), 0);
   EXPECT_TRUE(BN_is_word(number(group->get(), "g").get(), 2));
   EXPECT_EQ(EVP_PKEY_get_bits(dh_group(2048)->get()), 2048);
-  EXPECT_FALSE(dh_group(512));
+  EXPECT_FALSE(dh_group(1000));
+}
+
+TEST(DhGroup, HasTheSizeThatWasAskedForAndASafePrime) {
+  const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
+  for (const unsigned bits : {512U, 768U, 1024U, 2048U, 3072U, 4096U}) {
+    const auto group = dh_group(bits);
+    ASSERT_TRUE(group) << bits;
+    EXPECT_EQ(EVP_PKEY_get_bits(group->get()), static_cast<int>(bits));
+    if (bits > 1024) continue;  // of an RFC, and slow to test
+    const auto prime = number(group->get(), "p");
+    EXPECT_EQ(BN_check_prime(prime.get(), scratch.get(), nullptr), 1) << bits;
+    const crypto::BignumPtr half{BN_new()};
+    BN_rshift1(half.get(), prime.get());
+    EXPECT_EQ(BN_check_prime(half.get(), scratch.get(), nullptr), 1) << bits;
+  }
 }
 
 TEST(DhGroup, MakesAFreshKeyEachTimeWithAShortExponentAndTheRightPublicValue) {

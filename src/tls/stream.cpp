@@ -24,6 +24,7 @@ struct SocketState {
   int error = 0;         // errno of the last failed call
   Tape* tape = nullptr;  // of a connection that is captured
   bool eof = false;
+  bool mute = false;  // nothing more is written
 };
 
 SocketState& state_of(BIO* bio) { return *static_cast<SocketState*>(BIO_get_data(bio)); }
@@ -65,6 +66,10 @@ int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* co
   auto& state = state_of(bio);
   BIO_clear_retry_flags(bio);
   *count = 0;
+  if (state.mute) {
+    *count = size;
+    return 1;
+  }
   const auto sent = ::send(state.fd, buffer, size, MSG_NOSIGNAL);
   if (sent >= 0) {
     *count = static_cast<std::size_t>(sent);
@@ -177,7 +182,15 @@ struct Stream::Impl {
     static_cast<Impl*>(self)->message(written != 0, content_type, {static_cast<const std::uint8_t*>(buffer), size});
   }
 
+  /// Whether OpenSSL is about to write an alert that this client shall not see: it says so with the record's header,
+  /// before the record itself. TLS 1.3 hides the type inside.
+  bool is_alert_on_its_way(int content_type, ByteView bytes) const {
+    return context->personality().alerts == AlertStyle::none && facts.stage != Stage::finished && !bytes.empty() &&
+           (content_type == SSL3_RT_HEADER || content_type == SSL3_RT_INNER_CONTENT_TYPE) && bytes[0] == SSL3_RT_ALERT;
+  }
+
   void message(bool written, int content_type, ByteView bytes) {
+    if (written && is_alert_on_its_way(content_type, bytes)) socket.mute = true;
     if (content_type == SSL3_RT_ALERT && bytes.size() >= 2) return alert(written, bytes[0], bytes[1]);
     if (content_type != SSL3_RT_HANDSHAKE || bytes.empty()) return;
     const auto type = bytes[0];

@@ -275,5 +275,159 @@ TEST(AlertName, IsTheRfcsOrTheNumber) {
   EXPECT_EQ(alert_name(200), "alert_200");
 }
 
+// ---- what personalities differ in, on the wire ----
+
+class Wire : public Handshake {
+ protected:
+  /// Makes `start(client, "own")` use it.
+  void use(Personality own, const ServerChain& chain) {
+    own.name = "own";
+    auto made = Context::build(own, chain, {root_.certificate});
+    ASSERT_TRUE(made) << made.error().what;
+    contexts_["own"] = *std::move(made);
+  }
+  void use(Personality own) { use(std::move(own), {"test", {server_.certificate}, server_.key}); }
+
+  int shown_key_type() const {
+    return EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_get0_peer_certificate(client_.get())));
+  }
+
+  Personality legacy_ = *find_personality("legacy-2026-11");
+  Personality modern_ = *find_personality("modern-2026-11");
+};
+
+TEST_F(Wire, DhGroupsHaveTheSizeThatThePersonalityNames) {
+  for (const unsigned bits : {512U, 768U, 1024U, 2048U, 3072U, 4096U}) {
+    connect();
+    legacy_.dh_bits = bits;
+    legacy_.dh_bits_below_1024 = bits < 1024;
+    use(legacy_);
+    const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
+    SSL_CTX_set_security_callback(client.get(), [](auto...) { return 1; });
+    start(client.get(), "own");
+    ASSERT_EQ(pump(), Status::ok) << bits << ": " << stream_->facts().failure;
+    EXPECT_EQ(stream_->facts().key_exchange_bits, static_cast<int>(bits));
+  }
+}
+
+TEST_F(Wire, AClientWithoutAHashAboveSha1GetsInWithTls12) {
+  const auto client = client_context(TLS1_2_VERSION, nullptr);
+  SSL_CTX_set1_sigalgs_list(client.get(), "RSA+SHA1");
+  show(client.get(), phone_);
+  start(client.get(), "sha1-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  EXPECT_EQ(stream_->facts().version, "TLSv1.2");
+}
+
+TEST_F(Wire, TheSameClientCannotSpeakWithTheModernOne) {
+  const auto client = client_context(TLS1_2_VERSION, nullptr);
+  SSL_CTX_set1_sigalgs_list(client.get(), "RSA+SHA1");
+  start(client.get(), "modern-2026-11");
+  EXPECT_EQ(pump(), Status::failed);
+}
+
+TEST_F(Wire, OneChainShowsEcdsaToWhoTakesItAndRsaToWhoDoesNot) {
+  const auto key = *crypto::PrivateKey::generate_ec();
+  crypto::CertificateRequest request;
+  request.subject = {{"CN", "server", 0, true}};
+  request.not_before = testing::in_days(-1);
+  request.not_after = testing::in_days(1);
+  request.hash = crypto::Hash::sha256;
+  const auto leaf = *crypto::issue(request, key, &root_);
+  const ServerChain chain{.name = "test",
+                          .certificates = {server_.certificate},
+                          .key = server_.key,
+                          .ecdsa_certificates = {leaf},
+                          .ecdsa_key = key};
+  const auto shown_to = [&](int version, const char* algorithms, const Personality& personality) {
+    connect();
+    use(personality, chain);
+    const auto client = client_context(version, nullptr);
+    if (algorithms != nullptr) SSL_CTX_set1_sigalgs_list(client.get(), algorithms);
+    start(client.get(), "own");
+    EXPECT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    return shown_key_type();
+  };
+  EXPECT_EQ(shown_to(TLS1_3_VERSION, "ECDSA+SHA256:RSA-PSS+SHA256", modern_), EVP_PKEY_EC);
+  EXPECT_EQ(shown_to(TLS1_3_VERSION, "RSA-PSS+SHA256", modern_), EVP_PKEY_RSA);
+  EXPECT_EQ(shown_to(TLS1_2_VERSION, "ECDSA+SHA256:RSA+SHA256", modern_), EVP_PKEY_EC);
+  EXPECT_EQ(shown_to(TLS1_2_VERSION, "RSA+SHA256", modern_), EVP_PKEY_RSA);
+  EXPECT_EQ(shown_to(TLS1_2_VERSION, nullptr, legacy_), EVP_PKEY_RSA);
+  EXPECT_EQ(contexts_["own"]->shown().key_bits, 2048U);
+}
+
+TEST_F(Wire, WithoutAlertsAFailingHandshakeIsJustClosed) {
+  for (const auto style : {AlertStyle::exact, AlertStyle::none}) {
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      connect();
+      modern_.alerts = style;
+      modern_.groups = "P-521";
+      use(modern_);
+      // Nothing in common: the cipher in TLS 1.2, the group in 1.3.
+      const auto client = client_context(version, "AES128-SHA");
+      SSL_CTX_set1_groups_list(client.get(), "X25519");
+      start(client.get(), "own");
+      EXPECT_EQ(pump(), Status::failed);
+      EXPECT_EQ(stream_->facts().alert.from, Alert::From::server) << "the ledger has it all the same";
+      const bool was_told = BIO_number_read(SSL_get_rbio(client_.get())) > 0;
+      EXPECT_EQ(was_told, style == AlertStyle::exact) << version;
+    }
+  }
+}
+
+TEST_F(Wire, WithoutAlertsACompleteHandshakeStillEndsWithCloseNotify) {
+  modern_.alerts = AlertStyle::none;
+  use(modern_);
+  const auto client = client_context(TLS1_2_VERSION, nullptr);
+  start(client.get(), "own");
+  ASSERT_EQ(pump(), Status::ok);
+  EXPECT_EQ(stream_->shutdown(), Status::ok);
+  char byte = 0;
+  EXPECT_LE(SSL_read(client_.get(), &byte, 1), 0);
+  EXPECT_NE(SSL_get_shutdown(client_.get()) & SSL_RECEIVED_SHUTDOWN, 0);
+}
+
+TEST_F(Wire, CaNamesAreSentOrNot) {
+  for (const bool send : {true, false}) {
+    connect();
+    legacy_.send_ca_names = send;
+    use(legacy_);
+    const auto client = client_context(TLS1_VERSION, nullptr);
+    show(client.get(), phone_);
+    start(client.get(), "own");
+    ASSERT_EQ(pump(), Status::ok);
+    EXPECT_EQ(sk_X509_NAME_num(SSL_get_client_CA_list(client_.get())), send ? 1 : 0);
+    EXPECT_EQ(stream_->facts().client_chain.size(), 1U) << "the certificate is asked for all the same";
+  }
+}
+
+TEST_F(Wire, SessionsAreTakenUpOrNot) {
+  for (const bool sessions : {true, false}) {
+    legacy_.sessions = sessions;
+    use(legacy_);
+    const auto client = client_context(TLS1_VERSION, nullptr);
+    show(client.get(), phone_);
+    connect();
+    start(client.get(), "own");
+    ASSERT_EQ(pump(), Status::ok);
+    const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+    connect();
+    start(client.get(), "own", session.get());
+    ASSERT_EQ(pump(), Status::ok);
+    EXPECT_EQ(stream_->facts().resumed, sessions);
+  }
+}
+
+TEST_F(Wire, RecordsAreAsLargeAsThePersonalityAllows) {
+  legacy_.max_fragment = 512;
+  use(legacy_);
+  const auto client = client_context(TLS1_2_VERSION, "AES128-GCM-SHA256");
+  start(client.get(), "own");
+  ASSERT_EQ(pump(), Status::ok);
+  ASSERT_EQ(stream_->write(std::string(2000, 'x')).status, Status::ok);
+  char buffer[4096];
+  EXPECT_EQ(SSL_read(client_.get(), buffer, sizeof buffer), 512) << "one record at a time";
+}
+
 }  // namespace
 }  // namespace firstring::tls
