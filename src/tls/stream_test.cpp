@@ -411,6 +411,7 @@ TEST_F(Wire, SessionsAreTakenUpOrNot) {
     start(client.get(), "own");
     ASSERT_EQ(pump(), Status::ok);
     const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+    SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     connect();
     start(client.get(), "own", session.get());
     ASSERT_EQ(pump(), Status::ok);
