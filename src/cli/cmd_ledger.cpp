@@ -5,7 +5,9 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/csv.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/ledger_reports.hpp"
 #include "cli/state_folder.hpp"
 #include "ledger/json.hpp"
 
@@ -39,7 +41,24 @@ std::vector<Cell> row_of(const store::LedgerEntry& entry) {
           {crypto}, result_of(entry),     {printable(reason_of(entry), 100)}};
 }
 
+std::string csv_row(const store::LedgerEntry& entry) {
+  std::vector<std::string> texts;
+  for (auto& [name, text] : ledger::to_fields(entry)) texts.push_back(guarded(std::move(text)));
+  return csv_line(texts);
+}
+
+std::string csv_head() {
+  std::vector<std::string> names;
+  for (auto& [name, text] : ledger::to_fields({})) names.push_back(std::move(name));
+  return csv_line(names);
+}
+
 void print(const Context& context, const std::vector<store::LedgerEntry>& entries) {
+  if (context.given("--csv")) {
+    context.terminal().print(csv_head());
+    for (const auto& entry : entries) context.terminal().print(csv_row(entry));
+    return;
+  }
   Table table{{"TIME", "ADDRESS", "DEVICE", "TLS", "RESULT", "REASON"}};
   for (const auto& entry : entries) {
     if (context.json()) {
@@ -71,6 +90,8 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
       shown.insert(entry.connection.id);
       if (context.json()) {
         terminal.print(ledger::to_json(entry) + "\n");
+      } else if (context.given("--csv")) {
+        terminal.print(csv_row(entry));
       } else {
         // No table: its columns would jump with every batch.
         std::string line;
@@ -83,6 +104,17 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
 }
 
 Result<int> ledger(Context& context) {
+  const auto forms = context.given("--json") + context.given("--csv");
+  const auto reports = context.given("--causes") + context.given("--times");
+  if (forms > 1) return context.refuse("--json and --csv exclude each other");
+  if (reports > 1) return context.refuse("--causes and --times exclude each other");
+  if (reports > 0 && context.given("--csv")) return context.refuse("--csv is for connections; use --json");
+  if (reports == 0 && context.given("--model")) return context.refuse("--model goes with --causes or --times");
+  if (reports > 0) {
+    FIRSTRING_TRY(const auto store, open_ledger(context));
+    if (context.given("--model")) FIRSTRING_CHECK(find_model(context.text("--model")));
+    return context.given("--causes") ? report_causes(context, *store) : report_times(context, *store);
+  }
   store::LedgerQuery query;
   if (context.given("--mac")) query.mac = context.mac("--mac");
   if (context.given("--address")) {
@@ -112,17 +144,30 @@ std::vector<Command> ledger_commands() {
        .description =
            "Every accepted connection is there, also one that died at its third byte. With --json, one object a "
            "connection: `outcome` and `stage` say how far it got, `version`, `cipher`, `alert`, `device` and "
-           "`assurance` how "
-           "and who; `status`, `decision` and `reason` are those of its last request, and `requests` holds all.",
-       .examples = {"firstring ledger --since 1h --failed", "firstring ledger --mac 000e08abcdef --json",
-                    "firstring ledger --follow"},
+           "`assurance` how and who; `status`, `decision` and `reason` are those of its last request, and `requests` "
+           "holds all. --csv has the same fields but `requests` and `hello`.\n"
+           "--causes counts instead, by model and firmware, what the connections came to: who fails, since when, why, "
+           "and "
+           "what to do. --times tells how long phones compute in a handshake with each key exchange and key of ours.",
+       .examples = {"firstring ledger --since 1h --failed", "firstring ledger --follow",
+                    "firstring ledger --causes --since 30d"},
        .arguments =
            {{.name = "--mac", .value = "MAC", .help = "only this device: it came, or was asked for", .check = is_mac},
             {.name = "--address", .value = "ADDRESS", .help = "only from this IP address"},
             {.name = "--failed", .value = {}, .help = "only what failed or was denied"},
-            {.name = "--since", .value = "TIME", .help = "only the last 90s, 1h or 7d", .check = is_duration},
-            {.name = "--limit", .value = "N", .help = "the newest N; 1000 if not given", .check = is_number},
+            {.name = "--since",
+             .value = "TIME",
+             .help = "only the last 90s, 1h or 7d (if not given: --causes 7d, else all)",
+             .check = is_duration},
+            {.name = "--limit",
+             .value = "N",
+             .help = "the newest N; 1000 if not given. With --causes the N that fail most, 50",
+             .check = is_number},
             {.name = "--follow", .value = {}, .help = "go on with what comes; ends with Ctrl-C"},
+            {.name = "--causes", .value = {}, .help = "count what connections came to, by model and firmware"},
+            {.name = "--times", .value = {}, .help = "how long phones compute, by model, firmware and sizes"},
+            {.name = "--model", .value = "MODEL", .help = "with --causes and --times: only this model"},
+            {.name = "--csv", .value = {}, .help = "comma-separated, with a line of names"},
             json_flag()},
        .run = ledger}};
 }

@@ -110,4 +110,10 @@ std::string csv_line(const std::vector<std::string>& fields) {
   return line + "\n";
 }
 
+std::string guarded(std::string text) {
+  if (!text.empty() && std::string_view{"=+-@\t\r"}.find(text.front()) != std::string_view::npos)
+    text.insert(0, 1, '\'');
+  return text;
+}
+
 }  // namespace firstring::cli

@@ -61,5 +61,11 @@ TEST(Csv, ReadsWhatItWrites) {
 
 TEST(Csv, WritesNoQuotesThatAreNotNeeded) { EXPECT_EQ(csv_line({"a", "b c", ""}), "a,b c,\n"); }
 
+TEST(Csv, GuardsWhatASpreadsheetWouldTakeForAFormula) {
+  for (const auto* text : {"=1+1", "+1", "-1", "@x", "\tx", "\rx"}) EXPECT_EQ(guarded(text), std::string{"'"} + text);
+  EXPECT_EQ(guarded("a=1"), "a=1");
+  EXPECT_EQ(guarded(""), "");
+}
+
 }  // namespace
 }  // namespace firstring::cli

@@ -113,6 +113,7 @@ struct Limits : Section {
   std::size_t max_request_head = 8'192;  ///< bytes
   std::chrono::milliseconds ledger_age{std::chrono::days{90}};  ///< older connections leave the ledger
   unsigned ledger_connections = 2'000'000;                      ///< and beyond so many, the oldest; about 1 KiB each
+  std::size_t ledger_size = std::size_t{4} << 30;               ///< bytes; and beyond such a size; 0: no bound
   std::size_t evidence_size = 256U << 20;                       ///< bytes of captures in evidence/; no more is written
 };
 

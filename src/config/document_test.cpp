@@ -144,6 +144,7 @@ Config unusual() {
   config.limits.max_request_head = 10'001;
   config.limits.ledger_age = std::chrono::days{30};
   config.limits.ledger_connections = 5000;
+  config.limits.ledger_size = std::size_t{256} << 20;
   config.limits.evidence_size = 64U << 20;
   config.log.level = "debug";
   config.log.requests = "stdout";
@@ -166,6 +167,7 @@ TEST(Example, GivesUnusualValuesBack) {
   EXPECT_EQ(loaded.config.limits.max_request_head, 10'001U);
   EXPECT_EQ(loaded.config.limits.ledger_age, std::chrono::days{30});
   EXPECT_EQ(loaded.config.limits.ledger_connections, 5000U);
+  EXPECT_EQ(loaded.config.limits.ledger_size, std::size_t{256} << 20);
 }
 
 TEST(Example, OfUnusualValuesLeavesNoKeyAtItsDefault) {

@@ -295,6 +295,10 @@ const SectionTable<Limits>& limits_table() {
           {"ledger_connections", Whole{1000, 100'000'000}, &Limits::ledger_connections, optional,
            "The most connections that the ledger keeps, whatever their age; the oldest go first.",
            "Each takes about 1 KiB on disk."},
+          {"ledger_size", Size{0, std::size_t{1} << 40}, &Limits::ledger_size, optional,
+           "The most that ledger.db may hold, whatever age and number allow; the oldest connections go first. 0 means "
+           "no bound.",
+           "The file never becomes smaller: room that has become free is used for new rows."},
           {"evidence_size", Size{1U << 20, std::size_t{64} << 30}, &Limits::evidence_size, optional,
            "The most that the captures in evidence/ may take up; beyond it none is written until some are removed.",
            "Nothing is captured unless `firstring capture` asks for it."},
@@ -350,7 +354,8 @@ struct SizeUnit {
   std::string_view name;
   std::size_t bytes;
 };
-constexpr std::array kSizeUnits{SizeUnit{"GiB", 1U << 30}, SizeUnit{"MiB", 1U << 20}, SizeUnit{"KiB", 1U << 10}};
+constexpr std::array kSizeUnits{SizeUnit{"TiB", std::size_t{1} << 40}, SizeUnit{"GiB", 1U << 30},
+                                SizeUnit{"MiB", 1U << 20}, SizeUnit{"KiB", 1U << 10}};
 
 }  // namespace
 

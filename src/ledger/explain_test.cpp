@@ -391,6 +391,27 @@ TEST(Json, HasTheLastRequestAtTheTop) {
   EXPECT_EQ(text.find('\n'), std::string::npos);
 }
 
+TEST(Fields, HaveTheSameNamesForEveryConnection) {
+  const auto names_of = [](const LedgerEntry& entry) {
+    std::vector<std::string> names;
+    for (const auto& [name, text] : to_fields(entry)) names.push_back(name);
+    return names;
+  };
+  auto entry = denied("expired");
+  entry.connection.verdict_errors = {"a", "b"};
+  EXPECT_EQ(names_of(entry), names_of({gave_up("unknown_ca"), {}}));
+  const auto fields = to_fields(entry);
+  const auto text_of = [&](std::string_view wanted) {
+    const auto found = std::find_if(fields.begin(), fields.end(), [&](auto& field) { return field.first == wanted; });
+    return found != fields.end() ? found->second : "(missing)";
+  };
+  EXPECT_EQ(text_of("verdict_errors"), "a; b");
+  EXPECT_EQ(text_of("status"), "403");
+  EXPECT_EQ(text_of("rtt_us"), "");
+  EXPECT_EQ(text_of("resumed"), "false");
+  EXPECT_EQ(text_of("hello"), "(missing)");
+}
+
 TEST(Json, IsValidWhateverStrangersSend) {
   auto entry = denied("no_such_file");
   entry.requests[0].user_agent = "\xff\xfe\x01\"";

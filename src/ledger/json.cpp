@@ -45,9 +45,7 @@ void put_session(json::object& object, const store::ConnectionRow& row) {
 // Parentheses: json::value{5} is the array [5].
 json::value step(std::int64_t micros) { return micros < 0 ? json::value(nullptr) : json::value(micros); }
 
-}  // namespace
-
-std::string to_json(const store::LedgerEntry& entry) {
+json::object to_object(const store::LedgerEntry& entry) {
   const auto& row = entry.connection;
   json::object object;
   object["time"] = to_iso8601(row.accepted);
@@ -107,7 +105,40 @@ std::string to_json(const store::LedgerEntry& entry) {
   object["cause"] = explanation.cause;
   object["explanation"] = explanation.explanation;
   object["remedy"] = explanation.remedy;
-  return json::serialize(object);
+  return object;
+}
+
+std::string to_text(const json::value& value) {
+  if (value.is_null()) return {};
+  if (value.is_string()) return std::string{value.get_string()};
+  if (!value.is_array()) return json::serialize(value);
+  std::string text;
+  for (const auto& item : value.get_array()) text += (text.empty() ? "" : "; ") + to_text(item);
+  return text;
+}
+
+}  // namespace
+
+std::string to_json(const store::LedgerEntry& entry) { return json::serialize(to_object(entry)); }
+
+std::vector<std::pair<std::string, std::string>> to_fields(const store::LedgerEntry& entry) {
+  static const auto kNames = [] {
+    store::LedgerEntry full;
+    full.connection.alert_code = 0;
+    full.requests.emplace_back();
+    std::vector<std::string> names;
+    for (const auto& member : to_object(full)) {
+      if (member.key() != "requests" && member.key() != "hello") names.emplace_back(member.key());
+    }
+    return names;
+  }();
+  const auto object = to_object(entry);
+  std::vector<std::pair<std::string, std::string>> fields;
+  for (const auto& name : kNames) {
+    const auto* value = object.if_contains(name);
+    fields.emplace_back(name, value == nullptr ? std::string{} : to_text(*value));
+  }
+  return fields;
 }
 
 std::string request_to_json(const store::ConnectionRow& connection, const store::RequestRow& request) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "store/ledger_store.hpp"
 
@@ -11,6 +13,10 @@ namespace firstring::ledger {
 /// decision and reason stand at the top as well, so that a script finds them in one place. docs/reference/ledger.md
 /// lists all.
 std::string to_json(const store::LedgerEntry& entry);
+
+/// The same as names and texts, for a table: always the same names in the same order, without `requests` and `hello`.
+/// "" for null, lists joined by "; ".
+std::vector<std::pair<std::string, std::string>> to_fields(const store::LedgerEntry& entry);
 
 /// One request with what is known of its connection, on one line: the request log.
 std::string request_to_json(const store::ConnectionRow& connection, const store::RequestRow& request);

@@ -11,7 +11,9 @@ namespace firstring::ledger {
 namespace {
 
 constexpr std::chrono::seconds kTrimEvery{60};
-constexpr std::size_t kTrimBatch = 2000;  // a few milliseconds of the writer's time
+constexpr std::size_t kTrimBatch = 2000;   // a few milliseconds of the writer's time
+constexpr std::size_t kMaxQuestions = 10;  // likewise, for each batch
+constexpr auto kResidence = std::chrono::days{7};
 
 std::atomic<std::int64_t> last_id{0};
 
@@ -58,6 +60,9 @@ Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t worker
     while (before < *highest && !last_id.compare_exchange_weak(before, *highest)) {
     }
   }
+  if (const auto costs = store_->handshake_costs("")) {
+    for (const auto& cost : *costs) regressions_.remember(cost.model, cost.firmware, cost.count);
+  }
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -99,6 +104,7 @@ void Recorder::run() {
       last = stopping_;
     }
     collect();
+    watch_for_regressions();
     flush();
     if (!last) trim();
   }
@@ -136,6 +142,27 @@ void Recorder::collect() {
   }
 }
 
+void Recorder::watch_for_regressions() {
+  // Strangers decide how many of these there are.
+  std::size_t questions = kMaxQuestions;
+  for (; watched_ < held_.connections.size(); ++watched_) {
+    auto& row = held_.connections[watched_];
+    // A phone with a new firmware greets in a new way: then the address alone may tell who it is.
+    if (RegressionWatch::is_failure(row) && row.model.empty() && questions > 0) {
+      --questions;
+      if (const auto resident = store_->only_resident(row.address, row.accepted - kResidence); resident && *resident) {
+        row.likely_device = (*resident)->device;
+        row.model = (*resident)->model;
+        row.firmware = (*resident)->firmware;
+      }
+    }
+    if (auto alarm = regressions_.see(row)) {
+      spdlog::warn("alarm {}: {}", alarm->kind, alarm->text);
+      held_.alarms.push_back(*std::move(alarm));
+    }
+  }
+}
+
 void Recorder::flush() {
   if (held_.size() == 0) return;
   if (auto written = store_->append(held_); !written) {
@@ -153,12 +180,15 @@ void Recorder::flush() {
     complained_ = {};
   }
   held_ = {};
+  watched_ = 0;
 }
 
 void Recorder::trim() {
   const auto time = std::chrono::steady_clock::now();
   if (time < trim_at_) return;
-  const auto removed = store_->trim(now() - options_.keep_age, options_.keep_connections, kTrimBatch);
+  const auto removed = store_->trim(
+      {.since = now() - options_.keep_age, .connections = options_.keep_connections, .bytes = options_.keep_bytes},
+      kTrimBatch);
   if (!removed) spdlog::warn("ledger: remove old rows: {}", removed.error().what);
   // As long as there is a backlog, one batch after each write: removing must keep up with what strangers make us write.
   trim_at_ = removed && *removed == kTrimBatch ? time : time + kTrimEvery;

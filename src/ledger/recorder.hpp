@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "ledger/regression.hpp"
 #include "store/ledger_store.hpp"
 
 namespace firstring::ledger {
@@ -23,9 +24,11 @@ class Recorder {
   struct Options {
     std::chrono::milliseconds max_delay{25};
     std::size_t batch = 1000;
-    std::size_t max_held = 50'000;                              ///< rows, over all workers
-    std::chrono::milliseconds keep_age{std::chrono::days{90}};  ///< of connections in the store; older ones are removed
-    std::size_t keep_connections = 2'000'000;                   ///< the most of them in the store
+    std::size_t max_held = 50'000;  ///< rows, over all workers
+    // Of connections in the store; what goes beyond is removed, the oldest first.
+    std::chrono::milliseconds keep_age{std::chrono::days{90}};
+    std::size_t keep_connections = 2'000'000;
+    std::uint64_t keep_bytes = 0;  ///< store::Retention::bytes
   };
 
   /// One worker's end. Only its own worker puts, so its lock is almost never contended.
@@ -63,6 +66,7 @@ class Recorder {
   void row_came();
   void run();
   void collect();
+  void watch_for_regressions();
   void flush();
   void trim();
 
@@ -70,7 +74,10 @@ class Recorder {
   std::function<void(const std::string&)> write_log_;
   Options options_;
   std::vector<std::unique_ptr<Queue>> queues_;
-  Queue::Rows held_;  // the writer's own: collected and not yet written
+  // The writer's own.
+  Queue::Rows held_;         // collected and not yet written
+  std::size_t watched_ = 0;  // so many of held_.connections the watch has seen
+  RegressionWatch regressions_;
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::uint64_t> lost_{0};
   std::chrono::steady_clock::time_point complained_{}, trim_at_{};

@@ -18,6 +18,8 @@ struct Sink {
   std::size_t connections = 0, requests = 0, refusals = 0, trims = 0, alarms = 0;
   std::int64_t last_id = 0;
   bool refuse = false;
+  store::ConnectionRow last;
+  std::optional<store::Resident> resident;  ///< of every address
 
   bool wait_for(const std::function<bool()>& condition) {
     std::unique_lock lock{mutex};
@@ -37,6 +39,7 @@ class SinkStore : public store::LedgerStore {
       return fail(Errc::io, "disk is full");
     }
     sink_.connections += batch.connections.size();
+    if (!batch.connections.empty()) sink_.last = batch.connections.back();
     sink_.requests += batch.requests.size();
     sink_.alarms += batch.alarms.size();
     return {};
@@ -49,7 +52,16 @@ class SinkStore : public store::LedgerStore {
   }
   Result<std::int64_t> last_written() override { return 0; }
   Result<std::int64_t> last_id() override { return sink_.last_id; }
-  Result<std::size_t> trim(Timestamp, std::size_t, std::size_t batch) override {
+  Result<std::vector<store::HandshakeCost>> handshake_costs(const std::string&) override {
+    return std::vector<store::HandshakeCost>{};
+  }
+  Result<std::vector<store::CauseCount>> causes(const store::CauseQuery&) override {
+    return std::vector<store::CauseCount>{};
+  }
+  Result<std::optional<store::Resident>> only_resident(const std::string&, Timestamp) override {
+    return sink_.resident;
+  }
+  Result<std::size_t> trim(const store::Retention&, std::size_t batch) override {
     const std::lock_guard lock{sink_.mutex};
     sink_.changed.notify_all();
     return ++sink_.trims < 3 ? batch : 0;
@@ -84,6 +96,27 @@ TEST(Recorder, WritesAlarms) {
   Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
   recorder.queue(0).alarm({});
   EXPECT_TRUE(sink.wait_for([&] { return sink.alarms == 1; }));
+}
+
+TEST(Recorder, TellsWhenPhonesStopWorkingThatOnlyTheirAddressNames) {
+  Sink sink;
+  sink.resident = store::Resident{.device = "000e08abcdef", .model = "SPA504G", .firmware = "7.5.7"};
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
+  store::ConnectionRow row;
+  row.hello_us = 1;
+  row.model = "SPA504G";
+  row.firmware = "7.5.7";
+  row.outcome = "ok";
+  row.assurance = "certificate";
+  for (int i = 0; i < 3; ++i) recorder.queue(0).connection(row);
+  row.model = row.firmware = "";
+  row.outcome = "handshake_failed";
+  row.stage = "server_flight";
+  row.assurance = "none";
+  for (int i = 0; i < 5; ++i) recorder.queue(0).connection(row);
+  EXPECT_TRUE(sink.wait_for([&] { return sink.alarms == 1; }));
+  EXPECT_EQ(sink.last.likely_device, "000e08abcdef");
+  EXPECT_EQ(sink.last.model, "SPA504G");
 }
 
 TEST(Recorder, WritesAFewRowsWithoutBeingAskedTo) {

@@ -21,6 +21,11 @@ std::string to_text(const Story::Chapter& chapter) {
   const auto& row = chapter.entry.connection;
   std::string text =
       fmt::format("\n{}  from {} port {} to {}\n", to_iso8601(row.accepted), row.address, row.port, row.listener);
+  if (row.device.empty() && !row.likely_device.empty()) {
+    text += fmt::format("              likely {}{}{}: it came from here before, nothing proves it\n", row.likely_device,
+                        row.model.empty() ? "" : ", " + row.model,
+                        row.firmware.empty() ? "" : ", firmware " + printable(row.firmware, 40) + " when seen last");
+  }
   if (row.hello_us >= 0) {
     text += fmt::format("  {:>10}  hello{}{}, JA4 {}: personality {} ({})\n", milliseconds(row.hello_us),
                         row.hello_format == "sslv2" ? " in SSLv2 format" : "",
@@ -90,7 +95,7 @@ std::string timeline(const Story& story) {
   for (const auto& chapter : story.chapters) text += to_text(chapter);
   if (!story.alarms.empty()) text += "\nalarms:\n";
   for (const auto& alarm : story.alarms) {
-    text += fmt::format("  {}  {}: {}\n", to_iso8601(alarm.at), alarm.kind, printable(alarm.text, 1000));
+    text += fmt::format("  {}  {}: {}\n", to_iso8601(alarm.at), alarm.kind, alarm.text);
   }
   if (story.next) text += fmt::format("\n{}\n", to_text(*story.next, now()));
   return text;

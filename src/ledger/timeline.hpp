@@ -16,10 +16,10 @@ struct Story {
     store::LedgerEntry entry;
     History history;
   };
-  std::string who;                ///< MAC or IP address
-  std::vector<Chapter> chapters;  ///< oldest first
-  std::vector<store::AlarmRow> alarms;
-  std::optional<NextContact> next;
+  std::string who{};                ///< MAC or IP address
+  std::vector<Chapter> chapters{};  ///< oldest first
+  std::vector<store::AlarmRow> alarms{};
+  std::optional<NextContact> next{};
 };
 
 /// For a person: each connection with its steps, times and requests, what it came to and what to do; then the alarms,

@@ -138,7 +138,8 @@ class Server {
     recorder_ = std::make_unique<ledger::Recorder>(
         std::move(ledger), worker_count_ + 1, std::move(log),
         ledger::Recorder::Options{.keep_age = state.config.limits.ledger_age,
-                                  .keep_connections = state.config.limits.ledger_connections});
+                                  .keep_connections = state.config.limits.ledger_connections,
+                                  .keep_bytes = state.config.limits.ledger_size});
     captures_ = std::make_unique<Captures>(dir_ / "evidence", recorder_->queue(worker_count_));
     const auto follow_captures = [this](store::FleetStore& store, const provision::FleetView& view) {
       captures_->work(store, view, now());

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace firstring::store {
 namespace {
 
@@ -200,7 +202,7 @@ TEST_P(LedgerContract, RemovesOldAlarms) {
   const AlarmRow old{at(1), "two_networks", "", "", 0, "old"};
   const AlarmRow young{at(9), "two_networks", "", "", 0, "young"};
   EXPECT_OK(store_->append({{}, {}, {old, young}}));
-  EXPECT_OK(store_->trim(at(5), 100, 10));
+  EXPECT_OK(store_->trim({.since = at(5), .connections = 100, .bytes = 0}, 10));
   const auto left = store_->alarms({});
   ASSERT_TRUE(left);
   ASSERT_EQ(left->size(), 1U);
@@ -387,18 +389,18 @@ TEST_P(LedgerContract, KnowsItsHighestId) {
 
 TEST_P(LedgerContract, RemovesWhatIsOlderThanItShallKeep) {
   EXPECT_OK(store_->append({{connection(1), connection(2), connection(3)}, {request(1), request(2), request(3)}, {}}));
-  EXPECT_EQ(*store_->trim(at(3), 1000, 100), 2U);
+  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000, .bytes = 0}, 100), 2U);
   EXPECT_THAT(ids(*store_, {}), ElementsAre(3));
   EXPECT_EQ(store_->find({})->front().requests.size(), 1U);
-  EXPECT_EQ(*store_->trim(at(3), 1000, 100), 0U);
+  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000, .bytes = 0}, 100), 0U);
 }
 
 TEST_P(LedgerContract, RemovesTheOldestBeyondTheNumberItShallKeepInBatches) {
   std::vector<ConnectionRow> rows;
   for (std::int64_t id = 1; id <= 10; ++id) rows.push_back(connection(id));
   EXPECT_OK(store_->append({rows, {}, {}}));
-  EXPECT_EQ(*store_->trim(at(0), 3, 5), 5U);
-  EXPECT_EQ(*store_->trim(at(0), 3, 5), 2U);
+  EXPECT_EQ(*store_->trim({.since = at(0), .connections = 3, .bytes = 0}, 5), 5U);
+  EXPECT_EQ(*store_->trim({.since = at(0), .connections = 3, .bytes = 0}, 5), 2U);
   EXPECT_THAT(ids(*store_, {}), ElementsAre(8, 9, 10));
 }
 
@@ -410,14 +412,184 @@ TEST_P(LedgerContract, KeepsACertificateAsLongAsAConnectionShowsIt) {
     row.certificate_der = {1, 2, 3};
   }
   EXPECT_OK(store_->append({rows, {}, {}}));
-  EXPECT_EQ(*store_->trim(at(2), 1000, 100), 1U);
+  EXPECT_EQ(*store_->trim({.since = at(2), .connections = 1000, .bytes = 0}, 100), 1U);
   EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=phone");
-  EXPECT_EQ(*store_->trim(at(3), 1000, 100), 1U);
+  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000, .bytes = 0}, 100), 1U);
   auto again = connection(3);
   again.certificate = "aa";
   again.certificate_subject = "CN=renewed";
   EXPECT_OK(store_->append({{again}, {}, {}}));
   EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=renewed") << "the old one was gone";
+}
+
+TEST_P(LedgerContract, RemovesTheOldestWhenItsContentIsTooLarge) {
+  std::vector<ConnectionRow> rows;
+  for (std::int64_t id = 1; id <= 40; ++id) {
+    auto row = connection(id);
+    row.hello = Bytes(50'000, 1);
+    rows.push_back(row);
+  }
+  EXPECT_OK(store_->append({rows, {}, {}}));
+  const Retention keep{.since = {}, .connections = 1000, .bytes = 1'000'000};
+  while (*store_->trim(keep, 5) == 5) {
+  }
+  const auto left = ids(*store_, {});
+  EXPECT_GE(left.size(), 8U);
+  EXPECT_LE(left.size(), 20U);
+  EXPECT_EQ(left.back(), 40);
+  EXPECT_EQ(*store_->trim({.since = {}, .connections = 1000, .bytes = 0}, 5), 0U) << "no bound";
+}
+
+/// A full handshake of a phone that its certificate names.
+ConnectionRow handshake(std::int64_t id, std::int64_t phone_cpu_us, std::string firmware = "7.5.7") {
+  auto row = connection(id);
+  row.handshake_us = 10;
+  row.phone_cpu_us = phone_cpu_us;
+  row.model = "SPA504G";
+  row.firmware = std::move(firmware);
+  row.key_exchange = "DH";
+  row.key_exchange_bits = 1024;
+  row.server_key_bits = 2048;
+  row.server_hash = "sha1";
+  row.device = kPhone.bare();
+  row.assurance = "certificate";
+  return row;
+}
+
+TEST_P(LedgerContract, AddsUpWhatHandshakesCostThePhones) {
+  EXPECT_OK(store_->append({{handshake(1, 300), handshake(2, 500)}, {}, {}}));
+  EXPECT_OK(store_->append({{handshake(3, 100), handshake(4, 7, "7.4.9")}, {}, {}}));
+  const auto costs = store_->handshake_costs("SPA504G");
+  ASSERT_TRUE(costs) << costs.error().what;
+  ASSERT_EQ(costs->size(), 2U);
+  const auto& cost = costs->back();
+  EXPECT_EQ(cost.firmware, "7.5.7");
+  EXPECT_EQ(cost.key_exchange, "DH");
+  EXPECT_EQ(cost.key_exchange_bits, 1024);
+  EXPECT_EQ(cost.server_key_bits, 2048);
+  EXPECT_EQ(cost.server_hash, "sha1");
+  EXPECT_EQ(cost.count, 3);
+  EXPECT_EQ(cost.sum_us, 900);
+  EXPECT_EQ(cost.min_us, 100);
+  EXPECT_EQ(cost.max_us, 500);
+  EXPECT_EQ(cost.last, at(3));
+  EXPECT_THAT(*store_->handshake_costs("SPA962"), IsEmpty());
+  EXPECT_EQ(store_->handshake_costs("")->size(), 2U);
+}
+
+TEST_P(LedgerContract, CountsNoHandshakeThatMeasuresNothing) {
+  auto resumed = handshake(1, 300);
+  resumed.resumed = true;
+  auto stranger = handshake(2, 300);
+  stranger.assurance = "claimed";
+  auto unfinished = handshake(3, 300);
+  unfinished.handshake_us = -1;
+  auto nameless = handshake(4, 300);
+  nameless.model = "";
+  EXPECT_OK(store_->append({{resumed, stranger, unfinished, nameless, handshake(5, -1)}, {}, {}}));
+  EXPECT_THAT(*store_->handshake_costs(""), IsEmpty());
+}
+
+TEST_P(LedgerContract, KeepsCostsLongerThanConnectionsAndABoundedNumberOfThem) {
+  std::vector<ConnectionRow> rows;
+  const auto many = static_cast<std::int64_t>(LedgerStore::kMaxCosts) + 3;
+  for (std::int64_t id = 1; id <= many; ++id) rows.push_back(handshake(id, 1, "claimed " + std::to_string(id)));
+  EXPECT_OK(store_->append({rows, {}, {}}));
+  EXPECT_OK(store_->trim({.since = at(many + 1), .connections = 0, .bytes = 0}, 100'000));
+  EXPECT_THAT(ids(*store_, {}), IsEmpty());
+  const auto costs = *store_->handshake_costs("");
+  EXPECT_EQ(costs.size(), LedgerStore::kMaxCosts);
+  EXPECT_TRUE(std::none_of(costs.begin(), costs.end(), [](const auto& cost) { return cost.last < at(4); }));
+}
+
+TEST_P(LedgerContract, CountsCausesByModelFirmwareAndFailure) {
+  auto failed = handshake(3, -1);
+  failed.outcome = "handshake_failed";
+  failed.cause = "client_distrusts_our_chain";
+  auto again = failed;
+  again.id = 4;
+  again.accepted = at(4);
+  auto good = handshake(2, 1);
+  good.cause = "served";
+  auto unknown = connection(5);
+  unknown.ja4 = "t10d";
+  unknown.outcome = "timeout";
+  unknown.cause = "silent";
+  EXPECT_OK(store_->append({{handshake(1, 1, "7.4.9"), good, failed, again, unknown}, {}, {}}));
+
+  const auto counts = *store_->causes({.since = at(2), .model = {}});
+  ASSERT_EQ(counts.size(), 3U);
+  const auto found = std::find_if(counts.begin(), counts.end(),
+                                  [](const auto& count) { return count.cause == "client_distrusts_our_chain"; });
+  ASSERT_NE(found, counts.end());
+  EXPECT_EQ(found->model, "SPA504G");
+  EXPECT_EQ(found->firmware, "7.5.7");
+  EXPECT_EQ(found->ja4, "");
+  EXPECT_TRUE(found->failed);
+  EXPECT_EQ(found->count, 2);
+  EXPECT_EQ(found->first, at(3));
+  EXPECT_EQ(found->last, at(4));
+  EXPECT_EQ(found->newest, 4);
+  EXPECT_EQ(found->count_lately, 2);
+  EXPECT_EQ(found->first_lately, at(3));
+  EXPECT_TRUE(std::any_of(counts.begin(), counts.end(),
+                          [](const auto& count) { return count.ja4 == "t10d" && count.model.empty(); }));
+  EXPECT_EQ(store_->causes({.since = {}, .model = "SPA504G"})->size(), 3U);
+  EXPECT_THAT(*store_->causes({.since = {}, .model = "SPA962"}), IsEmpty());
+}
+
+TEST_P(LedgerContract, CountsTheFailuresSinceTheLastGoodConnection) {
+  std::vector<ConnectionRow> rows;
+  for (std::int64_t id = 1; id <= 6; ++id) {
+    auto row = handshake(id, 1);
+    row.outcome = id == 3 ? "ok" : "timeout";
+    row.cause = id % 2 == 0 ? "even" : "odd";
+    rows.push_back(row);
+  }
+  EXPECT_OK(store_->append({rows, {}, {}}));
+  const auto counts = *store_->causes({});
+  for (const auto& count : counts) {
+    if (!count.failed) continue;
+    EXPECT_EQ(count.count, count.cause == "even" ? 3 : 2);
+    EXPECT_EQ(count.count_lately, count.cause == "even" ? 2 : 1);
+    EXPECT_EQ(count.first_lately, at(count.cause == "even" ? 4 : 5));
+  }
+}
+
+TEST_P(LedgerContract, FindsTheFailedHandshakesOfWhoLikelyCame) {
+  auto likely = connection(1);
+  likely.likely_device = kPhone.bare();
+  EXPECT_OK(store_->append({{likely, connection(2)}, {}, {}}));
+  LedgerQuery query;
+  query.mac = kPhone;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(1));
+}
+
+TEST_P(LedgerContract, FindsAConnectionByItsNumber) {
+  EXPECT_OK(store_->append({{connection(1), connection(2)}, {}, {}}));
+  LedgerQuery query;
+  query.id = 2;
+  EXPECT_THAT(ids(*store_, query), ElementsAre(2));
+}
+
+TEST_P(LedgerContract, KnowsTheOnlyDeviceOfAnAddress) {
+  const std::string address = connection(1).address;
+  EXPECT_FALSE(*store_->only_resident(address, {}));
+  auto failed = connection(3);
+  failed.outcome = "handshake_failed";
+  EXPECT_OK(store_->append({{handshake(1, 1, "7.4.9"), handshake(2, 1), failed}, {}, {}}));
+  const auto resident = *store_->only_resident(address, {});
+  ASSERT_TRUE(resident);
+  EXPECT_EQ(resident->device, kPhone.bare());
+  EXPECT_EQ(resident->model, "SPA504G");
+  EXPECT_EQ(resident->firmware, "7.5.7") << "the newest";
+  EXPECT_FALSE(*store_->only_resident(address, at(3))) << "long ago";
+  EXPECT_FALSE(*store_->only_resident("192.0.2.77", {}));
+
+  auto other = handshake(4, 1);
+  other.device = "708105b37234";
+  EXPECT_OK(store_->append({{other}, {}, {}}));
+  EXPECT_FALSE(*store_->only_resident(address, {})) << "two phones share the address";
 }
 
 TEST_P(LedgerContract, AppendsAllOrNothing) {

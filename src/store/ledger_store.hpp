@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -114,7 +115,8 @@ struct LedgerEntry {
 
 /// What to look for; empty members do not restrict.
 struct LedgerQuery {
-  std::optional<MacAddress> mac;  ///< as certificate identity or as what was asked for
+  std::optional<std::int64_t> id{};  ///< ConnectionRow::id
+  std::optional<MacAddress> mac;     ///< as certificate identity, as what was asked for, or as who it likely was
   std::string address;
   bool failed = false;  ///< connections with an outcome other than "ok", or with a request that was denied
   std::optional<Timestamp> since;
@@ -129,25 +131,76 @@ struct AlarmQuery {
   std::size_t limit = 1000;  ///< the newest so many, given oldest first
 };
 
+/// What full handshakes of one size cost the phones of one model and firmware.
+struct HandshakeCost {
+  std::string model, firmware, key_exchange;
+  int key_exchange_bits = 0;
+  int server_key_bits = 0;
+  std::string server_hash;
+  std::int64_t count = 0;
+  std::int64_t sum_us = 0, min_us = 0, max_us = 0;  ///< of ConnectionRow::phone_cpu_us
+  Timestamp last{};                                 ///< when the newest came
+};
+
+/// How often connections of one kind of client ended in one way.
+struct CauseCount {
+  std::string model, firmware;
+  std::string ja4;  ///< set where the model is unknown
+  bool failed = false;
+  std::string cause;
+  std::int64_t count = 0;
+  Timestamp first{}, last{};
+  std::int64_t newest = 0;  ///< ConnectionRow::id of the one written last
+  // Of those that failed: how many came after the client's last connection that did not fail, and when the first.
+  std::int64_t count_lately = 0;
+  Timestamp first_lately{};
+};
+
+/// Which connections to count; empty members do not restrict.
+struct CauseQuery {
+  std::optional<Timestamp> since{};
+  std::string model{};
+};
+
+/// Who came from one address with a certificate.
+struct Resident {
+  std::string device, model, firmware;
+};
+
+/// How much the ledger keeps.
+struct Retention {
+  Timestamp since{};                   ///< connections accepted before go
+  std::size_t connections = SIZE_MAX;  ///< beyond so many, the oldest go
+  std::uint64_t bytes = 0;             ///< likewise beyond this size of the database's content; 0: no bound
+};
+
 /// The append-only record. One writer; readers may be other processes.
 class LedgerStore {
  public:
   virtual ~LedgerStore() = default;
 
-  /// One transaction.
+  /// One transaction. What handshakes cost is also added to handshake_costs.
   virtual Result<void> append(const LedgerBatch& batch) = 0;
   virtual Result<std::vector<LedgerEntry>> find(const LedgerQuery& query) = 0;
   virtual Result<std::vector<AlarmRow>> alarms(const AlarmQuery& query) = 0;
+  /// How many of them outlast a trim: those that came last.
+  static constexpr std::size_t kMaxCosts = 5000;
+  /// Of one model, or of all for "". In the order of model, firmware, key exchange and sizes.
+  virtual Result<std::vector<HandshakeCost>> handshake_costs(const std::string& model) = 0;
+  /// Counts by model, firmware (or JA4), whether they failed, and cause.
+  virtual Result<std::vector<CauseCount>> causes(const CauseQuery& query) = 0;
+  /// The one device that the newest connections with a certificate from this address are all of; nullopt if they are of
+  /// several, or there are none. Looks at the newest 100 connections.
+  virtual Result<std::optional<Resident>> only_resident(const std::string& address, Timestamp since) = 0;
   /// The number of the row written last; pass as after_id to see only what comes later.
   virtual Result<std::int64_t> last_written() = 0;
   /// The highest ConnectionRow::id that is there, 0 for none: a new process numbers on from it, even if the clock was
   /// set back.
   virtual Result<std::int64_t> last_id() = 0;
-  /// Removes the connections written longest ago, at most `batch` of them in one transaction, with their requests:
-  /// those accepted before `keep_since`, and those beyond the newest `keep_connections`; and alarms before
-  /// `keep_since`. Gives how many went; call
-  /// again while that is `batch`.
-  virtual Result<std::size_t> trim(Timestamp keep_since, std::size_t keep_connections, std::size_t batch) = 0;
+  /// Removes the connections written longest ago, at most `batch` of them in one transaction, with their requests, as
+  /// far as `keep` does not hold them; and alarms that are too old. Gives how many connections went; call again while
+  /// that is `batch`. The room is used again for new rows, the file does not become smaller.
+  virtual Result<std::size_t> trim(const Retention& keep, std::size_t batch) = 0;
 };
 
 }  // namespace firstring::store

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
+#include <tuple>
 
 #include "store/sqlite_database.hpp"
 
@@ -78,6 +80,21 @@ void for_each_alarm_column(Row& row, Visit&& visit) {
 }
 
 template <class Row, class Visit>
+void for_each_cost_column(Row& row, Visit&& visit) {
+  visit("model", row.model);
+  visit("firmware", row.firmware);
+  visit("key_exchange", row.key_exchange);
+  visit("key_exchange_bits", row.key_exchange_bits);
+  visit("server_key_bits", row.server_key_bits);
+  visit("server_hash", row.server_hash);
+  visit("count", row.count);
+  visit("sum_us", row.sum_us);
+  visit("min_us", row.min_us);
+  visit("max_us", row.max_us);
+  visit("last", row.last);
+}
+
+template <class Row, class Visit>
 void for_each_request_column(Row& row, Visit&& visit) {
   visit("connection", row.connection);
   visit("at", row.at);
@@ -106,6 +123,9 @@ const auto kRequestColumns =
     names_of<RequestRow>([](const auto& row, auto visit) { for_each_request_column(row, visit); });
 const auto kAlarmColumns = names_of<AlarmRow>([](const auto& row, auto visit) { for_each_alarm_column(row, visit); });
 
+const auto kCostColumns =
+    names_of<HandshakeCost>([](const auto& row, auto visit) { for_each_cost_column(row, visit); });
+
 std::string placeholders(std::size_t count) {
   return fmt::format("{}", fmt::join(std::vector<std::string_view>(count, "?"), ", "));
 }
@@ -120,6 +140,31 @@ const std::string kInsertRequest = fmt::format("INSERT INTO request ({}) VALUES 
                                                placeholders(kRequestColumns.size()));
 const std::string kInsertAlarm = fmt::format("INSERT INTO alarm ({}) VALUES ({})", fmt::join(kAlarmColumns, ", "),
                                              placeholders(kAlarmColumns.size()));
+const std::string kAddCost = fmt::format(
+    "INSERT INTO handshake_cost ({}) VALUES ({}) ON CONFLICT DO UPDATE SET count = count + 1, sum_us = sum_us + "
+    "excluded.sum_us, min_us = min(min_us, excluded.min_us), max_us = max(max_us, excluded.max_us), last = "
+    "max(last, excluded.last)",
+    fmt::join(kCostColumns, ", "), placeholders(kCostColumns.size()));
+constexpr std::size_t kMaxFirmware = 64;  // characters: it is what the phone claims
+
+/// What a connection adds to handshake_cost; nullopt if its handshake is no measure.
+std::optional<HandshakeCost> cost_of(const ConnectionRow& row) {
+  if (row.phone_cpu_us < 0 || row.handshake_us < 0 || row.resumed || row.model.empty() ||
+      row.assurance != "certificate")
+    return std::nullopt;
+  return HandshakeCost{.model = row.model,
+                       .firmware = row.firmware.substr(0, kMaxFirmware),
+                       .key_exchange = row.key_exchange,
+                       .key_exchange_bits = row.key_exchange_bits,
+                       .server_key_bits = row.server_key_bits,
+                       .server_hash = row.server_hash,
+                       .count = 1,
+                       .sum_us = row.phone_cpu_us,
+                       .min_us = row.phone_cpu_us,
+                       .max_us = row.phone_cpu_us,
+                       .last = row.accepted};
+}
+
 // Named with their table, for `certificate` has some of the names too.
 const std::string kSelectConnection = fmt::format(
     "SELECT connection.{}, sha256, subject, issuer, der FROM connection LEFT JOIN certificate ON certificate.id = "
@@ -177,6 +222,7 @@ class SqliteLedger final : public LedgerStore {
         });
         insert_connection.run(connection.outcome != "ok", connection.id, connection.certificate);
       }
+      add_costs(batch.connections);
       auto insert_alarm = database_->query(kInsertAlarm);
       for (const auto& alarm : batch.alarms) {
         for_each_alarm_column(alarm, [&](const char*, const auto& value) { insert_alarm.bind(value); });
@@ -214,6 +260,63 @@ class SqliteLedger final : public LedgerStore {
     });
   }
 
+  Result<std::vector<HandshakeCost>> handshake_costs(const std::string& model) override {
+    return database_->read_once([&]() -> Result<std::vector<HandshakeCost>> {
+      auto row = database_->query(fmt::format(
+          "SELECT {} FROM handshake_cost WHERE ?1 = '' OR model = ?1 ORDER BY model, firmware, key_exchange, "
+          "key_exchange_bits, server_key_bits, server_hash",
+          fmt::join(kCostColumns, ", ")));
+      row.bind(model);
+      std::vector<HandshakeCost> found;
+      while (row.next()) {
+        int column = 0;
+        for_each_cost_column(found.emplace_back(), [&](const char*, auto& value) { read(row, column++, value); });
+      }
+      return found;
+    });
+  }
+
+  Result<std::vector<CauseCount>> causes(const CauseQuery& wanted) override {
+    return database_->read([&]() -> Result<std::vector<CauseCount>> {
+      std::vector<CauseCount> found;
+      const auto since = wanted.since.value_or(Timestamp{});
+      if (wanted.model.empty()) {
+        auto row = database_->query(
+            "SELECT '', '', ja4, failed, cause, count(*), min(accepted), max(accepted), max(written) FROM connection "
+            "INDEXED BY connection_cause_unknown WHERE model = '' AND accepted >= ? GROUP BY ja4, failed, cause");
+        row.bind(since);
+        read_causes(row, found);
+      }
+      auto row = database_->query(fmt::format(
+          "SELECT model, firmware, '', failed, cause, count(*), min(accepted), max(accepted), max(written) FROM "
+          "connection INDEXED BY connection_cause WHERE model {} ? AND model <> '' AND accepted >= ? GROUP BY model, "
+          "firmware, failed, cause",
+          wanted.model.empty() ? "<>" : "="));
+      row.bind(wanted.model, since);
+      read_causes(row, found);
+      count_lately(since, found);
+      return found;
+    });
+  }
+
+  Result<std::optional<Resident>> only_resident(const std::string& address, Timestamp since) override {
+    return database_->read_once([&]() -> Result<std::optional<Resident>> {
+      // The inner limit bounds the work where strangers have filled the ledger from that address.
+      auto row = database_->query(
+          "SELECT device, model, firmware FROM (SELECT device, model, firmware, assurance FROM connection WHERE "
+          "address "
+          "= ? AND accepted >= ? ORDER BY accepted DESC, id DESC LIMIT 100) WHERE assurance = 'certificate' AND device "
+          "<> ''");
+      row.bind(address, since);
+      std::optional<Resident> resident;
+      while (row.next()) {
+        if (resident && resident->device != row.text(0)) return std::optional<Resident>{};
+        if (!resident) resident = Resident{.device = row.text(0), .model = row.text(1), .firmware = row.text(2)};
+      }
+      return resident;
+    });
+  }
+
   Result<std::int64_t> last_written() override {
     return database_->read_once([&]() -> Result<std::int64_t> {
       auto row = database_->query("SELECT ifnull(max(written), 0) FROM connection");
@@ -230,7 +333,7 @@ class SqliteLedger final : public LedgerStore {
     });
   }
 
-  Result<std::size_t> trim(Timestamp keep_since, std::size_t keep_connections, std::size_t batch) override {
+  Result<std::size_t> trim(const Retention& keep, std::size_t batch) override {
     return database_->write([&]() -> Result<std::size_t> {
       const auto limit = static_cast<std::int64_t>(std::min<std::size_t>(batch, 1'000'000));
       std::vector<std::array<std::int64_t, 3>> old;  // written, id, certificate (0 for none)
@@ -239,9 +342,9 @@ class SqliteLedger final : public LedgerStore {
             "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted FROM "
             "connection "
             "ORDER BY written LIMIT ?) WHERE accepted < ? OR written <= (SELECT max(written) FROM connection) - ?");
-        row.bind(limit, keep_since,
-                 static_cast<std::int64_t>(
-                     std::min<std::size_t>(keep_connections, std::numeric_limits<std::int64_t>::max())));
+        const auto most = is_too_large(keep.bytes) ? 0 : keep.connections;
+        row.bind(limit, keep.since,
+                 static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max())));
         while (row.next()) old.push_back({row.integer(0), row.integer(1), row.integer(2)});
       }
       auto remove_requests = database_->query("DELETE FROM request WHERE connection = ?");
@@ -257,23 +360,99 @@ class SqliteLedger final : public LedgerStore {
       database_
           ->query(
               "DELETE FROM request WHERE written IN (SELECT written FROM request ORDER BY written LIMIT ?) AND at < ?")
-          .run(limit, keep_since);
+          .run(limit, keep.since);
+      database_
+          ->query(
+              "DELETE FROM handshake_cost WHERE id IN (SELECT id FROM handshake_cost ORDER BY last DESC LIMIT -1 "
+              "OFFSET ?)")
+          .run(kMaxCosts);
       database_
           ->query("DELETE FROM alarm WHERE written IN (SELECT written FROM alarm ORDER BY written LIMIT ?) AND at < ?")
-          .run(limit, keep_since);
+          .run(limit, keep.since);
       return old.size();
     });
   }
 
  private:
+  void add_costs(const std::vector<ConnectionRow>& connections) {
+    auto add = database_->query(kAddCost);
+    for (const auto& connection : connections) {
+      const auto cost = cost_of(connection);
+      if (!cost) continue;
+      for_each_cost_column(*cost, [&](const char*, const auto& value) { add.bind(value); });
+      add.run();
+    }
+  }
+
+  void read_causes(Query& row, std::vector<CauseCount>& found) {
+    auto id_of = database_->query("SELECT id FROM connection WHERE written = ?");
+    while (row.next()) {
+      id_of.bind(row.integer(8)).next();
+      found.push_back({.model = row.text(0),
+                       .firmware = row.text(1),
+                       .ja4 = row.text(2),
+                       .failed = row.integer(3) != 0,
+                       .cause = row.text(4),
+                       .count = row.integer(5),
+                       .first = row.time(6),
+                       .last = row.time(7),
+                       .newest = id_of.integer(0),
+                       .count_lately = 0,
+                       .first_lately = {}});
+      id_of.reset();
+    }
+  }
+
+  void count_lately(Timestamp since, std::vector<CauseCount>& counts) {
+    std::map<std::tuple<std::string_view, std::string_view, std::string_view>, Timestamp> last_good;
+    for (const auto& count : counts) {
+      auto& last = last_good[{count.model, count.firmware, count.ja4}];
+      if (!count.failed) last = std::max(last, count.last);
+    }
+    auto known = database_->query(
+        "SELECT count(*), ifnull(min(accepted), 0) FROM connection WHERE model = ? AND firmware = ? AND failed = 1 AND "
+        "cause = ? AND model <> '' AND accepted > ?");
+    auto unknown = database_->query(
+        "SELECT count(*), ifnull(min(accepted), 0) FROM connection WHERE ja4 = ? AND failed = 1 AND cause = ? AND "
+        "model "
+        "= '' AND accepted > ?");
+    for (auto& count : counts) {
+      if (!count.failed) continue;
+      const auto after =
+          std::max(last_good[{count.model, count.firmware, count.ja4}], since - std::chrono::microseconds{1});
+      auto& row = count.model.empty() ? unknown : known;
+      if (count.model.empty()) {
+        row.bind(count.ja4, count.cause, after);
+      } else {
+        row.bind(count.model, count.firmware, count.cause, after);
+      }
+      row.next();
+      count.count_lately = row.integer(0);
+      count.first_lately = row.time(1);
+      row.reset();
+    }
+  }
+
+  /// Whether what the file holds, without the pages that are free again, takes more than `bytes`.
+  bool is_too_large(std::uint64_t bytes) {
+    if (bytes == 0) return false;
+    const auto number = [&](std::string_view pragma) {
+      auto row = database_->query(pragma);
+      row.next();
+      return static_cast<std::uint64_t>(row.integer(0));
+    };
+    return (number("PRAGMA page_count") - number("PRAGMA freelist_count")) * number("PRAGMA page_size") > bytes;
+  }
+
   /// The numbers of the rows that match, newest first. Each condition has an index; sqlite_ledger_test.cpp holds it to
   /// that.
   std::vector<std::int64_t> matching(const LedgerQuery& wanted) {
     std::vector<std::string_view> conditions{"1"};
+    if (wanted.id) conditions.emplace_back("id = ?");
     if (wanted.mac) {
       conditions.emplace_back(
-          "id IN (SELECT id FROM connection WHERE device = ? UNION ALL SELECT connection FROM request WHERE device = "
-          "?)");
+          "id IN (SELECT id FROM connection WHERE device = ? UNION ALL SELECT connection FROM request WHERE device = ? "
+          "UNION ALL SELECT id FROM connection WHERE likely_device = ? AND likely_device <> '')");
     }
     if (!wanted.address.empty()) conditions.emplace_back("address = ?");
     if (wanted.failed) conditions.emplace_back("failed = 1");
@@ -283,7 +462,8 @@ class SqliteLedger final : public LedgerStore {
     auto row = database_->query(
         fmt::format("SELECT written FROM connection {} WHERE {} ORDER BY accepted DESC, id DESC LIMIT ?",
                     wanted.after_id > 0 ? "NOT INDEXED" : "", fmt::join(conditions, " AND ")));
-    if (wanted.mac) row.bind(*wanted.mac, *wanted.mac);
+    if (wanted.id) row.bind(*wanted.id);
+    if (wanted.mac) row.bind(*wanted.mac, *wanted.mac, *wanted.mac);
     if (!wanted.address.empty()) row.bind(wanted.address);
     if (wanted.since) row.bind(*wanted.since);
     if (wanted.after_id > 0) row.bind(wanted.after_id);

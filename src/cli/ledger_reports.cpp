@@ -1,0 +1,113 @@
+#include "cli/ledger_reports.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/json_object.hpp"
+#include "ledger/cause_report.hpp"
+#include "ledger/explain.hpp"
+#include "ledger/historian.hpp"
+#include "simulator/connection.hpp"
+
+namespace firstring::cli {
+namespace {
+
+constexpr std::chrono::days kLookBack{7};
+constexpr unsigned kMostClients = 50;
+
+/// The main cause in words, from the newest connection that had it.
+Result<ledger::Explanation> explain_main_cause(const ledger::ClientReport& report, store::LedgerStore& store,
+                                               ledger::Historian& historian) {
+  if (report.causes.empty()) return ledger::Explanation{};
+  store::LedgerQuery query;
+  query.id = report.causes.front().newest;
+  FIRSTRING_TRY(const auto entries, store.find(query));
+  if (entries.empty()) return ledger::Explanation{};  // the server has just removed it
+  FIRSTRING_TRY(const auto history, historian.of(entries.front().connection));
+  return ledger::explain(entries.front(), history);
+}
+
+JsonObject to_json(const ledger::ClientReport& report, const ledger::Explanation& explanation) {
+  JsonObject causes;
+  for (const auto& cause : report.causes) causes.add(cause.cause, cause.count);
+  JsonObject object;
+  object.add("model", report.model).add("firmware", report.firmware).add("ja4", report.ja4);
+  object.add("connections", report.connections).add("failed", report.failed).add("failing", report.failing);
+  if (report.failing > 0) {
+    object.add("failing_since", to_iso8601(report.failing_since));
+  } else {
+    object.add_null("failing_since");
+  }
+  object.add("causes", causes).add("headline", ledger::headline(report, explanation.explanation));
+  object.add("cause", explanation.cause).add("explanation", explanation.explanation).add("remedy", explanation.remedy);
+  return object;
+}
+
+void print(Terminal& terminal, const ledger::ClientReport& report, const ledger::Explanation& explanation) {
+  terminal.print(ledger::headline(report, explanation.explanation) + "\n");
+  if (!explanation.remedy.empty()) terminal.print(fmt::format("  What to do: {}\n", explanation.remedy));
+  if (report.causes.size() < 2) return;
+  std::string all;
+  for (const auto& cause : report.causes)
+    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", cause.count, cause.cause);
+  terminal.print(fmt::format("  Causes: {}\n", all));
+}
+
+std::string milliseconds(std::int64_t micros) { return fmt::format("{:.1f}", static_cast<double>(micros) / 1000.0); }
+
+}  // namespace
+
+ledger::NameLookup look_up(const std::string& name) {
+  auto found = simulator::resolve(name);
+  if (found) return {.addresses = *std::move(found), .problem = {}};
+  return {.addresses = {}, .problem = visible(found.error().what, 200)};
+}
+
+Result<int> report_causes(Context& context, store::LedgerStore& store) {
+  const auto since = now() - (context.given("--since") ? context.duration("--since") : kLookBack);
+  FIRSTRING_TRY(const auto counts, store.causes({.since = since, .model = context.text("--model")}));
+  const auto reports = ledger::report_causes(counts);
+  if (reports.empty() && !context.json()) context.terminal().print("no connections in that time\n");
+  ledger::Historian historian{store, look_up};
+  auto left = context.number("--limit", kMostClients);
+  for (const auto& report : reports) {
+    if (left == 0) break;
+    --left;
+    FIRSTRING_TRY(const auto explanation, explain_main_cause(report, store, historian));
+    if (context.json()) {
+      context.terminal().print(to_json(report, explanation).line());
+    } else {
+      print(context.terminal(), report, explanation);
+    }
+  }
+  return 0;
+}
+
+Result<int> report_times(Context& context, store::LedgerStore& store) {
+  FIRSTRING_TRY(const auto costs, store.handshake_costs(context.text("--model")));
+  Table table{{"MODEL", "FIRMWARE", "KEY EXCHANGE", "OUR KEY", "HANDSHAKES", "MEAN MS", "LEAST", "MOST", "LAST"}};
+  for (const auto& cost : costs) {
+    const auto mean = cost.sum_us / cost.count;
+    if (context.json()) {
+      JsonObject object;
+      object.add("model", cost.model).add("firmware", cost.firmware).add("key_exchange", cost.key_exchange);
+      object.add("key_exchange_bits", cost.key_exchange_bits).add("server_key_bits", cost.server_key_bits);
+      object.add("server_hash", cost.server_hash).add("count", cost.count).add("mean_us", mean);
+      object.add("min_us", cost.min_us).add("max_us", cost.max_us).add("last", to_iso8601(cost.last));
+      context.terminal().print(object.line());
+    } else {
+      table.add({{cost.model},
+                 {visible(cost.firmware)},
+                 {fmt::format("{} {}", cost.key_exchange, cost.key_exchange_bits)},
+                 {fmt::format("{} bits, {}", cost.server_key_bits, cost.server_hash)},
+                 {std::to_string(cost.count)},
+                 {milliseconds(mean)},
+                 {milliseconds(cost.min_us)},
+                 {milliseconds(cost.max_us)},
+                 {to_iso8601(cost.last).substr(0, 10)}});
+    }
+  }
+  if (!context.json()) table.print(context.terminal());
+  return 0;
+}
+
+}  // namespace firstring::cli

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "cli/command.hpp"
+#include "ledger/history.hpp"
+#include "store/ledger_store.hpp"
+
+namespace firstring::cli {
+
+/// `firstring ledger --causes`: who fails since when and why.
+Result<int> report_causes(Context& context, store::LedgerStore& store);
+
+/// `firstring ledger --times`: how long phones compute in their handshakes.
+Result<int> report_times(Context& context, store::LedgerStore& store);
+
+/// What DNS says of a name, as a phone would ask it.
+ledger::NameLookup look_up(const std::string& name);
+
+}  // namespace firstring::cli
