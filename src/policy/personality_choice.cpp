@@ -73,6 +73,19 @@ const tls::Personality* find(std::span<const tls::Personality* const> allowed, s
   return found != allowed.end() ? *found : nullptr;
 }
 
+PersonalityChoice choose_by_data(const Situation& situation, std::span<const tls::Personality* const> allowed) {
+  for (const auto* personality : allowed) {
+    if (!can_meet(*personality, situation.hello)) continue;
+    for (const auto& match : personality->matches) {
+      if (matches(match, situation)) return {personality, match.reason};
+    }
+  }
+  if (allowed.empty()) return {};
+  const auto meeting =
+      std::find_if(allowed.rbegin(), allowed.rend(), [&](const auto* one) { return can_meet(*one, situation.hello); });
+  return {meeting != allowed.rend() ? *meeting : allowed.back(), "no_rule_matched"};
+}
+
 }  // namespace
 
 bool matches(const tls::Match& match, const Situation& situation) {
@@ -92,23 +105,24 @@ bool can_meet(const tls::Personality& personality, const hello::ClientHello& hel
   });
 }
 
+Strength strength_for(const tls::Personality& personality, const hello::ClientHello& hello) {
+  return {.version = std::min(personality.max_version, hello.highest_version()),
+          .security_level = personality.security_level};
+}
+
 PersonalityChoice choose_personality(const Situation& situation, std::span<const tls::Personality* const> allowed,
                                      std::span<const Rule> rules) {
   for (const auto& rule : rules) {
     const auto* personality = find(allowed, rule.personality);
     if (personality != nullptr && matches(rule.match, situation)) return {personality, "rule"};
   }
-  if (const auto* personality = find(allowed, situation.past.personality); personality != nullptr)
-    return {personality, "worked_last"};
-  for (const auto* personality : allowed) {
-    for (const auto& match : personality->matches) {
-      if (matches(match, situation)) return {personality, match.reason};
-    }
+  const auto choice = choose_by_data(situation, allowed);
+  const auto* last = situation.past.personality.empty() ? nullptr : find(allowed, situation.past.personality);
+  if (last != nullptr && last != choice.personality &&
+      strength_for(*last, situation.hello) >= strength_for(*choice.personality, situation.hello)) {
+    return {last, "worked_last"};
   }
-  if (allowed.empty()) return {};
-  const auto meeting =
-      std::find_if(allowed.rbegin(), allowed.rend(), [&](const auto* one) { return can_meet(*one, situation.hello); });
-  return {meeting != allowed.rend() ? *meeting : allowed.back(), "no_rule_matched"};
+  return choice;
 }
 
 }  // namespace firstring::policy

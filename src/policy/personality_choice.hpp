@@ -40,10 +40,20 @@ bool matches(const tls::Match& match, const Situation& situation);
 /// Whether client and personality have a protocol version in common.
 bool can_meet(const tls::Personality& personality, const hello::ClientHello& hello);
 
+/// How strong what the two agree on can be. The higher version counts first.
+struct Strength {
+  int version = 0;         ///< 0x0303 for TLS 1.2
+  int security_level = 0;  ///< Personality::security_level
+
+  friend auto operator<=>(const Strength&, const Strength&) = default;
+};
+Strength strength_for(const tls::Personality& personality, const hello::ClientHello& hello);
+
 /// What to be for this client, out of `allowed` (in the order of their data) and never anything else:
 /// 1. the first rule that matches ("rule"),
-/// 2. what worked for it last ("worked_last"),
-/// 3. the first whose own data match, for the reason that they name,
+/// 2. what worked for it last ("worked_last"), unless 3 and 4 lead to something stronger: what once was too much for it
+///    may have been mended since,
+/// 3. the first that has a version in common with it and whose own data match, for the reason that they name,
 /// 4. the last that has a version in common with it, else the last, so that OpenSSL refuses the handshake in due form
 ///    ("no_rule_matched").
 /// nullptr only if `allowed` is empty. What failed before is the ladder's to know.

@@ -97,16 +97,24 @@ TEST_F(Choice, IsNotLedOutOfItsListenerByARule) {
 }
 
 TEST_F(Choice, TakesWhatWorkedLastWhereItIsStillAllowed) {
+  const auto hello = hello_of(0x0301, false);
+  const auto* sipura = tls::find_personality("sipura-2026-11");
+  const std::vector<const tls::Personality*> allowed{sipura, legacy_, modern_};
+  const Past past{.model = "", .firmware = "", .personality = "sipura-2026-11"};
+  const auto choice = choose_personality({.hello = hello, .past = past}, allowed, {});
+  EXPECT_EQ(choice.personality, sipura);
+  EXPECT_EQ(choice.reason, "worked_last");
+  EXPECT_EQ(choose_personality({.hello = hello, .past = past}, both_, {}).personality, legacy_);
+  const std::vector<Rule> rules{{.match = {}, .personality = "legacy-2026-11"}};
+  EXPECT_EQ(choose_personality({.hello = hello, .past = past}, allowed, rules).reason, "rule")
+      << "what the operator has written counts more";
+}
+
+TEST_F(Choice, IsNotHeldDownByWhatWorkedLast) {
   const auto hello = hello_of(0x0303, true);
   const Past past{.model = "", .firmware = "", .personality = "legacy-2026-11"};
   const auto choice = choose_personality({.hello = hello, .past = past}, both_, {});
-  EXPECT_EQ(choice.personality, legacy_);
-  EXPECT_EQ(choice.reason, "worked_last");
-  const std::vector<const tls::Personality*> only_modern{modern_};
-  EXPECT_EQ(choose_personality({.hello = hello, .past = past}, only_modern, {}).personality, modern_);
-  const std::vector<Rule> rules{{.match = {}, .personality = "modern-2026-11"}};
-  EXPECT_EQ(choose_personality({.hello = hello, .past = past}, both_, rules).reason, "rule")
-      << "what the operator has written counts more";
+  EXPECT_EQ(choice.personality, modern_) << "the same version, but at a higher security level";
 }
 
 TEST_F(Choice, DoesNotGoByAVersionThatThePersonalityDoesNotReach) {

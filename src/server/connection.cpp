@@ -129,9 +129,31 @@ void Connection::read_hello() {
 }
 
 policy::PersonalityChoice Connection::choose_personality() const {
-  const policy::Situation situation{
-      .hello = hello_reader_->hello(), .address = address_of(peer_), .listener = listener_->address, .past = {}};
-  return policy::choose_personality(situation, listener_->personalities, state_->rules);
+  const auto& allowed = listener_->personalities;
+  if (allowed.size() == 1) return policy::choose_personality({.hello = hello_reader_->hello()}, allowed, {});
+  const auto address = address_of(peer_);
+  const auto ja3 = hello::ja3(hello_reader_->hello()).hash;
+  policy::Situation situation{.hello = hello_reader_->hello(), .address = address, .listener = listener_->address};
+  if (auto record = services_.fleet->records().last_at(address, ja3)) {
+    situation.past = {.model = std::move(record->model),
+                      .firmware = std::move(record->firmware),
+                      .personality = std::move(record->personality)};
+  }
+  const auto usual = policy::choose_personality(situation, allowed, state_->rules);
+  if (!listener_->config.ladder) return usual;
+  return services_.ladder->choose({address, ja3}, usual, situation.hello, allowed, services_.clock(),
+                                  listener_->config.ladder_window);
+}
+
+/// A client that has asked for something has accepted what it was shown.
+void Connection::tell_ladder() {
+  if (choice_.personality == nullptr || !listener_->config.ladder || listener_->personalities.size() == 1) return;
+  const policy::Ladder::Client client{address_of(peer_), row().ja3};
+  if (policy::blames_personality(row())) {
+    services_.ladder->failed(client, row().personality, services_.clock());
+  } else if (row().stage == "response" || row().stage == "done") {
+    services_.ladder->worked(client, row().personality, services_.clock());
+  }
 }
 
 void Connection::hello_complete() {
@@ -596,6 +618,7 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
     row().bytes_in = static_cast<std::int64_t>(plain_in_);
     row().bytes_out = static_cast<std::int64_t>(plain_out_);
   }
+  tell_ladder();
   fill_from_records();
   row().cause = ledger::cause_of(row(), exchange_ ? exchange_->denial : std::nullopt);
   stream_.reset();

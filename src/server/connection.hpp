@@ -14,6 +14,7 @@
 #include "http/request_reader.hpp"
 #include "ledger/recorder.hpp"
 #include "policy/access.hpp"
+#include "policy/ladder.hpp"
 #include "policy/personality_choice.hpp"
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
@@ -30,6 +31,7 @@ struct ConnectionServices {
   ledger::Recorder* recorder = nullptr;
   ledger::Recorder::Queue* ledger = nullptr;
   Captures* captures = nullptr;
+  policy::Ladder* ladder = nullptr;
   Clock clock = now;
 };
 
@@ -63,6 +65,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read_hello();
   void hello_complete();
   policy::PersonalityChoice choose_personality() const;
+  void tell_ladder();
   void handshake();
   void handshake_complete();
   void await_request();

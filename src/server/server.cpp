@@ -156,6 +156,7 @@ class Server {
                                   .recorder = recorder_.get(),
                                   .ledger = &recorder_->queue(i),
                                   .captures = captures_.get(),
+                                  .ladder = &ladder_,
                                   .clock = now};
       workers_.push_back(std::make_unique<Worker>(i, services, 0));
     }
@@ -285,6 +286,7 @@ class Server {
   std::unique_ptr<crypto::SecretBox> box_;
   std::unique_ptr<ledger::Recorder> recorder_;
   std::unique_ptr<Captures> captures_;
+  policy::Ladder ladder_;
   std::unique_ptr<provision::FleetKeeper> keeper_;
   std::size_t worker_count_ = 1;
   std::vector<std::unique_ptr<Worker>> workers_;

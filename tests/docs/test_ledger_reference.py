@@ -37,6 +37,7 @@ def test_every_outcome_and_stage():
 
 def test_every_rule_of_personalities():
     assert found(r'(?:return \{|: |, )[\w.*() ?!=]*, "([a-z_]+)"\}', "policy/personality_choice.cpp") <= LISTED
+    assert found(r'"(ladder[a-z_]*)"', "policy/ladder.cpp") <= LISTED
     shipped = "".join(file.read_text() for file in (ROOT / "data" / "personalities").iterdir())
     reasons = set(re.findall(r'^reason = "([a-z_0-9]+)"', shipped, re.MULTILINE))
     assert reasons and reasons <= LISTED
