@@ -25,6 +25,7 @@ class Client:
     Prepared once, in a folder of its own."""
 
     versions = ("1.0", "1.1", "1.2", "1.3")
+    trust = None  # the one CA (an Identity) that the server must be of; None: any server will do
     resumes = ()
 
     def __init__(self, folder, certificates):
@@ -77,7 +78,7 @@ class OpenSsl(Client):
         certificate = ["-cert", identity.certificate, "-cert_chain", identity.chain, "-key", identity.key] if identity else []
         return [
             "openssl", "s_client", "-connect", f"127.0.0.1:{port}", flag, "-cipher", "ALL:@SECLEVEL=0", "-no_renegotiation",
-            "-quiet", *certificate,
+            "-quiet", *certificate, *(["-verify_return_error", "-CAfile", self.trust.certificate] if self.trust else []),
         ]  # fmt: skip
 
     resumes = ("1.0", "1.2", "1.3")
@@ -100,7 +101,7 @@ class Curl(Client):
     def command(self, port, identity, path, version):
         certificate = ["--cert", identity.chain, "--key", identity.key] if identity else []
         return [
-            "curl", "--silent", "--show-error", "--include", "--insecure", f"--tlsv{version}", "--tls-max", version, *certificate,
+            "curl", "--silent", "--show-error", "--include", *(["--cacert", self.trust.certificate] if self.trust else ["--insecure"]), f"--tlsv{version}", "--tls-max", version, *certificate,
             f"https://127.0.0.1:{port}{path}",
         ]  # fmt: skip
 
@@ -114,9 +115,10 @@ class Curl(Client):
 class GnuTls(Client):
     def command(self, port, identity, path, version):
         certificate = ["--x509certfile", identity.chain, "--x509keyfile", identity.key] if identity else []
+        checks = ["--x509cafile", self.trust.certificate] if self.trust else ["--insecure", "--no-ca-verification"]
         priority = f"LEGACY:-VERS-ALL:+VERS-TLS{version}:+SHA1:+SIGN-RSA-SHA1"
         return [
-            "gnutls-cli", "--insecure", "--no-ca-verification", "--priority", priority, *certificate, "--port", port,
+            "gnutls-cli", *checks, "--priority", priority, *certificate, "--port", port,
             "127.0.0.1",
         ]  # fmt: skip
 
@@ -129,19 +131,22 @@ class GnuTls(Client):
 class Nss(Client):
     def database(self, identity):
         name = identity.name if identity else "none"
-        folder = self.folder / f"nss-{name}"
+        folder = self.folder / f"nss-{name}-{self.trust.name if self.trust else 'any'}"
         if not folder.exists():
             folder.mkdir()
             quiet = {"check": True, "capture_output": True, "timeout": TIMEOUT, "env": self.environment}
             subprocess.run(["certutil", "-N", "-d", f"sql:{folder}", "--empty-password"], **quiet)
             if identity:
                 subprocess.run(["pk12util", "-i", identity.pkcs12, "-W", "secret", "-d", f"sql:{folder}"], **quiet)
+            if self.trust:
+                ca = ["-n", "ca", "-t", "C,,", "-i", self.trust.certificate]
+                subprocess.run(["certutil", "-A", "-d", f"sql:{folder}", *ca], **quiet)
         return f"sql:{folder}"
 
     def command(self, port, identity, path, version):
         certificate = ["-n", identity.name] if identity else ["-n", "none"]
         limits = f"tls{version}:tls{version}"
-        return ["tstclnt", "-h", "127.0.0.1", "-p", port, "-d", self.database(identity), "-V", limits, "-o", *certificate]
+        return ["tstclnt", "-h", "127.0.0.1", "-p", port, "-d", self.database(identity), "-V", limits, *([] if self.trust else ["-o"]), *certificate]
 
     resumes = ("1.0", "1.2", "1.3")
 
@@ -160,7 +165,7 @@ class Go(Client):
 
     def command(self, port, identity, path, version):
         certificate = ["-cert", identity.chain, "-key", identity.key] if identity else []
-        return [self.folder / "go-client", "-address", f"127.0.0.1:{port}", "-path", path, "-version", version, *certificate]
+        return [self.folder / "go-client", "-address", f"127.0.0.1:{port}", "-path", path, "-version", version, *certificate, *(["-trust", self.trust.certificate] if self.trust else [])]
 
     resumes = ("1.3",)  # up to TLS 1.2 it knows tickets only, and the server gives none
 
@@ -179,6 +184,8 @@ class Java(Client):
         protocol = self.prefix + {"1.0": "TLSv1"}.get(version, f"TLSv{version}")
         certificate = [identity.pkcs12] if identity else []
         fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
+        if self.trust:
+            fast.append(f"-Dtrust={self.trust.certificate}")
         return ["java", *fast, "-cp", self.folder / "classes", "Client", "127.0.0.1", port, path, protocol, *certificate]
 
     resumes = ("1.0", "1.2", "1.3")

@@ -32,7 +32,8 @@ class Answer:
     source: str  # our address: finds the row in the ledger
 
 
-def context(identity=None, version="1.2", ciphers="ALL:@SECLEVEL=0"):
+def context(identity=None, version="1.2", ciphers="ALL:@SECLEVEL=0", trust=None):
+    """`trust`: the one CA (an Identity) that the server must be of; None: any server will do."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
@@ -41,6 +42,9 @@ def context(identity=None, version="1.2", ciphers="ALL:@SECLEVEL=0"):
         warnings.simplefilter("ignore", DeprecationWarning)
         made.minimum_version = VERSIONS[version]
         made.maximum_version = VERSIONS[version]
+    if trust:
+        made.verify_mode = ssl.CERT_REQUIRED
+        made.load_verify_locations(trust.certificate)
     if identity:
         made.load_cert_chain(identity.chain, identity.key)
     return made

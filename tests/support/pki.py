@@ -175,6 +175,44 @@ class Pki:
             "expired-server", "/CN=localhost", self.server_root, key=2048, md="sha256", years=(2010, 2020), extensions=_SERVER
         )
 
+    # The CAs of the makers' firmware, the first three with what phones of before 2010 can verify, and a server of each.
+
+    @functools.cached_property
+    def sipura_root(self):
+        return self.make("sipura-root", "/O=Sipura Technology/CN=Sipura Server Root", extensions=_CA)
+
+    @functools.cached_property
+    def linksys_root(self):
+        return self.make("linksys-root", "/O=Linksys/CN=Linksys Server Root", extensions=_CA)
+
+    @functools.cached_property
+    def sb_root(self):
+        return self.make("sb-root", "/O=Cisco/CN=Small Business Root", extensions=_CA)
+
+    @functools.cached_property
+    def root_2k(self):
+        return self.make("2k-root", "/O=Cisco/CN=Small Business Root 2k", key=2048, md="sha256", extensions=_CA)
+
+    @functools.cached_property
+    def sipura_server(self):
+        return self.make("sipura-server", "/CN=localhost", self.sipura_root, extensions=_SERVER)
+
+    @functools.cached_property
+    def linksys_server(self):
+        return self.make("linksys-server", "/CN=localhost", self.linksys_root, extensions=_SERVER)
+
+    @functools.cached_property
+    def sb_server(self):
+        return self.make("sb-server", "/CN=localhost", self.sb_root, extensions=_SERVER)
+
+    @functools.cached_property
+    def server_2k(self):
+        return self.make("2k-server", "/CN=localhost", self.root_2k, key=2048, md="sha256", extensions=_SERVER)
+
+    @functools.cached_property
+    def ecdsa_server(self):
+        return self.make("ecdsa-server", "/CN=localhost", self.server_root, key="ec", md="sha256", extensions=_SERVER)
+
     # ---- phones -------------------------------------------------------------------------------------------------------
 
     def phone(self, name, mac, issuer=None, product="SPA-504G", serial="CBT12345678", **options):

@@ -55,14 +55,17 @@ def json_lines(text):
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def config_text(certificates, *, listeners=None, log_requests="", limits="", listener_extra=""):
-    """A firstring.toml with ports from the kernel and every device CA of the test PKI."""
+def config_text(certificates, *, listeners=None, log_requests="", limits="", listener_extra="", chains=(), ecdsa=None, more=""):
+    """A firstring.toml with ports from the kernel and every device CA of the test PKI. `chains`: further server chains,
+    (name, Identity); `ecdsa`: the second certificate of the chain "modern"; `more`: further sections."""
     listeners = listeners or [("phone", "127.0.0.1:0"), ("bootstrap", "127.0.0.1:0")]
     text = '[server]\nhost = "localhost"\nworkers = 2\ndrain_timeout = "5s"\n'
     for kind, address in listeners:
         text += f'\n[[listener]]\nkind = "{kind}"\naddress = "{address}"\n{listener_extra if kind == "phone" else ""}'
-    for name, identity in (("legacy", certificates.legacy_server), ("modern", certificates.modern_server)):
+    for name, identity in (*chains, ("legacy", certificates.legacy_server), ("modern", certificates.modern_server)):
         text += f'\n[[server_chain]]\nname = "{name}"\ncertificate = "{identity.chain}"\nkey = "{identity.key}"\n'
+    if ecdsa:
+        text += f'ecdsa_certificate = "{ecdsa.chain}"\necdsa_key = "{ecdsa.key}"\n'
     old = 'min_rsa_bits = 1024\nweak_hashes = ["sha1", "md5"]\n'
     cas = [
         ("maker", certificates.maker_root, old + f'intermediates = "{certificates.intermediate.certificate}"\n'),
@@ -75,7 +78,7 @@ def config_text(certificates, *, listeners=None, log_requests="", limits="", lis
     text += f'\n[log]\nrequests = "{log_requests}"\n'
     if limits:
         text += f"\n[limits]\n{limits}"
-    return text
+    return f"{text}\n{more}"
 
 
 def make_state(folder, certificates, **config):

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"fmt"
 	"net/http"
@@ -22,10 +23,17 @@ func main() {
 	key := flag.String("key", "", "PEM key")
 	forget := flag.Bool("forget-key", false, "sign with another key than that of the certificate")
 	times := flag.Int("times", 1, "how many connections, each with the session of the one before")
+	trust := flag.String("trust", "", "PEM file of the one CA that the server must be of; any server if empty")
 	flag.Parse()
 
 	versions := map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 	config := &tls.Config{InsecureSkipVerify: true, MinVersion: versions[*version], MaxVersion: versions[*version]}
+	if *trust != "" {
+		pem, err := os.ReadFile(*trust)
+		check(err)
+		config.InsecureSkipVerify, config.RootCAs, config.ServerName = false, x509.NewCertPool(), "localhost"
+		config.RootCAs.AppendCertsFromPEM(pem)
+	}
 	if *times > 1 {
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	}

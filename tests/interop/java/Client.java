@@ -5,12 +5,14 @@ import java.security.KeyStore;
 import java.security.Principal;
 import java.security.PrivateKey;
 import java.security.Security;
+import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.*;
 
 /**
  * A phone on Java's TLS stack: `Client HOST PORT PATH PROTOCOL[,PROTOCOL] [PKCS12 [twice]]` makes one GET and prints the
  * status; `twice` makes another over a new connection, with the session of the first.
+ * -Dtrust=PEM names the one CA that the server must be of.
  * The protocol SSLv2Hello makes it send its ClientHello in the format of SSL 2.0, as OpenSSL 0.9.8 did.
  */
 public class Client {
@@ -25,9 +27,22 @@ public class Client {
       keys = new KeyManager[] {new OneKey(store)};
     }
     SSLContext context = SSLContext.getInstance("TLS");
-    context.init(keys, new TrustManager[] {new TrustEverybody()}, null);
+    context.init(keys, trustManagers(), null);
 
     for (int i = 0; i < (arguments.length > 5 ? 2 : 1); ++i) get(context, arguments);
+  }
+
+  private static TrustManager[] trustManagers() throws Exception {
+    String file = System.getProperty("trust");
+    if (file == null) return new TrustManager[] {new TrustEverybody()};
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    store.load(null, null);
+    try (FileInputStream in = new FileInputStream(file)) {
+      store.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
+    }
+    TrustManagerFactory factory = TrustManagerFactory.getInstance("PKIX");
+    factory.init(store);
+    return factory.getTrustManagers();
   }
 
   private static void get(SSLContext context, String[] arguments) throws Exception {
