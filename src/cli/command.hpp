@@ -35,6 +35,7 @@ struct Argument {
   Presence presence = Presence::optional;
   Count count = Count::once;
   Check check = nullptr;
+  char letter = 0;  ///< 'o' for an option that may also be written -o
 
   bool is_option() const { return name.starts_with("--"); }
   bool is_flag() const { return is_option() && value.empty(); }

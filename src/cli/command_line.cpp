@@ -80,7 +80,11 @@ CommandLine parse_command(const Command& command, std::span<const std::string> a
     if (argument.is_flag()) {
       app.add_flag(argument.name, flags[i])->disable_flag_override();
     } else if (argument.is_option()) {
-      app.add_option(argument.name, values[i])->expected(1)->take_all()->allow_extra_args(false);
+      app.add_option(argument.letter != 0 ? fmt::format("-{},{}", argument.letter, argument.name) : argument.name,
+                     values[i])
+          ->expected(1)
+          ->take_all()
+          ->allow_extra_args(false);
     }
   }
   try {

@@ -19,6 +19,7 @@ std::vector<Command> render_commands();
 std::vector<Command> ledger_commands();
 std::vector<Command> explain_commands();
 std::vector<Command> capture_commands();
+std::vector<Command> evidence_commands();
 std::vector<Command> simulate_commands();
 
 /// All of them, as `firstring --help` shows them.

@@ -87,7 +87,8 @@ std::string command_help(const Command& command) {
   for (const auto& argument : command.arguments) {
     if (argument.is_option()) {
       if (argument.presence == Presence::required) usage += " " + usage_of(argument);
-      options.emplace_back(argument.is_flag() ? argument.name : argument.name + " " + argument.value, argument.help);
+      const auto name = argument.letter != 0 ? fmt::format("-{}, {}", argument.letter, argument.name) : argument.name;
+      options.emplace_back(argument.is_flag() ? name : name + " " + argument.value, argument.help);
     } else {
       usage += " " + usage_of(argument);
       places.emplace_back(argument.name, argument.help);

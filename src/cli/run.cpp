@@ -17,7 +17,7 @@ const Program& program() {
     program.sections = {{"Run a server", {"init", "check", "serve"}},
                         {"Phones", {"device", "group", "enrol"}},
                         {"What they get", {"set", "unset", "layers", "line", "render"}},
-                        {"What happened", {"ledger", "explain", "capture"}},
+                        {"What happened", {"ledger", "explain", "capture", "evidence"}},
                         {"Try it", {"simulate"}}};
     program.families = {{"device", "The phones and ATAs that this server knows."},
                         {"group", "Groups of devices, which may lie in each other."},
@@ -25,7 +25,7 @@ const Program& program() {
                         {"line", "The SIP accounts on a device's lines."}};
     for (auto* commands :
          {init_commands, check_commands, serve_commands, device_commands, group_commands, enrol_commands, set_commands,
-          line_commands, render_commands, ledger_commands, explain_commands, capture_commands, simulate_commands}) {
+          line_commands, render_commands, ledger_commands, explain_commands, capture_commands, evidence_commands, simulate_commands}) {
       for (auto& command : commands()) program.commands.push_back(std::move(command));
     }
     return program;

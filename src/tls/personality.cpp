@@ -252,6 +252,13 @@ const Personality* find_personality(std::string_view name) {
   return nullptr;
 }
 
+std::string_view personality_text(std::string_view name) {
+  for (const auto& file : personality_data::files()) {
+    if (file.name.starts_with(name) && file.name.substr(name.size()) == ".toml") return file.content;
+  }
+  return {};
+}
+
 std::vector<std::string> personality_names() {
   std::vector<std::string> names;
   for (const auto& personality : shipped_personalities()) names.push_back(personality.name);

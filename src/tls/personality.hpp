@@ -80,6 +80,8 @@ std::span<const Personality> shipped_personalities();
 /// By name; nullptr if there is none.
 const Personality* find_personality(std::string_view name);
 std::vector<std::string> personality_names();
+/// The file of a shipped personality; empty if there is none.
+std::string_view personality_text(std::string_view name);
 
 /// Reads such files, (name, content); for tests.
 Result<std::vector<Personality>> personalities_from_toml(std::span<const std::pair<std::string, std::string>> files);

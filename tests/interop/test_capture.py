@@ -2,13 +2,14 @@
 
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 from interop import clients
 
 from support import client, pki
 from support.captures import capture_of
-from support.server import DEADLINE, SECRET, Server, make_state
+from support.server import DEADLINE, OTHER_SECRET, SECRET, Server, firstring, make_state
 
 OWN = f"/{pki.OWN_MAC}.xml"
 CHECKS = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
@@ -103,3 +104,39 @@ def test_a_client_without_the_key_of_its_certificate(running, certificates, tmp_
     assert fields(file, sent_by_us, "tls.alert_message.desc") == [("51",)]  # decrypt_error
     assert tshark(file, "-Y", "tls.handshake.type == 15 and tcp.dstport == " + str(running.port)) != ""
     assert_nothing_is_wrong(file)
+
+
+def everything_in(file):
+    """All that tshark makes of a file: its packets in words, and every stream that it can decrypt, as bytes."""
+    streams = tshark(file, "-q", "-z", "follow,tls,raw,0") + tshark(file, "-q", "-z", "follow,tcp,raw,0")
+    lines = [line.strip() for line in streams.splitlines()]
+    raw = b"".join(bytes.fromhex(line) for line in lines if line and not set(line) - set("0123456789abcdef"))
+    return tshark(file, "-V", "-x").encode() + raw
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.2", "1.3"])
+def test_a_bundle_shows_the_exchange_and_no_document_even_decrypted(running, certificates, tmp_path, version):
+    password = "kennwort-in-der-anfrage"
+
+    def own(path=OWN, *headers):
+        running.get(path, certificates.own, version=version, headers=(*headers, ("Connection", "close")))
+
+    with_head = capture_of(running, own)
+    capture_of(running, lambda: own(f"/{pki.OTHER_MAC}.xml"))
+    capture_of(running, lambda: own(OWN, ("Authorization", f"Basic {password}")))
+    bundle = tmp_path / "case.tar.gz"
+    firstring("evidence", pki.OWN_MAC, "-o", bundle, folder=running.folder)
+    with tarfile.open(bundle) as archive:
+        archive.extractall(tmp_path)
+    files = sorted((tmp_path / "captures").iterdir())
+    assert len(files) >= 3
+    everything = b"".join(map(everything_in, files))
+    for text in (SECRET, OTHER_SECRET, password, pki.OTHER_MAC, "flat-profile"):
+        assert text.encode() not in everything and text.upper().encode() not in everything, text
+    # What the engineer needs is still there, and what was cut is in the file at home.
+    cut = tmp_path / "captures" / with_head.name
+    assert fields(cut, "http.request", "http.request.uri") == [(OWN,)]
+    heads = tshark(cut, "-o", "http.desegment_body:FALSE", "-Y", "http.response", "-T", "fields", "-e", "http.response.code")
+    assert heads.split() == ["200"]
+    assert tshark(cut, "-Y", WRONG) == ""
+    assert SECRET.encode() in everything_in(with_head)
