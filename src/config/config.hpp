@@ -108,6 +108,12 @@ struct DeviceCa : Section {
   bool accept_expired = false;           ///< phones whose certificate ran out are still let in
 };
 
+struct Policy : Section {
+  std::string pin = "enforce";      ///< policy::Strictness
+  std::string ratchet = "enforce";  ///< likewise
+  std::chrono::milliseconds resync_period{std::chrono::hours{1}};
+};
+
 struct Limits : Section {
   unsigned max_connections = 20'000;     ///< open at once over all listeners; more wait in the kernel's queue
   std::size_t max_request_head = 8'192;  ///< bytes
@@ -132,6 +138,7 @@ struct Config {
   std::vector<Personality> personalities;
   std::vector<Rule> rules;  ///< the first that matches wins
   std::vector<DeviceCa> device_cas;
+  Policy policy;
   Limits limits;
   Log log;
 

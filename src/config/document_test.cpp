@@ -140,6 +140,9 @@ Config unusual() {
   ca.min_rsa_bits = 1024;
   ca.weak_hashes = {"md5", "sha1"};
   ca.accept_expired = true;
+  config.policy.pin = "alarm";
+  config.policy.ratchet = "off";
+  config.policy.resync_period = std::chrono::hours{12};
   config.limits.max_connections = 5;
   config.limits.max_request_head = 10'001;
   config.limits.ledger_age = std::chrono::days{30};
@@ -185,6 +188,7 @@ TEST(Example, OfUnusualValuesLeavesNoKeyAtItsDefault) {
   look(personality_table(), config.personalities[0]);
   look(rule_table(), config.rules[0]);
   look(device_ca_table(), config.device_cas[0]);
+  look(policy_table(), config.policy);
   look(limits_table(), config.limits);
   look(log_table(), config.log);
   EXPECT_THAT(untouched, IsEmpty());

@@ -278,6 +278,31 @@ const SectionTable<DeviceCa>& device_ca_table() {
   return table;
 }
 
+const SectionTable<Policy>& policy_table() {
+  static constexpr std::array<std::string_view, 3> kStrictness{"enforce", "alarm", "off"};
+  static const SectionTable<Policy> table{
+      "policy",
+      Times::once,
+      "What becomes of a phone whose certificate is good but that is not as it was. `firstring ledger --alarms` lists "
+      "what was noticed.",
+      Policy{},
+      {
+          {"pin", OneOf{kStrictness}, &Policy::pin, optional,
+           "A phone's certificate has another key than the first one that it came with: refuse it its own file, raise "
+           "an alarm only, or neither.",
+           "A maker's CA never certifies one phone twice unless it is repaired: `firstring device unpin MAC` allows "
+           "for that."},
+          {"ratchet", OneOf{kStrictness}, &Policy::ratchet, optional,
+           "A phone offers an older TLS version than it did before: refuse it its own file, raise an alarm only, or "
+           "neither.",
+           "`firstring device amnesty MAC --for 1d` allows for a firmware that was set back."},
+          {"resync_period", Duration{1min, std::chrono::days{30}}, &Policy::resync_period, optional,
+           "How often phones come for their file.",
+           "One certificate from two networks within this time raises an alarm; no alarm is repeated within it."},
+      }};
+  return table;
+}
+
 const SectionTable<Limits>& limits_table() {
   static const SectionTable<Limits> table{
       "limits",

@@ -48,6 +48,14 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
     access.is_stranger = true;
     return access;
   }
+  switch (requester.refusal) {
+    case WatchRefusal::none:
+      break;
+    case WatchRefusal::pin_mismatch:
+      return deny(403, "pin_mismatch", "This phone is known here by another certificate.");
+    case WatchRefusal::downgraded:
+      return deny(403, "downgraded", "This phone has spoken a newer TLS version before.");
+  }
   return allow("bound", *audience);
 }
 

@@ -8,6 +8,7 @@
 #include "device/identity.hpp"
 #include "device/model.hpp"
 #include "policy/audience.hpp"
+#include "policy/device_watch.hpp"
 #include "tls/chain_verdict.hpp"
 
 namespace firstring::policy {
@@ -16,7 +17,8 @@ namespace firstring::policy {
 struct Requester {
   bool tls = false;
   tls::ChainVerdict verdict;
-  device::CertificateIdentity identity;  ///< of the leaf, believed only as far as the verdict goes
+  device::CertificateIdentity identity;       ///< of the leaf, believed only as far as the verdict goes
+  WatchRefusal refusal = WatchRefusal::none;  ///< of the device that the certificate names
 };
 
 /// How sure we are who asks; `claims_mac`: the URL or the User-Agent names one.

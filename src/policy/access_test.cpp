@@ -95,8 +95,21 @@ TEST_F(AccessDecision, KnowsAStrangerWithAGoodCertificate) {
   EXPECT_TRUE(access.is_stranger);
 }
 
+TEST_F(AccessDecision, RefusesADeviceThatIsNotAsItWas) {
+  auto requester = with_certificate(mac_);
+  for (const auto& [refusal, reason] :
+       {std::pair{WatchRefusal::pin_mismatch, "pin_mismatch"}, std::pair{WatchRefusal::downgraded, "downgraded"}}) {
+    requester.refusal = refusal;
+    EXPECT_EQ(ask(requester).reason, reason);
+    EXPECT_EQ(ask(requester).status, 403U);
+    EXPECT_FALSE(ask(requester).audience);
+  }
+}
+
 TEST_F(AccessDecision, GivesTheFirstFileToAnybodyWithoutSecrets) {
-  for (const auto& requester : {Requester{}, with_certificate(mac_)}) {
+  auto suspicious = with_certificate(mac_);
+  suspicious.refusal = WatchRefusal::pin_mismatch;
+  for (const auto& requester : {Requester{}, with_certificate(mac_), suspicious}) {
     const auto access = decide_file({FileKind::bootstrap, nullptr, std::nullopt}, requester, false);
     ASSERT_TRUE(access.allow);
     EXPECT_FALSE(access.audience->may_see(store::ParameterClass::secret));

@@ -58,10 +58,31 @@ std::optional<store::DeviceRecord> DeviceRecords::last_at(const IpAddress& addre
   return std::nullopt;
 }
 
-void DeviceRecords::keep(store::DeviceRecord record) {
-  auto& shard = this->shard(record.mac);
+policy::Watched DeviceRecords::meet(const policy::Sighting& sighting, const policy::Pardons& pardons,
+                                    const policy::WatchSettings& settings, Kept kept) {
+  const auto& mac = sighting.seen.mac;
+  auto& shard = this->shard(mac);
   const std::lock_guard lock{shard.mutex};
-  mark_changed(shard, put(shard, std::move(record)));
+  const auto found = shard.entries.find(mac);
+  auto watched =
+      policy::watch(found != shard.entries.end() ? &found->second.record : nullptr, sighting, pardons, settings);
+  if (watched.record && kept == Kept::yes) mark_changed(shard, put(shard, *watched.record));
+  leave_out_repeated(shard, mac, sighting.seen.last_seen, settings.resync_period, watched.alarms);
+  return watched;
+}
+
+void DeviceRecords::leave_out_repeated(Shard& shard, const MacAddress& mac, Timestamp time,
+                                       std::chrono::milliseconds period, std::vector<policy::WatchAlarm>& alarms) {
+  if (alarms.empty()) return;
+  // Full of others, most of them long past: better an alarm twice than memory without a bound.
+  if (shard.alarmed.size() >= kMaxAlarmed && !shard.alarmed.contains(mac)) shard.alarmed.clear();
+  auto& raised = shard.alarmed[mac];
+  std::erase_if(alarms, [&](const auto& alarm) {
+    auto& last = raised.at(static_cast<std::size_t>(alarm.kind));
+    if (last && *last <= time && time - *last < period) return true;
+    last = time;
+    return false;
+  });
 }
 
 void DeviceRecords::forget(const std::function<bool(const store::DeviceRecord&)>& is_gone) {

@@ -11,6 +11,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/mac_address.hpp"
+#include "policy/device_watch.hpp"
 #include "store/fleet.hpp"
 
 namespace firstring::provision {
@@ -26,8 +27,12 @@ class DeviceRecords {
   /// Who came from there last with this hello: a hint, no proof. Many phones can share one address.
   std::optional<store::DeviceRecord> last_at(const IpAddress& address, std::string_view ja3) const;
 
-  /// Puts the record in the place of the device's last one. Of an entered device only: that is the caller's to know.
-  void keep(store::DeviceRecord record);
+  enum class Kept : unsigned char { no, yes };
+  /// Holds the sighting against the device's record (policy::watch) and, with Kept::yes, keeps the new one; two
+  /// sightings of one device do so one after the other. Kept::no is for a device that is not entered. Alarms that were
+  /// raised for it less than a resync period ago are left out.
+  policy::Watched meet(const policy::Sighting& sighting, const policy::Pardons& pardons,
+                       const policy::WatchSettings& settings, Kept kept);
   /// Forgets those that `is_gone` says are.
   void forget(const std::function<bool(const store::DeviceRecord&)>& is_gone);
 
@@ -38,6 +43,9 @@ class DeviceRecords {
  private:
   static constexpr std::size_t kShards = 64;
   static constexpr std::size_t kMaxAtOnePlace = 8;
+  static constexpr std::size_t kMaxAlarmed = 512;  ///< in one shard: strangers raise alarms too
+
+  using AlarmTimes = std::array<std::optional<Timestamp>, policy::WatchAlarm::kKinds>;
 
   struct Entry {
     store::DeviceRecord record;
@@ -47,6 +55,7 @@ class DeviceRecords {
     mutable std::mutex mutex;
     std::unordered_map<MacAddress, Entry> entries;
     std::vector<MacAddress> changed;  ///< each of them once
+    std::unordered_map<MacAddress, AlarmTimes> alarmed;
   };
   /// Devices by the hash of address and JA3, the one that came last at the end. Each device is in one list alone.
   struct PlaceShard {
@@ -56,6 +65,8 @@ class DeviceRecords {
 
   Shard& shard(const MacAddress& mac);
   const Shard& shard(const MacAddress& mac) const;
+  static void leave_out_repeated(Shard& shard, const MacAddress& mac, Timestamp time, std::chrono::milliseconds period,
+                                 std::vector<policy::WatchAlarm>& alarms);
   static void mark_changed(Shard& shard, Entry& entry);
   Entry& put(Shard& shard, store::DeviceRecord record);
   void enter_place(const store::DeviceRecord& record);

@@ -26,6 +26,11 @@ store::DeviceRecord record(const MacAddress& mac, const IpAddress& address, std:
   return result;
 }
 
+policy::Watched meet(DeviceRecords& records, const store::DeviceRecord& seen,
+                     DeviceRecords::Kept kept = DeviceRecords::Kept::yes) {
+  return records.meet({.seen = seen, .in_url = {}, .in_user_agent = {}}, {}, {}, kept);
+}
+
 MacAddress last_at(const DeviceRecords& records, const IpAddress& address, std::string_view ja3 = kJa3) {
   const auto found = records.last_at(address, ja3);
   return found ? found->mac : MacAddress{};
@@ -34,10 +39,10 @@ MacAddress last_at(const DeviceRecords& records, const IpAddress& address, std::
 TEST(DeviceRecords, FindsWhatWasKept) {
   DeviceRecords records;
   EXPECT_FALSE(records.find(kPhone));
-  records.keep(record(kPhone, kHere));
-  records.keep(record(kOther, kThere));
+  meet(records, record(kPhone, kHere));
+  meet(records, record(kOther, kThere));
   EXPECT_EQ(records.find(kPhone), record(kPhone, kHere));
-  records.keep(record(kPhone, kHere, "7.6.2"));
+  meet(records, record(kPhone, kHere, "7.6.2"));
   EXPECT_EQ(records.find(kPhone)->firmware, "7.6.2");
 }
 
@@ -45,7 +50,7 @@ TEST(DeviceRecords, KnowsWhoCameLastFromAnAddressWithAHello) {
   DeviceRecords records;
   records.load({record(kPhone, kHere), record(kOther, kHere)});
   EXPECT_EQ(last_at(records, kHere), kOther);
-  records.keep(record(kPhone, kHere));
+  meet(records, record(kPhone, kHere));
   EXPECT_EQ(last_at(records, kHere), kPhone);
   EXPECT_FALSE(records.last_at(kHere, "another hello"));
   EXPECT_FALSE(records.last_at(kThere, kJa3));
@@ -53,24 +58,24 @@ TEST(DeviceRecords, KnowsWhoCameLastFromAnAddressWithAHello) {
 
 TEST(DeviceRecords, FollowADeviceToItsNewPlace) {
   DeviceRecords records;
-  records.keep(record(kPhone, kHere));
-  records.keep(record(kOther, kHere));
-  records.keep(record(kOther, kThere));
+  meet(records, record(kPhone, kHere));
+  meet(records, record(kOther, kHere));
+  meet(records, record(kOther, kThere));
   EXPECT_EQ(last_at(records, kHere), kPhone);
   EXPECT_EQ(last_at(records, kThere), kOther);
   auto updated = record(kPhone, kHere);
   updated.ja3 = "the hello of its new firmware";
-  records.keep(updated);
+  meet(records, updated);
   EXPECT_FALSE(records.last_at(kHere, kJa3));
   EXPECT_EQ(last_at(records, kHere, updated.ja3), kPhone);
 }
 
 TEST(DeviceRecords, RememberOnlySoManyDevicesOfOnePlace) {
   DeviceRecords records;
-  for (std::uint64_t i = 1; i <= 20; ++i) records.keep(record(MacAddress::from_number(i), kHere));
+  for (std::uint64_t i = 1; i <= 20; ++i) meet(records, record(MacAddress::from_number(i), kHere));
   for (std::uint64_t i = 20; i > 12; --i) {
     EXPECT_EQ(last_at(records, kHere), MacAddress::from_number(i));
-    records.keep(record(MacAddress::from_number(i), kThere));
+    meet(records, record(MacAddress::from_number(i), kThere));
   }
   EXPECT_FALSE(records.last_at(kHere, kJa3));
   EXPECT_TRUE(records.find(MacAddress::from_number(1))) << "only the hint is gone";
@@ -78,8 +83,8 @@ TEST(DeviceRecords, RememberOnlySoManyDevicesOfOnePlace) {
 
 TEST(DeviceRecords, ForgetThoseThatAreGone) {
   DeviceRecords records;
-  records.keep(record(kPhone, kHere));
-  records.keep(record(kOther, kHere));
+  meet(records, record(kPhone, kHere));
+  meet(records, record(kOther, kHere));
   records.forget([](const auto& one) { return one.mac == kOther; });
   EXPECT_FALSE(records.find(kOther));
   EXPECT_EQ(last_at(records, kHere), kPhone);
@@ -90,19 +95,70 @@ TEST(DeviceRecords, GiveWhatChangedOnce) {
   DeviceRecords records;
   records.load({record(kOther, kThere)});
   EXPECT_THAT(records.take_changed(), IsEmpty());
-  records.keep(record(kPhone, kHere));
-  records.keep(record(kPhone, kHere, "7.6.2"));
+  meet(records, record(kPhone, kHere));
+  meet(records, record(kPhone, kHere, "7.6.2"));
   EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere, "7.6.2")));
   EXPECT_THAT(records.take_changed(), IsEmpty());
 }
 
 TEST(DeviceRecords, GiveAgainWhatTheStoreCouldNotTake) {
   DeviceRecords records;
-  records.keep(record(kPhone, kHere));
+  meet(records, record(kPhone, kHere));
   const auto changed = records.take_changed();
-  records.keep(record(kPhone, kHere, "7.6.2"));
+  meet(records, record(kPhone, kHere, "7.6.2"));
   records.put_back(changed);
   EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere, "7.6.2"))) << "not the older one";
+}
+
+TEST(DeviceRecords, KeepNothingOfAStranger) {
+  DeviceRecords records;
+  EXPECT_TRUE(meet(records, record(kPhone, kHere), DeviceRecords::Kept::no).record);
+  EXPECT_FALSE(records.find(kPhone));
+  EXPECT_FALSE(records.last_at(kHere, kJa3));
+  EXPECT_THAT(records.take_changed(), IsEmpty());
+}
+
+TEST(DeviceRecords, StayAsTheyAreWhenADeviceIsRefused) {
+  DeviceRecords records;
+  meet(records, record(kPhone, kHere));
+  auto second = record(kPhone, kThere);
+  second.key = "another key";
+  EXPECT_EQ(meet(records, second).refusal, policy::WatchRefusal::pin_mismatch);
+  EXPECT_EQ(records.find(kPhone), record(kPhone, kHere));
+}
+
+TEST(DeviceRecords, RaiseAnAlarmOnceInAResyncPeriodForEachDeviceAndKind) {
+  DeviceRecords records;
+  const auto alarms = [&](const MacAddress& mac, std::chrono::minutes time, const MacAddress& asked) {
+    auto seen = record(mac, kHere);
+    seen.last_seen = from_micros(0) + time;
+    return records.meet({.seen = seen, .in_url = asked, .in_user_agent = {}}, {}, {}, DeviceRecords::Kept::no)
+        .alarms.size();
+  };
+  using std::chrono::minutes;
+  EXPECT_EQ(alarms(kPhone, minutes{100}, kOther), 1U);
+  EXPECT_EQ(alarms(kPhone, minutes{159}, kOther), 0U);
+  EXPECT_EQ(alarms(kOther, minutes{159}, kPhone), 1U);
+  EXPECT_EQ(alarms(kPhone, minutes{160}, kOther), 1U);
+  EXPECT_EQ(alarms(kPhone, minutes{50}, kOther), 1U) << "the clock was set back";
+  // However many strangers raise alarms, what is remembered of them is bounded; the cost is an alarm twice.
+  for (std::uint64_t i = 1; i <= 100'000; ++i) EXPECT_EQ(alarms(MacAddress::from_number(i), minutes{60}, kPhone), 1U);
+}
+
+TEST(DeviceRecords, PinOneOfTwoCertificatesThatComeAtOnce) {
+  for (int round = 0; round < 100; ++round) {
+    DeviceRecords records;
+    std::array<policy::WatchRefusal, 2> refusals{};
+    const auto come = [&](std::size_t who) {
+      auto seen = record(kPhone, kHere);
+      seen.key = std::string(1, who == 0 ? 'a' : 'b');
+      refusals[who] = meet(records, seen).refusal;
+    };
+    std::thread other{come, 1};
+    come(0);
+    other.join();
+    EXPECT_NE(refusals[0], refusals[1]);
+  }
 }
 
 TEST(DeviceRecords, AreSharedByThreads) {
@@ -110,7 +166,7 @@ TEST(DeviceRecords, AreSharedByThreads) {
   const auto work = [&](std::uint64_t first) {
     for (std::uint64_t i = 0; i < 2000; ++i) {
       const auto mac = MacAddress::from_number(i % 10);
-      records.keep(record(mac, (i + first) % 3 == 0 ? kHere : kThere));
+      meet(records, record(mac, (i + first) % 3 == 0 ? kHere : kThere));
       (void)records.last_at(kHere, kJa3);
       if (i % 100 == 0) records.put_back(records.take_changed());
       if (i % 500 == 0) records.forget([&](const auto& one) { return one.mac == mac; });
@@ -121,7 +177,7 @@ TEST(DeviceRecords, AreSharedByThreads) {
   other.join();
   for (std::uint64_t i = 0; i < 10; ++i) {
     const auto mac = MacAddress::from_number(i);
-    records.keep(record(mac, kHere));
+    meet(records, record(mac, kHere));
     EXPECT_EQ(last_at(records, kHere), mac);
     EXPECT_NE(last_at(records, kThere), mac);
   }

@@ -25,6 +25,14 @@ FleetView::FleetView(store::Fleet fleet, Site site) : fleet_(std::move(fleet)), 
   for (const auto& [scope, parameters] : fleet_.layers) layers_.emplace(scope.to_string(), &parameters);
   for (const auto& [mac, lines] : fleet_.lines) lines_.emplace(mac, &lines);
   for (const auto& group : fleet_.groups) groups_.emplace(group.name, &group);
+  for (const auto& pardon : fleet_.pardons) {
+    auto& pardons = pardon.mac ? pardons_[*pardon.mac] : pardons_for_all_;
+    if (pardon.kind == store::Pardon::Kind::unpin) {
+      pardons.unpinned_at = pardon.at;
+    } else {
+      pardons.amnesty_until = pardon.until;
+    }
+  }
   const auto add_rule = [&](const device::Model* model) {
     store::Parameter rule;
     rule.name = "Profile_Rule";
@@ -43,6 +51,13 @@ std::string FleetView::own_profile_url(const device::Model* model) const {
 const store::Device* FleetView::device(const MacAddress& mac) const {
   const auto found = devices_.find(mac);
   return found != devices_.end() ? found->second : nullptr;
+}
+
+policy::Pardons FleetView::pardons(const MacAddress& mac) const {
+  const auto found = pardons_.find(mac);
+  if (found == pardons_.end()) return pardons_for_all_;
+  return {.unpinned_at = std::max(found->second.unpinned_at, pardons_for_all_.unpinned_at),
+          .amnesty_until = std::max(found->second.amnesty_until, pardons_for_all_.amnesty_until)};
 }
 
 std::span<const store::Parameter> FleetView::layer(const store::Scope& scope) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "device/model.hpp"
+#include "policy/device_watch.hpp"
 #include "render/profile.hpp"
 #include "store/fleet.hpp"
 
@@ -32,6 +33,7 @@ class FleetView {
   std::size_t device_count() const { return fleet_.devices.size(); }
   const store::Device* device(const MacAddress& mac) const;
   const std::vector<store::CaptureOrder>& captures() const { return fleet_.captures; }
+  policy::Pardons pardons(const MacAddress& mac) const;
 
   /// What a device's own profile is made from: base, model, its groups from the topmost down, the device, its lines.
   /// Fails if its model is none that we know. Views into this object.
@@ -54,6 +56,8 @@ class FleetView {
   std::unordered_map<MacAddress, const std::vector<store::Line>*> lines_;
   std::unordered_map<std::string, const store::Group*> groups_;
   std::unordered_map<const device::Model*, Parameters> profile_rules_;
+  policy::Pardons pardons_for_all_;
+  std::unordered_map<MacAddress, policy::Pardons> pardons_;
 };
 
 }  // namespace firstring::provision

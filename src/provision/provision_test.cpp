@@ -74,6 +74,17 @@ class Provisioning : public ::testing::Test {
   std::unique_ptr<store::FleetStore> store_;
 };
 
+TEST_F(Provisioning, AViewKnowsWhatOperatorsHaveGranted) {
+  const auto at = now();
+  const auto other = *MacAddress::parse("000e08abcdee");
+  EXPECT_TRUE(store_->pardon({.kind = store::Pardon::Kind::unpin, .mac = mac_, .at = at, .until = at}));
+  EXPECT_TRUE(
+      store_->pardon({.kind = store::Pardon::Kind::amnesty, .mac = {}, .at = at, .until = at + std::chrono::hours{2}}));
+  EXPECT_EQ(view()->pardons(mac_).unpinned_at, at);
+  EXPECT_EQ(view()->pardons(other).unpinned_at, std::nullopt);
+  for (const auto& mac : {mac_, other}) EXPECT_EQ(view()->pardons(mac).amnesty_until, at + std::chrono::hours{2});
+}
+
 TEST_F(Provisioning, APhoneGetsItsOwnProfile) {
   const auto given = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
   EXPECT_EQ(given.response.status, 200U) << given.problem;
@@ -233,16 +244,15 @@ TEST_F(Keeper, EntersNobodyOfAModelItDoesNotKnow) {
   EXPECT_EQ(store_->pending()->size(), 1U);
 }
 
-store::DeviceRecord record(const MacAddress& mac) {
-  store::DeviceRecord record;
-  record.mac = mac;
-  record.certificate = "aa";
-  record.pinned_at = now();
-  return record;
+void keep_record(FleetKeeper& keeper, const MacAddress& mac) {
+  policy::Sighting sighting;
+  sighting.seen.mac = mac;
+  sighting.seen.pinned_at = sighting.seen.last_seen = now();
+  keeper.records().meet(sighting, {}, {}, DeviceRecords::Kept::yes);
 }
 
 TEST_F(Keeper, WritesRecordsBackAndHasThemAfterARestart) {
-  keeper_->records().keep(record(mac_));
+  keep_record(*keeper_, mac_);
   const auto kept = keeper_->records().find(mac_);
   keeper_.reset();
   EXPECT_EQ(*store_->device_record(mac_), kept);
@@ -250,14 +260,14 @@ TEST_F(Keeper, WritesRecordsBackAndHasThemAfterARestart) {
 }
 
 TEST_F(Keeper, WritesRecordsBackWhileItRuns) {
-  keeper_->records().keep(record(mac_));
+  keep_record(*keeper_, mac_);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
   while (!*store_->device_record(mac_) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_TRUE(*store_->device_record(mac_));
 }
 
 TEST_F(Keeper, ForgetsADeviceThatWasRemovedAndEnteredAgain) {
-  keeper_->records().keep(record(mac_));
+  keep_record(*keeper_, mac_);
   ASSERT_TRUE(store_->remove_device(mac_));
   ASSERT_TRUE(store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
   const auto revision = *store_->revision();

@@ -24,6 +24,7 @@ namespace {
 constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 1U << 20;
 constexpr std::size_t kBufferBytes = 16'384;
+constexpr std::uint16_t kNewestTls = 0x0304;
 
 IpAddress address_of(const asio::ip::tcp::endpoint& endpoint) {
   const auto ip = endpoint.address();
@@ -159,7 +160,7 @@ void Connection::tell_ladder() {
 void Connection::hello_complete() {
   hello_us_ = since_accept(std::chrono::steady_clock::now());
   hello_.assign(hello_reader_->received().begin(), hello_reader_->received().end());
-  offered_version_ = hello_reader_->hello().highest_version();
+  offered_version_ = std::min(hello_reader_->hello().highest_version(), kNewestTls);
   choice_ = choose_personality();
   hello_reader_.reset();
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
@@ -368,39 +369,57 @@ void Connection::request_complete() {
 provision::Answer Connection::decide() {
   const auto& request = exchange_->reader.request();
   const auto fleet = services_.fleet->current();
-  const auto& mac = requester_.identity.mac;
-  sight_phone(request, mac ? fleet->device(*mac) : nullptr);
+  sight_phone(request, *fleet);
   return provision::answer(request, requester_, *fleet, *services_.box);
 }
 
-/// `device`: that the certificate names, if it is entered.
-void Connection::sight_phone(const http::Request& request, const store::Device* device) {
+void Connection::sight_phone(const http::Request& request, const provision::FleetView& fleet) {
   auto& row = this->row();
+  const auto& identity = requester_.identity;
   const auto agent = device::parse_user_agent(request.header("User-Agent"));
   if (agent) row.firmware = agent->version;
-  row.model = model_of_product(requester_.identity.product);
-  if (row.model.empty() && device != nullptr) row.model = device->model;
-  if (row.model.empty() && agent) row.model = model_of_product(agent->product);
-  if (device == nullptr || !requester_.verdict.accepted) return;
-
-  auto& records = services_.fleet->records();
-  auto record = records.find(device->mac).value_or(store::DeviceRecord{});
-  const auto time = services_.clock();
-  if (record.certificate.empty()) {
-    record.mac = device->mac;
-    record.certificate = row.certificate;
-    record.key = to_hex(stream_->facts().client_chain.front().key_fingerprint());
-    record.pinned_at = time;
+  row.model = model_of_product(identity.product);
+  if (row.model.empty() && identity.mac) {
+    if (const auto* device = fleet.device(*identity.mac)) row.model = device->model;
   }
-  // A session that is taken up again may be offered with its own version as the highest.
-  if (!row.resumed) record.strongest_version = std::max(record.strongest_version, offered_version_);
-  record.address = row.address;
-  record.last_seen = time;
-  record.ja3 = row.ja3;
-  record.personality = row.personality;
-  record.model = row.model;
-  if (agent) record.firmware = agent->version;
-  records.keep(std::move(record));
+  if (row.model.empty() && agent) row.model = model_of_product(agent->product);
+  if (requester_.verdict.accepted && identity.mac)
+    watch_phone(*identity.mac, request, agent ? &*agent : nullptr, fleet);
+}
+
+/// Its certificate is accepted and names `mac`.
+void Connection::watch_phone(const MacAddress& mac, const http::Request& request, const device::UserAgent* agent,
+                             const provision::FleetView& fleet) {
+  const auto& row = this->row();
+  const auto time = services_.clock();
+  const auto file = device::Catalogue::shipped().match_file(request.path);
+  const policy::Sighting sighting{
+      .seen = {.mac = mac,
+               .certificate = row.certificate,
+               .key = to_hex(stream_->facts().client_chain.front().key_fingerprint()),
+               .pinned_at = time,
+               // A client may offer a session again with the session's version as its highest.
+               .strongest_version = row.resumed ? std::uint16_t{0} : offered_version_,
+               .address = row.address,
+               .last_seen = time,
+               .ja3 = row.ja3,
+               .personality = row.personality,
+               .model = row.model,
+               .firmware = agent != nullptr ? agent->version : std::string{}},
+      .in_url = file ? file->mac : std::nullopt,
+      .in_user_agent = agent != nullptr ? agent->mac : std::nullopt};
+  using Kept = provision::DeviceRecords::Kept;
+  const auto watched = services_.fleet->records().meet(sighting, fleet.pardons(mac), state_->watch,
+                                                       fleet.device(mac) != nullptr ? Kept::yes : Kept::no);
+  requester_.refusal = watched.refusal;
+  for (const auto& alarm : watched.alarms) {
+    services_.ledger->alarm({.at = time,
+                             .kind = std::string{to_string(alarm.kind)},
+                             .device = mac.bare(),
+                             .address = row.address,
+                             .connection = row.id,
+                             .text = alarm.text});
+  }
 }
 
 /// A device that nobody entered: the fleet's keeper may enter it, on its own thread; then the request is decided again.

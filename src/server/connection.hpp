@@ -73,7 +73,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void request_complete();
   /// Takes note of the phone that asks, then decides and renders.
   provision::Answer decide();
-  void sight_phone(const http::Request& request, const store::Device* device);
+  void sight_phone(const http::Request& request, const provision::FleetView& fleet);
+  void watch_phone(const MacAddress& mac, const http::Request& request, const device::UserAgent* agent,
+                   const provision::FleetView& fleet);
   void meet_stranger(const provision::Answer& answer);
   void respond(provision::Answer answer);
   void send(const http::Response& response, bool keep_alive, http::Body body);
@@ -129,7 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<hello::Reader> hello_reader_;
   Bytes hello_;
   std::int64_t hello_us_ = -1;
-  std::uint16_t offered_version_ = 0;  ///< hello::ClientHello::highest_version
+  std::uint16_t offered_version_ = 0;  ///< the highest in the hello that there is
   policy::PersonalityChoice choice_;
   TapePtr tape_;  ///< of a connection that may be captured; the stream writes to it
   std::unique_ptr<tls::Channel> stream_;

@@ -29,6 +29,10 @@ class Builder {
     if (!has_errors()) add_trust(*state);
     if (!has_errors()) add_contexts(*state);
     if (has_errors()) return {nullptr, std::move(diagnostics_)};
+    // The configuration lets no other words in.
+    state->watch = {.pin = *policy::parse_strictness(config_.policy.pin),
+                    .ratchet = *policy::parse_strictness(config_.policy.ratchet),
+                    .resync_period = config_.policy.resync_period};
     state->config = std::move(config_);
     return {std::move(state), std::move(diagnostics_)};
   }

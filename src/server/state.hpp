@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "policy/device_watch.hpp"
 #include "policy/personality_choice.hpp"
 #include "tls/chain_verdict.hpp"
 #include "tls/context.hpp"
@@ -33,6 +34,7 @@ struct State {
 
   /// Own or shipped; nullptr if there is none of that name.
   const tls::Personality* find_personality(std::string_view name) const;
+  policy::WatchSettings watch;
 };
 
 /// `state` is set unless a diagnostic is an error.

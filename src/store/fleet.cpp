@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/text.hpp"
 
@@ -14,9 +15,10 @@ namespace {
 constexpr std::array<std::string_view, 3> kParameterClasses{"public", "tenant", "secret"};
 constexpr std::array<std::string_view, 3> kUserAccesses{"na", "ro", "rw"};
 constexpr std::array<std::string_view, 3> kTransports{"udp", "tcp", "tls"};
+constexpr std::array<std::string_view, 2> kPardonKinds{"unpin", "amnesty"};
 
 template <class Enum>
-std::optional<Enum> parse_name(const std::array<std::string_view, 3>& names, std::string_view text) {
+std::optional<Enum> parse_name(std::span<const std::string_view> names, std::string_view text) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == text) return static_cast<Enum>(i);
   }
@@ -40,6 +42,11 @@ std::optional<UserAccess> parse_user_access(std::string_view text) {
 
 std::string_view to_string(Transport value) { return kTransports.at(static_cast<std::size_t>(value)); }
 std::optional<Transport> parse_transport(std::string_view text) { return parse_name<Transport>(kTransports, text); }
+
+std::string_view to_string(Pardon::Kind value) { return kPardonKinds.at(static_cast<std::size_t>(value)); }
+std::optional<Pardon::Kind> parse_pardon_kind(std::string_view text) {
+  return parse_name<Pardon::Kind>(kPardonKinds, text);
+}
 
 Result<void> check_name(std::string_view kind, std::string_view name) {
   const auto bad = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };

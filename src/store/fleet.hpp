@@ -144,6 +144,22 @@ struct CaptureOrder {
   bool is_on(Timestamp now) const { return now < until && files.size() < wanted; }
 };
 
+/// What an operator has granted to a device that is not as it was (policy::watch). Written by the command line alone.
+struct Pardon {
+  enum class Kind : unsigned char {
+    unpin,    ///< the certificate pinned until `at` counts no more
+    amnesty,  ///< the ratchet gives way until `until`
+  };
+  Kind kind = Kind::unpin;
+  std::optional<MacAddress> mac;  ///< nothing: every device
+  Timestamp at{};
+  Timestamp until{};  ///< of an amnesty; of an unpin the same as `at`
+
+  friend bool operator==(const Pardon&, const Pardon&) = default;
+};
+std::string_view to_string(Pardon::Kind value);  ///< "unpin", "amnesty"
+std::optional<Pardon::Kind> parse_pardon_kind(std::string_view text);
+
 /// Everything that decides what phones get and what is kept of them, as of one revision.
 struct Fleet {
   std::int64_t revision = 0;
@@ -152,6 +168,7 @@ struct Fleet {
   std::vector<std::pair<Scope, std::vector<Parameter>>> layers;  ///< by scope; parameters by name
   std::vector<std::pair<MacAddress, std::vector<Line>>> lines;   ///< by MAC; lines by number
   std::vector<CaptureOrder> captures;                            ///< those that lack connections, on or out of time
+  std::vector<Pardon> pardons;
 };
 
 /// A configuration database. All changes are transactions; each one that can alter what a phone gets adds one to the
@@ -206,6 +223,14 @@ class FleetStore {
   /// The one seen longest ago first.
   virtual Result<std::vector<DeviceRecord>> device_records() = 0;
   virtual Result<std::optional<DeviceRecord>> device_record(const MacAddress& mac) = 0;
+
+  /// Puts it in the place of the one of its kind for that device, or for all; not_found if the device is not there,
+  /// invalid_input if it ends before it begins. Removing a device removes its pardons.
+  virtual Result<void> pardon(const Pardon& pardon) = 0;
+  /// Takes it back; not_found if there is none.
+  virtual Result<void> end_pardon(Pardon::Kind kind, const std::optional<MacAddress>& mac) = 0;
+  /// Those for all devices first, then by MAC.
+  virtual Result<std::vector<Pardon>> pardons() = 0;
 
   /// Fails with not_found if the group is not there, with invalid_input if it ends before it begins.
   virtual Result<void> open_enrolment(const EnrolmentWindow& window) = 0;

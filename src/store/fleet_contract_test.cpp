@@ -326,6 +326,8 @@ TEST_P(FleetContract, RaisesTheRevisionOnceAChange) {
   EXPECT_TRUE(raised(store_->set_line(kPhone, {})));
   EXPECT_TRUE(raised(store_->open_enrolment(window(1, 2))));
   EXPECT_TRUE(raised(store_->close_enrolment()));
+  EXPECT_TRUE(raised(store_->pardon({.kind = Pardon::Kind::unpin, .mac = kPhone, .at = at(1), .until = at(1)})));
+  EXPECT_TRUE(raised(store_->end_pardon(Pardon::Kind::unpin, kPhone)));
   EXPECT_TRUE(raised(store_->remove_device(kPhone)));
   EXPECT_EQ(store_->load()->revision, expected);
 }
@@ -446,6 +448,42 @@ TEST_P(FleetContract, KeepsNoRecordOfADeviceThatIsNotEntered) {
   EXPECT_EQ(*store_->device_record(kOther), std::nullopt);
   EXPECT_OK(store_->remove_device(kPhone));
   EXPECT_THAT(*store_->device_records(), IsEmpty());
+}
+
+TEST_P(FleetContract, KeepsPardons) {
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  const Pardon unpin{.kind = Pardon::Kind::unpin, .mac = kPhone, .at = at(5), .until = at(5)};
+  Pardon amnesty{.kind = Pardon::Kind::amnesty, .mac = kPhone, .at = at(5), .until = at(9)};
+  Pardon for_all{.kind = Pardon::Kind::amnesty, .mac = std::nullopt, .at = at(6), .until = at(9)};
+  for (const auto& one : {unpin, amnesty, for_all}) EXPECT_OK(store_->pardon(one));
+  EXPECT_THAT(*store_->pardons(), ElementsAre(for_all, amnesty, unpin));
+  EXPECT_THAT(store_->load()->pardons, ElementsAre(for_all, amnesty, unpin));
+  amnesty.until = at(20);
+  for_all.until = at(30);
+  EXPECT_OK(store_->pardon(amnesty));
+  EXPECT_OK(store_->pardon(for_all));
+  EXPECT_THAT(*store_->pardons(), ElementsAre(for_all, amnesty, unpin)) << "one of a kind";
+}
+
+TEST_P(FleetContract, EndsAPardon) {
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  const Pardon for_all{.kind = Pardon::Kind::amnesty, .mac = std::nullopt, .at = at(6), .until = at(9)};
+  const Pardon unpin{.kind = Pardon::Kind::unpin, .mac = kPhone, .at = at(5), .until = at(5)};
+  EXPECT_OK(store_->pardon(for_all));
+  EXPECT_OK(store_->pardon(unpin));
+  EXPECT_EQ(code_of(store_->end_pardon(Pardon::Kind::amnesty, kPhone)), Errc::not_found);
+  EXPECT_OK(store_->end_pardon(Pardon::Kind::amnesty, std::nullopt));
+  EXPECT_THAT(*store_->pardons(), ElementsAre(unpin));
+  EXPECT_OK(store_->remove_device(kPhone));
+  EXPECT_THAT(*store_->pardons(), IsEmpty());
+}
+
+TEST_P(FleetContract, RefusesABadPardon) {
+  const Pardon unpin{.kind = Pardon::Kind::unpin, .mac = kPhone, .at = at(5), .until = at(5)};
+  EXPECT_EQ(code_of(store_->pardon(unpin)), Errc::not_found);
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  EXPECT_EQ(code_of(store_->pardon({.kind = Pardon::Kind::amnesty, .mac = kPhone, .at = at(5), .until = at(4)})),
+            Errc::invalid_input);
 }
 
 TEST_P(FleetContract, GivesTheWindowsThatAreStillOpen) {

@@ -13,6 +13,7 @@ constexpr std::string_view kParameterColumns = "name, class, access, value, seal
 constexpr std::string_view kLineColumns = "number, user, proxy, display, transport, srtp, sealed_password";
 constexpr std::string_view kRecordColumns =
     "mac, certificate, key, pinned_at, strongest_version, address, last_seen, ja3, personality, model, firmware";
+constexpr std::string_view kDeletePardon = "DELETE FROM pardon WHERE kind = ? AND device IS ?";
 constexpr std::size_t kProgressStep = 1000;
 
 template <class Value>
@@ -121,6 +122,7 @@ class SqliteFleet final : public FleetStore {
       }
       fleet.captures = read_captures();
       std::erase_if(fleet.captures, [](const auto& order) { return order.files.size() >= order.wanted; });
+      fleet.pardons = read_pardons();
       return fleet;
     });
   }
@@ -353,6 +355,31 @@ class SqliteFleet final : public FleetStore {
     });
   }
 
+  Result<void> pardon(const Pardon& pardon) override {
+    if (pardon.until < pardon.at) return fail(Errc::invalid_input, "pardon: it would end before it begins");
+    return change([&]() -> Result<void> {
+      if (pardon.mac) FIRSTRING_CHECK(need_device(*pardon.mac));
+      // No upsert: for a UNIQUE constraint, two NULLs differ.
+      query(kDeletePardon).run(to_string(pardon.kind), pardon.mac);
+      query("INSERT INTO pardon (kind, device, at, until) VALUES (?, ?, ?, ?)")
+          .run(to_string(pardon.kind), pardon.mac, pardon.at, pardon.until);
+      return {};
+    });
+  }
+
+  Result<void> end_pardon(Pardon::Kind kind, const std::optional<MacAddress>& mac) override {
+    return change([&]() -> Result<void> {
+      query(kDeletePardon).run(to_string(kind), mac);
+      if (database_->changes() != 0) return {};
+      return fail(Errc::not_found,
+                  fmt::format("end the {} of {}: there is none", to_string(kind), mac ? mac->bare() : "all devices"));
+    });
+  }
+
+  Result<std::vector<Pardon>> pardons() override {
+    return database_->read_once([&]() -> Result<std::vector<Pardon>> { return read_pardons(); });
+  }
+
   Result<void> open_enrolment(const EnrolmentWindow& window) override {
     if (window.until <= window.opened)
       return fail(Errc::invalid_input, "open enrolment: it would end before it begins");
@@ -485,6 +512,19 @@ class SqliteFleet final : public FleetStore {
       const auto order =
           std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id == row.integer(0); });
       if (order != all.end()) order->files.push_back(row.text(1));
+    }
+    return all;
+  }
+
+  std::vector<Pardon> read_pardons() {
+    std::vector<Pardon> all;
+    for (auto row = query("SELECT kind, ifnull(device, ''), at, until FROM pardon ORDER BY device, kind");
+         row.next();) {
+      const auto kind = row.text(0);
+      all.push_back({.kind = stored(kind, parse_pardon_kind(kind)),
+                     .mac = row.text(1).empty() ? std::nullopt : std::optional{read_mac(row, 1)},
+                     .at = row.time(2),
+                     .until = row.time(3)});
     }
     return all;
   }
