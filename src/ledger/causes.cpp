@@ -60,6 +60,15 @@ constexpr std::array kDenials{
     Cause{"other_device", nullptr, "A phone whose certificate names {device} asked for the file of {asked}.",
           "Correct the Profile_Rule of the phone {device} (use $MA, not a fixed address); if it repeats over many "
           "addresses, somebody is trying to read other phones' files."},
+    Cause{"pin_mismatch", nullptr,
+          "The certificate that names {device} ({subject}) has another key than the one that this phone came with "
+          "first.",
+          "If the phone or its certificate was replaced: firstring device unpin {device}; otherwise somebody shows a "
+          "second certificate for it, and the refusal is right."},
+    Cause{"downgraded", nullptr,
+          "{device} offers an older TLS version than it has offered before: its firmware was set back, or somebody who "
+          "has its key plays an older phone.",
+          "If its firmware was set back: firstring device amnesty {device} --for 1d."},
     Cause{"generic_certificate", nullptr,
           "The phone showed the maker's generic certificate, which many phones share and which says nothing about "
           "which one it is.",

@@ -55,7 +55,13 @@ def json_lines(text):
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def config_text(certificates, *, listeners=None, log_requests="", limits="", listener_extra="", chains=(), ecdsa=None, more=""):
+# Most tests show one phone with many certificates and TLS versions, which the product's defaults would not stand.
+UNWATCHED = 'pin = "off"\nratchet = "off"\n'
+
+
+def config_text(
+    certificates, *, listeners=None, log_requests="", limits="", listener_extra="", chains=(), ecdsa=None, policy=UNWATCHED, more=""
+):
     """A firstring.toml with ports from the kernel and every device CA of the test PKI. `chains`: further server chains,
     (name, Identity); `ecdsa`: the second certificate of the chain "modern"; `more`: further sections."""
     listeners = listeners or [("phone", "127.0.0.1:0"), ("bootstrap", "127.0.0.1:0")]
@@ -76,6 +82,7 @@ def config_text(certificates, *, listeners=None, log_requests="", limits="", lis
     for name, root, rules in cas:
         text += f'\n[[device_ca]]\nname = "{name}"\nroots = "{root.certificate}"\n{rules}'
     text += f'\n[log]\nrequests = "{log_requests}"\n'
+    text += f"\n[policy]\n{policy}"
     if limits:
         text += f"\n[limits]\n{limits}"
     return f"{text}\n{more}"
