@@ -10,6 +10,7 @@
 #include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
 #include "device/known_bad.hpp"
+#include "hello/client_hello.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -75,11 +76,40 @@ Result<int> list(Context& context) {
   return 0;
 }
 
+JsonObject to_json(const store::DeviceRecord& record) {
+  JsonObject object;
+  object.add("last_seen", to_iso8601(record.last_seen)).add("address", record.address).add("ja3", record.ja3);
+  object.add("personality", record.personality).add("model", record.model).add("firmware", record.firmware);
+  object.add("certificate", record.certificate).add("key", record.key);
+  object.add("pinned_at", to_iso8601(record.pinned_at));
+  return object.add("strongest_version", hello::version_name(record.strongest_version));
+}
+
+JsonObject to_json(const store::Pardon& pardon) {
+  JsonObject object;
+  object.add("kind", store::to_string(pardon.kind)).add("all", !pardon.mac.has_value());
+  return object.add("at", to_iso8601(pardon.at)).add("until", to_iso8601(pardon.until));
+}
+
+/// The pardons that can still have an effect on the device.
+Result<std::vector<store::Pardon>> pardons_of(store::FleetStore& fleet, const MacAddress& mac,
+                                              const std::optional<store::DeviceRecord>& record) {
+  FIRSTRING_TRY(auto pardons, fleet.pardons());
+  const auto time = now();
+  std::erase_if(pardons, [&](const store::Pardon& one) {
+    if (one.mac && *one.mac != mac) return true;
+    return one.kind == store::Pardon::Kind::amnesty ? one.until <= time : record && one.at < record->pinned_at;
+  });
+  return pardons;
+}
+
 Result<int> show(Context& context) {
   FIRSTRING_TRY(const auto fleet, open_fleet(context));
   FIRSTRING_TRY(const auto device, find_device(*fleet, context.mac("MAC")));
   FIRSTRING_TRY(const auto lines, fleet->lines(device.mac));
   FIRSTRING_TRY(const auto parameters, fleet->parameters(store::Scope::of_device(device.mac)));
+  FIRSTRING_TRY(const auto record, fleet->device_record(device.mac));
+  FIRSTRING_TRY(const auto pardons, pardons_of(*fleet, device.mac, record));
   auto& terminal = context.terminal();
   if (context.json()) {
     std::vector<JsonObject> accounts;
@@ -90,10 +120,19 @@ Result<int> show(Context& context) {
       account.add("password", !line.sealed_password.empty());
       accounts.push_back(std::move(account));
     }
-    terminal.print(to_json(device).add("lines", accounts).add("parameters", parameters.size()).line());
+    std::vector<JsonObject> granted;
+    for (const auto& pardon : pardons) granted.push_back(to_json(pardon));
+    auto object = to_json(device);
+    object.add("lines", accounts).add("parameters", parameters.size());
+    if (record) {
+      object.add("record", to_json(*record));
+    } else {
+      object.add_null("record");
+    }
+    terminal.print(object.add("pardons", granted).line());
     return 0;
   }
-  const auto print = [&](std::string_view name, const std::string& value) {
+  const auto print = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) terminal.print(fmt::format("{:<12}{}\n", name, visible(value)));
   };
   print("MAC", device.mac.colons());
@@ -107,10 +146,62 @@ Result<int> show(Context& context) {
                       line.srtp ? ", SRTP" : "", line.sealed_password.empty() ? ", no password" : ""));
   }
   print("parameters", fmt::format("{} of its own; all: firstring layers {}", parameters.size(), device.mac.bare()));
+  if (record) {
+    print("last seen", fmt::format("{} at {}{}", to_iso8601(record->last_seen), record->address,
+                                   record->firmware.empty() ? "" : ", firmware " + record->firmware));
+    print("personality", record->personality);
+    print("pinned", fmt::format("{}, key {}", to_iso8601(record->pinned_at), record->key));
+    print("ratchet", hello::version_name(record->strongest_version));
+  } else {
+    print("last seen", "never");
+  }
+  for (const auto& pardon : pardons) {
+    if (pardon.kind == store::Pardon::Kind::unpin) {
+      print("unpinned", fmt::format("{}; the next certificate is pinned", to_iso8601(pardon.at)));
+    } else {
+      print("amnesty", fmt::format("until {}{}", to_iso8601(pardon.until), pardon.mac ? "" : ", as for all devices"));
+    }
+  }
   print("history", fmt::format("firstring explain {}", device.mac.bare()));
   if (const auto* bad = device::find_known_bad(device.model, device.serial)) {
     print("warning", fmt::format("{}. {}", bad->sentence(), bad->remedy));
   }
+  return 0;
+}
+
+Result<int> unpin(Context& context) {
+  FIRSTRING_TRY(const auto fleet, open_fleet(context));
+  const auto mac = context.mac("MAC");
+  FIRSTRING_CHECK(find_device(*fleet, mac));
+  const auto time = now();
+  FIRSTRING_CHECK(fleet->pardon({.kind = store::Pardon::Kind::unpin, .mac = mac, .at = time, .until = time}));
+  context.terminal().print(fmt::format("the next good certificate that {} comes with is pinned\n", mac.bare()));
+  return 0;
+}
+
+Result<void> is_mac_or_all(std::string_view text) { return text == "all" ? Result<void>{} : is_mac(text); }
+
+Result<int> amnesty(Context& context) {
+  constexpr auto kKind = store::Pardon::Kind::amnesty;
+  if (context.given("--for") == context.given("--end")) return context.refuse("write either --for TIME or --end");
+  std::optional<MacAddress> mac;
+  if (context.text("MAC|all") != "all") mac = context.mac("MAC|all");
+  const auto who = mac ? mac->bare() : "all devices";
+  const auto duration = context.given("--for") ? context.duration("--for") : std::chrono::milliseconds{1};
+  if (duration <= std::chrono::milliseconds{0} || duration > std::chrono::days{30}) {
+    return context.refuse("--for: an amnesty lasts at least 1ms and at most 30d");
+  }
+  FIRSTRING_TRY(const auto fleet, open_fleet(context));
+  if (mac) FIRSTRING_CHECK(find_device(*fleet, *mac));
+  if (context.given("--end")) {
+    FIRSTRING_CHECK(fleet->end_pardon(kKind, mac));
+    context.terminal().print(fmt::format("the amnesty of {} has ended\n", who));
+    return 0;
+  }
+  const auto time = now();
+  FIRSTRING_CHECK(fleet->pardon({.kind = kKind, .mac = mac, .at = time, .until = time + duration}));
+  context.terminal().print(fmt::format("until {}, {} may come with an older TLS version than before, and keep it\n",
+                                       to_iso8601(time + duration), who));
   return 0;
 }
 
@@ -218,11 +309,36 @@ std::vector<Command> device_commands() {
        .arguments = {json_flag()},
        .run = list},
       {.name = "device show",
-       .summary = "Shows one device with its lines.",
+       .summary = "Shows one device with its lines, and what the server has learnt of it.",
        .description = {},
        .examples = {"firstring device show 000e08abcdef"},
        .arguments = {mac_argument("its MAC address"), json_flag()},
        .run = show},
+      {.name = "device unpin",
+       .summary = "Allows a device a new certificate.",
+       .description =
+           "The key of the first good certificate that a device comes with is pinned; with another key it is refused "
+           "its own file (`[policy] pin` in firstring.toml). After this command the next one is pinned, and with it "
+           "the device's TLS version.",
+       .examples = {"firstring device unpin 000e08abcdef"},
+       .arguments = {mac_argument("its MAC address")},
+       .run = unpin},
+      {.name = "device amnesty",
+       .summary = "Allows devices an older TLS version than before, for a time.",
+       .description =
+           "A device that offers an older TLS version than it did before is refused its own file (`[policy] ratchet` "
+           "in firstring.toml). Before firmware is set back, allow for it: what a device shows during an amnesty is "
+           "what it is held to afterwards.",
+       .examples = {"firstring device amnesty 000e08abcdef --for 24h", "firstring device amnesty all --for 7d",
+                    "firstring device amnesty all --end"},
+       .arguments = {{.name = "MAC|all",
+                      .value = {},
+                      .help = "its MAC address, or all of them",
+                      .presence = Presence::required,
+                      .check = is_mac_or_all},
+                     {.name = "--for", .value = "TIME", .help = "how long, as in 24h or 7d", .check = is_duration},
+                     {.name = "--end", .value = {}, .help = "ends the one that was granted before"}},
+       .run = amnesty},
       {.name = "device remove",
        .summary = "Removes one device, with its lines and parameters.",
        .description = "The ledger keeps what it did.",

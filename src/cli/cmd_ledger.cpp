@@ -105,13 +105,18 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
 
 Result<int> ledger(Context& context) {
   const auto forms = context.given("--json") + context.given("--csv");
-  const auto reports = context.given("--causes") + context.given("--times");
+  const auto reports = context.given("--causes") + context.given("--times") + context.given("--alarms");
   if (forms > 1) return context.refuse("--json and --csv exclude each other");
-  if (reports > 1) return context.refuse("--causes and --times exclude each other");
+  if (reports > 1) return context.refuse("--causes, --times and --alarms exclude each other");
   if (reports > 0 && context.given("--csv")) return context.refuse("--csv is for connections; use --json");
-  if (reports == 0 && context.given("--model")) return context.refuse("--model goes with --causes or --times");
+  const bool lists_alarms = context.given("--alarms");
+  if (lists_alarms && (context.given("--address") || context.given("--failed") || context.given("--follow")))
+    return context.refuse("--alarms goes with --mac, --since, --limit and --json alone");
+  if ((reports == 0 || lists_alarms) && context.given("--model"))
+    return context.refuse("--model goes with --causes or --times");
   if (reports > 0) {
     FIRSTRING_TRY(const auto store, open_ledger(context));
+    if (lists_alarms) return report_alarms(context, *store);
     if (context.given("--model")) FIRSTRING_CHECK(find_model(context.text("--model")));
     return context.given("--causes") ? report_causes(context, *store) : report_times(context, *store);
   }
@@ -148,8 +153,9 @@ std::vector<Command> ledger_commands() {
            "holds all. --csv has the same fields but `requests` and `hello`.\n"
            "--causes counts instead, by model and firmware, what the connections came to: who fails, since when, why, "
            "and "
-           "what to do. --times tells how long phones compute in a handshake with each key exchange and key of ours.",
-       .examples = {"firstring ledger --since 1h --failed", "firstring ledger --follow",
+           "what to do. --times tells how long phones compute in a handshake with each key exchange and key of ours. "
+           "--alarms lists what an operator should hear of: a phone in two networks, a firmware that stopped working.",
+       .examples = {"firstring ledger --since 1h --failed", "firstring ledger --alarms --since 7d",
                     "firstring ledger --causes --since 30d"},
        .arguments =
            {{.name = "--mac", .value = "MAC", .help = "only this device: it came, or was asked for", .check = is_mac},
@@ -166,6 +172,7 @@ std::vector<Command> ledger_commands() {
             {.name = "--follow", .value = {}, .help = "go on with what comes; ends with Ctrl-C"},
             {.name = "--causes", .value = {}, .help = "count what connections came to, by model and firmware"},
             {.name = "--times", .value = {}, .help = "how long phones compute, by model, firmware and sizes"},
+            {.name = "--alarms", .value = {}, .help = "the alarms; with --mac, --since, --limit and --json alone"},
             {.name = "--model", .value = "MODEL", .help = "with --causes and --times: only this model"},
             {.name = "--csv", .value = {}, .help = "comma-separated, with a line of names"},
             json_flag()},

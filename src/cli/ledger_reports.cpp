@@ -110,4 +110,34 @@ Result<int> report_times(Context& context, store::LedgerStore& store) {
   return 0;
 }
 
+Result<int> report_alarms(Context& context, store::LedgerStore& store) {
+  store::AlarmQuery query;
+  if (context.given("--mac")) query.mac = context.mac("--mac");
+  if (context.given("--since")) query.since = now() - context.duration("--since");
+  query.limit = context.number("--limit", 1000);
+  FIRSTRING_TRY(const auto alarms, store.alarms(query));
+  Table table{{"TIME", "DEVICE", "ADDRESS", "ALARM", "TEXT"}};
+  for (const auto& alarm : alarms) {
+    if (context.json()) {
+      JsonObject object;
+      object.add("time", to_iso8601(alarm.at)).add("kind", alarm.kind).add("device", alarm.device);
+      object.add("address", alarm.address).add("connection", alarm.connection).add("text", alarm.text);
+      context.terminal().print(object.line());
+    } else {
+      table.add({{to_iso8601(alarm.at).substr(0, 19) + "Z"},
+                 {alarm.device},
+                 {alarm.address},
+                 {alarm.kind, Colour::red},
+                 {alarm.text}});
+    }
+  }
+  if (context.json()) return 0;
+  if (table.empty()) {
+    context.terminal().print("no alarm was raised\n");
+  } else {
+    table.print(context.terminal());
+  }
+  return 0;
+}
+
 }  // namespace firstring::cli

@@ -225,6 +225,16 @@ class Pki:
         return self.phone("own", OWN_MAC)
 
     @functools.cached_property
+    def own_renewed(self):
+        """The same phone and key, another certificate."""
+        return self.phone("own-renewed", OWN_MAC, key=self.own)
+
+    @functools.cached_property
+    def own_second(self):
+        """The same phone, another key: as good as the first to all but a pin."""
+        return self.phone("own-second", OWN_MAC)
+
+    @functools.cached_property
     def other(self):
         """The layout seen on a real SPA525G2: upper case, commas and colons inside CN, OU is not the product."""
         mac = OTHER_MAC.upper()
