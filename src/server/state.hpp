@@ -31,10 +31,10 @@ struct State {
   std::map<std::string, std::shared_ptr<const tls::Context>, std::less<>> contexts;  ///< by personality
   std::vector<policy::Rule> rules;                                                   ///< of the operator, in order
   std::shared_ptr<const tls::DeviceTrust> trust;
+  policy::WatchSettings watch;
 
   /// Own or shipped; nullptr if there is none of that name.
   const tls::Personality* find_personality(std::string_view name) const;
-  policy::WatchSettings watch;
 };
 
 /// `state` is set unless a diagnostic is an error.
