@@ -11,7 +11,8 @@ Result<int> report_causes(Context& context, store::LedgerStore& store);
 
 /// `firstring ledger --times`: how long phones compute in their handshakes.
 Result<int> report_times(Context& context, store::LedgerStore& store);
-/// `ledger --alarms`: what an operator should hear of, oldest first.
+
+/// `firstring ledger --alarms`: what an operator should hear of, oldest first.
 Result<int> report_alarms(Context& context, store::LedgerStore& store);
 
 /// What DNS says of a name, as a phone would ask it.
