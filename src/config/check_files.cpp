@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "config/config.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/crl.hpp"
 
 namespace firstring::config {
 namespace {
@@ -37,6 +38,16 @@ class SectionChecker {
     auto chain = crypto::Certificate::chain_from_file(path);
     if (chain) return *std::move(chain);
     error(key, chain.error().what, "it must be a PEM file of certificates (-----BEGIN CERTIFICATE-----)");
+    return {};
+  }
+
+  /// The same of CRLs.
+  std::vector<crypto::Crl> crls(std::string_view key, const std::filesystem::path& named) {
+    const auto path = config_.resolve(named);
+    if (!is_file(key, path)) return {};
+    auto read = crypto::Crl::from_file(path);
+    if (read) return *std::move(read);
+    error(key, read.error().what, "it must be the maker's whole CRL, PEM (-----BEGIN X509 CRL-----) or DER");
     return {};
   }
 
@@ -70,7 +81,7 @@ class SectionChecker {
     }
     if (!S_ISREG(status.st_mode)) {
       error(key, fmt::format("{} is not a regular file", path.string()),
-            fmt::format("name the PEM file itself in '{}'", key));
+            fmt::format("name the file itself in '{}'", key));
       return false;
     }
     return true;
@@ -81,14 +92,6 @@ class SectionChecker {
   Timestamp at_;
   std::vector<Diagnostic>& diagnostics_;
 };
-
-/// Whether `issuer` signed `certificate`, by name and by signature. Strength is not judged here.
-bool issued(const crypto::Certificate& issuer, const crypto::Certificate& certificate) {
-  const bool names_and_uses = X509_check_issued(issuer.native(), certificate.native()) == X509_V_OK;
-  const bool signature = names_and_uses && X509_verify(certificate.native(), X509_get0_pubkey(issuer.native())) == 1;
-  crypto::drain_errors();
-  return signature;
-}
 
 bool is_ca(const crypto::Certificate& certificate) { return X509_check_ca(certificate.native()) != 0; }
 
@@ -134,7 +137,7 @@ std::optional<crypto::KeyType> check_pair(const PairKeys& keys, const std::files
   }
   check_server_dates(checker, keys.certificate, chain);
   for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
-    if (issued(chain[i + 1], chain[i])) continue;
+    if (chain[i].issued_by(chain[i + 1])) continue;
     checker.error(
         keys.certificate,
         fmt::format("{} ({}) in {} did not issue {} ({}) before it", which(i + 1), chain[i + 1].subject_text(),
@@ -174,6 +177,12 @@ void check_device_dates(const DeviceCa& section, std::string_view key, const cry
   auto what = fmt::format("{} expired on {}", certificate.subject_text(), date_of(certificate.not_after()));
   if (section.accept_expired) {
     checker.warning(key, std::move(what), "phones below it are let in because of accept_expired = true");
+  } else if (section.accept_expired_until) {
+    // No error, even when the day has passed: that was foreseen, and must not keep the server from its next start.
+    checker.warning(key, std::move(what),
+                    fmt::format("phones below it {} because of accept_expired_until = {}",
+                                checker.at() < section.expired_accepted_before() ? "are let in" : "are refused",
+                                date_of(Timestamp{*section.accept_expired_until})));
   } else {
     checker.error(
         key, std::move(what),
@@ -181,9 +190,44 @@ void check_device_dates(const DeviceCa& section, std::string_view key, const cry
   }
 }
 
+void check_expiry_rule(const DeviceCa& section, SectionChecker& checker) {
+  if (!section.accept_expired_until) return;
+  const auto day = date_of(Timestamp{*section.accept_expired_until});
+  const auto end = section.expired_accepted_before();
+  if (checker.at() >= end) {
+    checker.warning("accept_expired_until",
+                    fmt::format("{} has passed: phones whose certificate has run out are refused", day),
+                    "set a later day if they shall be served still, or remove the key");
+  } else if (end - checker.at() < kExpiryNotice) {
+    checker.warning("accept_expired_until",
+                    fmt::format("phones whose certificate has run out are refused after {}", day),
+                    "`firstring expiry` says how many; set a later day if they shall be served still");
+  }
+}
+
+void check_crls(const DeviceCa& section, std::span<const crypto::Certificate> authorities, SectionChecker& checker) {
+  for (auto& crl : checker.crls("crl", section.crl)) {
+    const auto who = fmt::format("the CRL of {} in {}", crl.issuer_text(), section.crl.string());
+    if (std::none_of(authorities.begin(), authorities.end(),
+                     [&](const crypto::Certificate& authority) { return crl.bind(authority); })) {
+      checker.error("crl", fmt::format("{} is signed by no certificate in roots or intermediates", who),
+                    "get it from the CA that issued the phones' certificates, or add that CA's certificate");
+    }
+    if (checker.at() < crl.this_update()) {
+      checker.warning("crl", fmt::format("{} is of {}, which is to come", who, date_of(crl.this_update())),
+                      "set this machine's clock right");
+    } else if (crl.next_update() && checker.at() >= *crl.next_update()) {
+      checker.warning("crl", fmt::format("{} was due for renewal on {}", who, date_of(*crl.next_update())),
+                      "it is still used; get the new one and reload");
+    }
+  }
+}
+
 void check_device_ca(const DeviceCa& section, SectionChecker checker) {
+  std::vector<crypto::Certificate> authorities;
   const auto check_file = [&](std::string_view key, const std::filesystem::path& file) {
     const auto certificates = checker.certificates(key, file);
+    authorities.insert(authorities.end(), certificates.begin(), certificates.end());
     for (const auto& certificate : certificates) check_device_dates(section, key, certificate, checker);
     if (certificates.empty()) return;
     const auto cas = std::count_if(certificates.begin(), certificates.end(), is_ca);
@@ -199,6 +243,8 @@ void check_device_ca(const DeviceCa& section, SectionChecker checker) {
   };
   check_file("roots", section.roots);
   if (!section.intermediates.empty()) check_file("intermediates", section.intermediates);
+  check_expiry_rule(section, checker);
+  if (!section.crl.empty()) check_crls(section, authorities, checker);
 }
 
 }  // namespace

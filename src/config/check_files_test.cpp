@@ -9,6 +9,7 @@
 #include "config/config.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/issue.hpp"
+#include "crypto/test_crl.hpp"
 
 namespace firstring::config {
 namespace {
@@ -285,6 +286,68 @@ TEST_F(CheckFiles, LooksAtIntermediatesToo) {
   write("inter.pem", leaf(request_for("phone"), ec_key()).to_pem());
   EXPECT_THAT(check("intermediates = \"inter.pem\""),
               ElementsAre(HasSubstr(":10:1: error: inter.pem holds no certificate of a CA")));
+}
+
+// ---- revocation, and rules with a date ----
+
+class CheckCrls : public CheckFiles {
+ protected:
+  void write_crl(const crypto::testing::CrlRecipe& recipe, const Issued& issuer) {
+    write("maker.crl", crypto::testing::crl_pem(recipe.der(issuer)));
+  }
+  const crypto::testing::CrlRecipe fresh_{.this_update = kNow - 24h, .next_update = kNow + 24h};
+};
+
+TEST_F(CheckCrls, TakesOneOfARootOrOfAnIntermediate) {
+  write_crl(fresh_, root());
+  EXPECT_THAT(check("crl = \"maker.crl\""), IsEmpty());
+  write("inter.pem", intermediate().certificate.to_pem());
+  write_crl(fresh_, intermediate());
+  EXPECT_THAT(check("crl = \"maker.crl\"\nintermediates = \"inter.pem\""), IsEmpty());
+}
+
+TEST_F(CheckCrls, RefusesOneThatNoneOfThemSigned) {
+  write_crl(fresh_, intermediate());
+  EXPECT_THAT(
+      check("crl = \"maker.crl\""),
+      ElementsAre(HasSubstr("firstring.toml:10:1: error: the CRL of CN=Intermediate in maker.crl is signed by no "
+                            "certificate in roots or intermediates")));
+}
+
+TEST_F(CheckCrls, RefusesWhatIsNone) {
+  write("maker.crl", root().certificate.to_pem());
+  EXPECT_THAT(check("crl = \"maker.crl\""), ElementsAre(HasSubstr("there is no CRL in it")));
+  std::filesystem::remove(dir_ / "maker.crl");
+  EXPECT_THAT(check("crl = \"maker.crl\""), ElementsAre(HasSubstr("maker.crl: no such file or directory")));
+}
+
+TEST_F(CheckCrls, WarnsOfOneThatWasDueForRenewalOrIsToCome) {
+  write_crl({.this_update = kNow - 48h, .next_update = kNow - 24h}, root());
+  EXPECT_THAT(check("crl = \"maker.crl\""),
+              ElementsAre(HasSubstr("warning: the CRL of CN=Root in maker.crl was due for renewal on 2026-11-22; it is "
+                                    "still used")));
+  write_crl({.this_update = kNow + 24h, .next_update = kNow + 48h}, root());
+  EXPECT_THAT(check("crl = \"maker.crl\""), ElementsAre(HasSubstr("warning: the CRL of CN=Root in maker.crl is of")));
+}
+
+TEST_F(CheckFiles, SaysUntilWhenExpiredPhonesAreLetIn) {
+  EXPECT_THAT(check("accept_expired_until = 2027-06-30"), IsEmpty());
+  EXPECT_THAT(check("accept_expired_until = 2026-12-01"),
+              ElementsAre(HasSubstr("warning: phones whose certificate has run out are refused after 2026-12-01")));
+  EXPECT_THAT(
+      check("accept_expired_until = 2026-11-22"),
+      ElementsAre(HasSubstr("warning: 2026-11-22 has passed: phones whose certificate has run out are refused")));
+}
+
+TEST_F(CheckFiles, LetsAServerStartWhenAForeseenDayHasPassed) {
+  auto request = request_for("Root");
+  request.is_ca = true;
+  request.not_after = kNow - 24h;
+  write("roots.pem", crypto::issue(request, ec_key(), nullptr)->to_pem());
+  EXPECT_THAT(check("accept_expired_until = 2026-11-22"),
+              UnorderedElementsAre(HasSubstr("warning: 2026-11-22 has passed"),
+                                   HasSubstr("warning: CN=Root expired on 2026-11-22; phones below it are refused")));
+  EXPECT_THAT(check("accept_expired_until = 2027-11-22"), ElementsAre(HasSubstr("are let in")));
 }
 
 }  // namespace

@@ -26,4 +26,9 @@ bool Loaded::ok() const {
                       [](const Diagnostic& diagnostic) { return diagnostic.severity == Severity::error; });
 }
 
+Timestamp DeviceCa::expired_accepted_before() const {
+  if (accept_expired) return Timestamp::max();
+  return accept_expired_until ? Timestamp{*accept_expired_until + std::chrono::days{1}} : Timestamp::min();
+}
+
 }  // namespace firstring::config

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,6 +107,12 @@ struct DeviceCa : Section {
   unsigned min_rsa_bits = 2048;          ///< 1024 for phones before about 2012
   std::vector<std::string> weak_hashes;  ///< of "sha1", "md5": signatures that are accepted in spite of their age
   bool accept_expired = false;           ///< phones whose certificate ran out are still let in
+  std::optional<std::chrono::sys_days> accept_expired_until;  ///< the same to the end of that day, UTC
+  std::filesystem::path crl;                                  ///< PEM or DER, may be empty
+
+  /// When phones with a certificate that ran out are no longer let in: the beginning of time for never, its end for
+  /// always.
+  Timestamp expired_accepted_before() const;
 };
 
 struct Policy : Section {

@@ -139,6 +139,23 @@ Reading<bool> read(const Flag&, const toml::node& node) {
   return flag->get();
 }
 
+Reading<std::optional<std::chrono::sys_days>> read(const DateOrNone&, const toml::node& node) {
+  std::string written;
+  if (const auto* const date = node.as_date(); date != nullptr) {
+    const auto& day = date->get();
+    written = fmt::format("{:04}-{:02}-{:02}", day.year, day.month, day.day);
+  } else {
+    auto text = text_of(node, "a date");
+    if (auto* const refusal = std::get_if<Refusal>(&text)) return std::move(*refusal);
+    written = std::get<std::string>(std::move(text));
+    if (written.empty()) return std::optional<std::chrono::sys_days>{};
+  }
+  const auto time = parse_timestamp(written);
+  if (!time || written.size() != std::string_view{"2027-06-30"}.size())
+    return Refusal{fmt::format("is not a date: '{}'", printable(written)), "write 2027-06-30"};
+  return std::optional{std::chrono::floor<std::chrono::days>(*time)};
+}
+
 Reading<std::string> read(const Text&, const toml::node& node) { return text_of(node, "text"); }
 
 bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
@@ -502,6 +519,12 @@ void check_second_pair(const ServerChain& chain, Loader& loader) {
                fmt::format("add {}, or leave both out", missing));
 }
 
+void check_expiry_rules(const DeviceCa& ca, Loader& loader) {
+  if (!ca.accept_expired || !ca.accept_expired_until) return;
+  loader.error(ca.position_of("accept_expired_until"),
+               "'accept_expired_until' says until when, and 'accept_expired' says for ever", "leave one of them out");
+}
+
 void check_combinations(const Config& config, Loader& loader) {
   check_addresses(config.listeners, loader);
   for (const auto& listener : config.listeners) check_bootstrap_keys(listener, loader);
@@ -510,6 +533,7 @@ void check_combinations(const Config& config, Loader& loader) {
   for (const auto& chain : config.server_chains) check_second_pair(chain, loader);
   check_names(personality_table(), config.personalities, loader);
   check_names(device_ca_table(), config.device_cas, loader);
+  for (const auto& ca : config.device_cas) check_expiry_rules(ca, loader);
 }
 
 Position position_at(std::string_view text, std::size_t offset) {

@@ -38,6 +38,16 @@ std::vector<std::string> lines(const Loaded& loaded) {
   return result;
 }
 
+TEST(DeviceCaRule, AcceptsWhatExpiredToTheEndOfTheDay) {
+  for (const auto* day : {"2027-06-30", "\"2027-06-30\""}) {
+    const auto loaded =
+        load_text(std::string{"[[device_ca]]\nname='b'\nroots='b'\naccept_expired_until = "} + day, "/", "f");
+    ASSERT_EQ(loaded.config.device_cas.size(), 1U);
+    EXPECT_EQ(loaded.config.device_cas[0].expired_accepted_before(), *parse_timestamp("2027-07-01")) << day;
+  }
+  EXPECT_EQ(DeviceCa{}.expired_accepted_before(), Timestamp::min());
+}
+
 TEST(LoadText, FillsInEveryDefault) {
   const auto loaded = load_with_rest("");
   ASSERT_THAT(lines(loaded), IsEmpty());
@@ -77,6 +87,7 @@ accept_expired = true
   EXPECT_EQ(loaded.config.limits.max_request_head, 16384U);
   EXPECT_THAT(loaded.config.device_cas[0].weak_hashes, ElementsAre("sha1", "md5"));
   EXPECT_TRUE(loaded.config.device_cas[0].accept_expired);
+  EXPECT_EQ(loaded.config.device_cas[0].expired_accepted_before(), Timestamp::max());
   EXPECT_EQ(loaded.config.resolve(loaded.config.device_cas[0].roots), "/etc/other.pem");
   EXPECT_EQ(loaded.config.resolve(loaded.config.device_cas[1].roots), "/srv/fr/maker.pem");
 }
@@ -169,6 +180,15 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NulInText", "[log]\nrequests = \"a\\u0000b\"",
               ":2:1: error: 'requests' holds a NUL character; remove it"},
         Fault{"ControlInText", "[log]\nrequests = \"a\\u001b[31m\"", "holds a control character: 'a\\x1b[31m'"},
+        Fault{"DateThatIsNone", "[[device_ca]]\nname='b'\nroots='b'\naccept_expired_until = \"2027-06-31\"",
+              ":4:1: error: 'accept_expired_until' is not a date: '2027-06-31'; write 2027-06-30"},
+        Fault{"DateWithATime", "[[device_ca]]\nname='b'\nroots='b'\naccept_expired_until = 2027-06-30T12:00:00Z",
+              ":4:1: error: 'accept_expired_until' is a date or time, not a date"},
+        Fault{"BothExpiryRules",
+              "[[device_ca]]\nname='b'\nroots='b'\naccept_expired = true\naccept_expired_until = 2027-06-30",
+              ":5:1: error: 'accept_expired_until' says until when, and 'accept_expired' says for ever; leave one of "
+              "them "
+              "out"},
         Fault{"FlagAsText", "[[device_ca]]\nname='b'\nroots='b'\naccept_expired = \"yes\"",
               ":4:1: error: 'accept_expired' is text, not true or false"},
         Fault{"UnknownHash", "[[device_ca]]\nname='b'\nroots='b'\nweak_hashes = [\"sha-1\"]",

@@ -273,6 +273,14 @@ const SectionTable<DeviceCa>& device_ca_table() {
             {"accept_expired", Flag{}, &DeviceCa::accept_expired, optional,
              "Whether phones are let in when a certificate in their chain has run out.",
              "A phone cannot renew the certificate that its maker installed. Nothing else is forgiven with this."},
+            {"accept_expired_until", DateOrNone{}, &DeviceCa::accept_expired_until, optional,
+             "The same to the end of a day (UTC), in place of accept_expired.",
+             "`firstring expiry` tells how many phones stop then."},
+            {"crl", FileOrNone{}, &DeviceCa::crl, optional,
+             "File with the maker's certificate revocation lists, PEM or DER: revoked phones are refused.",
+             "Each list must be signed by one of the certificates in roots or intermediates, and be complete (no delta "
+             "and no partial list). One that was due for renewal is still used, and said to be. A reload reads it "
+             "anew."},
         }};
   }();
   return table;
@@ -392,6 +400,7 @@ std::string describe(const Duration& kind) {
   return fmt::format("a duration from {} to {}", format_duration(kind.min), format_duration(kind.max));
 }
 std::string describe(const Flag&) { return "true or false"; }
+std::string describe(const DateOrNone&) { return "a date, or \"\" for none"; }
 std::string describe(const Text&) { return "a text"; }
 std::string describe(const Host&) { return "a host name or an IP address"; }
 std::string describe(const Name&) { return "a name of up to 64 letters, digits, '.', '_' or '-'"; }
@@ -414,6 +423,9 @@ std::string to_toml(std::size_t value) {
 }
 std::string to_toml(std::chrono::milliseconds value) { return in_quotes(format_duration(value)); }
 std::string to_toml(bool value) { return value ? "true" : "false"; }
+std::string to_toml(std::optional<std::chrono::sys_days> value) {
+  return value ? to_iso8601(Timestamp{*value}).substr(0, 10) : in_quotes("");
+}
 std::string to_toml(const std::string& value) { return in_quotes(value); }
 std::string to_toml(ListenerKind value) { return in_quotes(kListenerKinds[static_cast<std::size_t>(value)]); }
 std::string to_toml(const std::vector<std::string>& value) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ struct Duration {  ///< "20s"
 };
 struct Flag {  ///< true
   using Value = bool;
+};
+struct DateOrNone {  ///< 2027-06-30, or the same in quotes; may be ""
+  using Value = std::optional<std::chrono::sys_days>;
 };
 struct Text {  ///< any text without control characters
   using Value = std::string;
@@ -98,10 +102,10 @@ struct Option {
       : name(key), field(Field<S, K>{kind, member}), presence(must_be_there), help(line), more(longer) {}
 
   std::string_view name;
-  std::variant<Field<S, Whole>, Field<S, Size>, Field<S, Duration>, Field<S, Flag>, Field<S, Text>, Field<S, Host>,
-               Field<S, Name>, Field<S, OneOf>, Field<S, Kind>, Field<S, Names>, Field<S, AnyOf>, Field<S, File>,
-               Field<S, FileOrNone>, Field<S, Address>, Field<S, Texts>, Field<S, Networks>, Field<S, Addresses>,
-               Field<S, Numbers>>
+  std::variant<Field<S, Whole>, Field<S, Size>, Field<S, Duration>, Field<S, Flag>, Field<S, DateOrNone>,
+               Field<S, Text>, Field<S, Host>, Field<S, Name>, Field<S, OneOf>, Field<S, Kind>, Field<S, Names>,
+               Field<S, AnyOf>, Field<S, File>, Field<S, FileOrNone>, Field<S, Address>, Field<S, Texts>,
+               Field<S, Networks>, Field<S, Addresses>, Field<S, Numbers>>
       field;
   Presence presence;
   std::string_view help;  ///< one line, a sentence
@@ -157,6 +161,7 @@ std::string describe(const Whole& kind);
 std::string describe(const Size& kind);
 std::string describe(const Duration& kind);
 std::string describe(const Flag& kind);
+std::string describe(const DateOrNone& kind);
 std::string describe(const Text& kind);
 std::string describe(const Host& kind);
 std::string describe(const Name& kind);
@@ -177,6 +182,7 @@ std::string to_toml(unsigned value);
 std::string to_toml(std::size_t value);
 std::string to_toml(std::chrono::milliseconds value);
 std::string to_toml(bool value);
+std::string to_toml(std::optional<std::chrono::sys_days> value);
 std::string to_toml(const std::string& value);
 std::string to_toml(ListenerKind value);
 std::string to_toml(const std::vector<std::string>& value);

@@ -12,6 +12,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "crypto/asn1.hpp"
 
 namespace firstring::crypto {
 namespace {
@@ -66,6 +67,34 @@ NameAttribute to_attribute(const X509_NAME_ENTRY* entry) {
   return attribute;
 }
 
+std::string take_text(BIO* bio) {
+  char* data = nullptr;
+  const long length = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<std::size_t>(length)};
+}
+
+/// The certificates of a PEM text up to `limit`.
+Result<std::vector<Certificate>> read_certificates(std::string_view pem, std::size_t limit) {
+  FIRSTRING_TRY(const auto blocks, read_pem(pem, {PEM_STRING_X509, PEM_STRING_X509_OLD}, limit));
+  std::vector<Certificate> certificates;
+  for (const auto& der : blocks) {
+    auto certificate = Certificate::from_der(der);
+    if (!certificate)
+      return fail(std::move(certificate).error().while_(fmt::format("certificate {}", certificates.size() + 1)));
+    certificates.push_back(*std::move(certificate));
+  }
+  if (certificates.empty()) {
+    return fail(Errc::invalid_input,
+                fmt::format("read PEM: there is no certificate in it; {}",
+                            pem.starts_with("\x30\x82") ? "it looks like DER, convert it with: openssl x509 -inform der"
+                                                        : "it must hold a block that begins with "
+                                                          "-----BEGIN CERTIFICATE-----"));
+  }
+  return certificates;
+}
+
+}  // namespace
+
 DistinguishedName to_name(const X509_NAME* name) {
   const QuietErrors quiet;
   DistinguishedName result;
@@ -85,19 +114,13 @@ Result<Timestamp> to_timestamp(const ASN1_TIME* time) {
          std::chrono::minutes{parts.tm_min} + std::chrono::seconds{parts.tm_sec};
 }
 
-std::string take_text(BIO* bio) {
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(length)};
-}
-
-/// The certificates of a PEM text up to `limit`; blocks of other kinds (a key, DH parameters) are passed over.
-Result<std::vector<Certificate>> read_certificates(std::string_view pem, std::size_t limit) {
-  std::vector<Certificate> certificates;
+Result<std::vector<Bytes>> read_pem(std::string_view pem, std::initializer_list<std::string_view> kinds,
+                                    std::size_t limit) {
+  std::vector<Bytes> blocks;
   if (pem.size() > INT_MAX) return fail(Errc::limit_exceeded, "read PEM: too large");
   const BioPtr bio{BIO_new_mem_buf(pem.empty() ? "" : pem.data(), static_cast<int>(pem.size()))};
   if (!bio) return openssl_failure("read PEM");
-  while (certificates.size() < limit) {
+  while (blocks.size() < limit) {
     char* name = nullptr;
     char* header = nullptr;
     unsigned char* data = nullptr;
@@ -108,31 +131,14 @@ Result<std::vector<Certificate>> read_certificates(std::string_view pem, std::si
       if (at_end) break;
       return fail(Errc::invalid_input, fmt::format("read PEM: {}", errors));
     }
-    const std::string_view kind{name};
-    Result<Certificate> certificate = fail(Errc::not_found, {});
-    if (kind == PEM_STRING_X509 || kind == PEM_STRING_X509_OLD) {
-      certificate = Certificate::from_der({data, static_cast<std::size_t>(length)});
-    }
+    if (std::find(kinds.begin(), kinds.end(), std::string_view{name}) != kinds.end())
+      blocks.emplace_back(data, data + length);
     OPENSSL_free(name);
     OPENSSL_free(header);
     OPENSSL_clear_free(data, static_cast<std::size_t>(length));  // it may have been a key
-    if (certificate) {
-      certificates.push_back(*std::move(certificate));
-    } else if (certificate.error().code != Errc::not_found) {
-      return fail(std::move(certificate).error().while_(fmt::format("certificate {}", certificates.size() + 1)));
-    }
   }
-  if (certificates.empty()) {
-    return fail(Errc::invalid_input,
-                fmt::format("read PEM: there is no certificate in it; {}",
-                            pem.starts_with("\x30\x82") ? "it looks like DER, convert it with: openssl x509 -inform der"
-                                                        : "it must hold a block that begins with "
-                                                          "-----BEGIN CERTIFICATE-----"));
-  }
-  return certificates;
+  return blocks;
 }
-
-}  // namespace
 
 Sha256 sha256(ByteView bytes) {
   // Fetched once and never freed, as the library context is.
@@ -262,6 +268,12 @@ Sha256 Certificate::key_fingerprint() const {
   const auto hash = sha256({encoded, static_cast<std::size_t>(length)});
   OPENSSL_free(encoded);
   return hash;
+}
+
+bool Certificate::issued_by(const Certificate& issuer) const {
+  const QuietErrors quiet;
+  return X509_check_issued(issuer.native(), x509_.get()) == X509_V_OK &&
+         X509_verify(x509_.get(), X509_get0_pubkey(issuer.native())) == 1;
 }
 
 std::string Certificate::to_pem() const {

@@ -63,6 +63,8 @@ class Certificate {
   /// "md5", "sha1", "sha256", ...; "unknown" if OpenSSL does not know it.
   std::string signature_hash() const;
   bool is_self_issued() const;
+  /// Whether `issuer` signed it, by name and by signature. Dates and strength are not judged here.
+  bool issued_by(const Certificate& issuer) const;
   /// SHA-256 of the DER.
   const Sha256& fingerprint() const { return fingerprint_; }
   std::string fingerprint_hex() const { return to_hex(fingerprint_); }

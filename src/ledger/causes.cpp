@@ -90,7 +90,9 @@ constexpr std::array kDenials{
           "phone it is.",
           "Replace the phone, or provision it by hand in a network that you trust."},
     Cause{"expired", nullptr, "The client's certificate has run out: {verdict_errors}.",
-          "If phones of this maker must still be served, set accept_expired = true in that [[device_ca]] and reload."},
+          "If phones of this maker must still be served, set accept_expired_until (a day) or accept_expired = true in "
+          "that "
+          "[[device_ca]] and reload."},
     Cause{"not_yet_valid", nullptr, "The client's certificate is not valid yet: {verdict_errors}.",
           "See whether this server's clock is right (timedatectl)."},
     Cause{"weak_key", nullptr,

@@ -150,7 +150,7 @@ class Builder {
       ca.name = section.name;
       ca.min_rsa_bits = section.min_rsa_bits;
       ca.weak_hashes = section.weak_hashes;
-      ca.accept_expired = section.accept_expired;
+      ca.expired_accepted_before = section.expired_accepted_before();
       auto roots = crypto::Certificate::chain_from_file(config_.resolve(section.roots));
       if (!roots)
         return error(section.position_of("roots"), roots.error().what, "put the maker's client root there, in PEM");
@@ -161,6 +161,11 @@ class Builder {
           return error(section.position_of("intermediates"), intermediates.error().what,
                        "put the maker's issuing CAs there, in PEM");
         ca.intermediates = *std::move(intermediates);
+      }
+      if (!section.crl.empty()) {
+        auto crls = crypto::Crl::from_file(config_.resolve(section.crl));
+        if (!crls) return error(section.position_of("crl"), crls.error().what, "put the maker's CRL there, PEM or DER");
+        ca.crls = *std::move(crls);
       }
       cas.push_back(std::move(ca));
     }

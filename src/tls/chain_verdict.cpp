@@ -112,6 +112,29 @@ void add_weaknesses(const DeviceCa& ca, STACK_OF(X509) * built, std::vector<Chai
   }
 }
 
+std::string date_of(Timestamp time) { return to_iso8601(time).substr(0, 10); }
+
+/// What the CA's CRLs say of the chain: looked up here, since OpenSSL would check each CRL's signature again for each
+/// chain, which takes as long as the CRL is. An issuer without a CRL is no error, and the anchor itself is nobody's to
+/// revoke but the operator's.
+void add_revocations(const DeviceCa& ca, STACK_OF(X509) * built, Timestamp at, std::vector<ChainError>& errors) {
+  for (int depth = 0; depth + 1 < sk_X509_num(built); ++depth) {
+    for (const auto& crl : ca.crls) {
+      if (!crl.is_of(sk_X509_value(built, depth + 1))) continue;
+      auto* certificate = sk_X509_value(built, depth);
+      if (const auto revoked = crl.revoked_at(certificate)) {
+        errors.push_back({ChainFault::revoked, false, depth,
+                          fmt::format("revoked on {} ({})", date_of(*revoked), where(depth, certificate))});
+      }
+      if (crl.next_update() && at >= *crl.next_update()) {
+        errors.push_back({ChainFault::crl_expired, true, depth,
+                          fmt::format("crl_expired: the CRL of {} was due for renewal on {} ({})", crl.issuer_text(),
+                                      date_of(*crl.next_update()), where(depth, certificate))});
+      }
+    }
+  }
+}
+
 bool all_forgiven(const std::vector<ChainError>& errors) {
   return std::all_of(errors.begin(), errors.end(), [](const ChainError& error) { return error.forgiven; });
 }
@@ -150,6 +173,8 @@ std::string_view to_string(ChainFault fault) {
       return "not_yet_valid";
     case ChainFault::expired:
       return "expired";
+    case ChainFault::crl_expired:
+      return "crl_expired";
     case ChainFault::other:
       return "bad_certificate";
   }
@@ -210,9 +235,16 @@ struct DeviceTrust::Anchor {
         if (last && last->fingerprint() == root.fingerprint()) verdict.ca = ca.name;
       }
       add_weaknesses(ca, built, verdict.errors);
+      add_revocations(ca, built, at, verdict.errors);
     }
     for (auto& error : verdict.errors) {
-      if (error.fault == ChainFault::expired && ca.accept_expired) error.forgiven = true;
+      if (error.fault != ChainFault::expired || at >= ca.expired_accepted_before) continue;
+      error.forgiven = true;
+      if (ca.expired_accepted_before != Timestamp::max()) {
+        // The last moment of the day that accept_expired_until names.
+        error.text +=
+            fmt::format("; accepted until {}", date_of(ca.expired_accepted_before - std::chrono::microseconds{1}));
+      }
     }
     // The callback says yes to everything, so `verified` alone means little; but a no is a no.
     if (verified && verdict.ca.empty() && all_forgiven(verdict.errors)) {
@@ -235,6 +267,14 @@ Result<DeviceTrust> DeviceTrust::build(std::vector<DeviceCa> cas) {
         return crypto::openssl_failure(fmt::format("device CA {}: add {}", anchor->ca.name, root.subject_text()));
       }
       trust.roots_.push_back(root);
+    }
+    for (auto& crl : anchor->ca.crls) {
+      const auto is_issuer = [&](const Certificate& authority) { return crl.bind(authority); };
+      if (std::any_of(anchor->ca.roots.begin(), anchor->ca.roots.end(), is_issuer) ||
+          std::any_of(anchor->ca.intermediates.begin(), anchor->ca.intermediates.end(), is_issuer))
+        continue;
+      return fail(Errc::invalid_input, fmt::format("device CA {}: the CRL of {} is signed by none of its certificates",
+                                                   anchor->ca.name, crl.issuer_text()));
     }
     trust.anchors_.push_back(std::move(anchor));
   }

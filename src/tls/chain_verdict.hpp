@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/crl.hpp"
 
 namespace firstring::tls {
 
@@ -18,7 +19,8 @@ struct DeviceCa {
   std::vector<crypto::Certificate> intermediates;
   unsigned min_rsa_bits = 2048;
   std::vector<std::string> weak_hashes;
-  bool accept_expired = false;
+  Timestamp expired_accepted_before = Timestamp::min();  ///< until then what has run out is forgiven
+  std::vector<crypto::Crl> crls;
 };
 
 /// What is wrong with a chain, in order of how much it matters: the first that applies is the verdict's reason.
@@ -34,6 +36,7 @@ enum class ChainFault : unsigned char {
   weak_hash,
   not_yet_valid,
   expired,
+  crl_expired,  ///< a CRL was due for renewal; always forgiven
   other,
 };
 std::string_view to_string(ChainFault fault);  ///< the stable code: "unknown_ca"
@@ -59,6 +62,7 @@ struct ChainVerdict {
 /// The configured device CAs, ready to judge chains. Immutable; any thread.
 class DeviceTrust {
  public:
+  /// Fails if a CRL is signed by none of its CA's certificates.
   static Result<DeviceTrust> build(std::vector<DeviceCa> cas);
 
   /// `chain` as the peer sent it, its own certificate first; at most kMaxDepth of it is looked at.

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 
+#include "crypto/test_crl.hpp"
 #include "tls/test_pki.hpp"
 
 namespace firstring::tls {
 namespace {
 
 using crypto::Issued;
+using crypto::testing::CrlRecipe;
 using testing::in_days;
 using testing::lenient;
 using testing::make_ca;
@@ -100,7 +102,7 @@ TEST_F(Verdict, ReportsExpiry) {
 TEST_F(Verdict, ForgivesExpiryOnlyByTheRuleOfItsCa) {
   const auto leaf = Recipe{.name = "phone", .not_before = in_days(-20), .not_after = in_days(-1)}.make(&root_);
   auto ca = maker_;
-  ca.accept_expired = true;
+  ca.expired_accepted_before = Timestamp::max();
   const auto verdict = judge({leaf.certificate}, ca);
   EXPECT_TRUE(verdict.accepted);
   EXPECT_TRUE(has(verdict, ChainFault::expired)) << "forgiven, and still told";
@@ -111,7 +113,7 @@ TEST_F(Verdict, DoesNotForgiveAForgeryThatHasAlsoExpired) {
   const auto forger = make_ca("Maker Root");
   const auto leaf = Recipe{.name = "phone", .not_before = in_days(-20), .not_after = in_days(-1)}.make(&forger);
   auto ca = maker_;
-  ca.accept_expired = true;
+  ca.expired_accepted_before = Timestamp::max();
   const auto verdict = judge({leaf.certificate}, ca);
   EXPECT_FALSE(verdict.accepted);
   EXPECT_NE(verdict.reason(), "expired");
@@ -172,6 +174,82 @@ TEST_F(Verdict, DoesNotLendOneCasLeniencyToAnother) {
   strict.roots = {other_root.certificate};
   const auto trust = *DeviceTrust::build({maker_, strict});
   EXPECT_FALSE(trust.judge({make_leaf("phone", other_root).certificate}, now()).accepted);
+}
+
+// ---- until a day ----
+
+TEST_F(Verdict, ForgivesExpiryUntilTheDayThatTheCaNames) {
+  const auto leaf = Recipe{.name = "phone", .not_before = in_days(-20), .not_after = in_days(-1)}.make(&root_);
+  auto ca = maker_;
+  ca.expired_accepted_before = in_days(3);
+  const auto trust = *DeviceTrust::build({ca});
+  const auto verdict = trust.judge({leaf.certificate}, now());
+  EXPECT_TRUE(verdict.accepted);
+  const auto told = std::find_if(verdict.errors.begin(), verdict.errors.end(),
+                                 [](const auto& error) { return error.fault == ChainFault::expired; });
+  EXPECT_NE(told->text.find("accepted until 20"), std::string::npos) << told->text;
+  EXPECT_TRUE(trust.judge({leaf.certificate}, ca.expired_accepted_before - std::chrono::microseconds{1}).accepted);
+  EXPECT_EQ(trust.judge({leaf.certificate}, ca.expired_accepted_before).reason(), "expired");
+}
+
+// ---- revocation ----
+
+class Revocation : public Verdict {
+ protected:
+  DeviceCa maker_with(std::vector<crypto::Crl> crls) const {
+    auto ca = maker_;
+    ca.crls = std::move(crls);
+    return ca;
+  }
+
+  const Issued phone_ = make_leaf("phone", root_);
+  const crypto::Crl against_phone_ = CrlRecipe{.revoked = {phone_.certificate}}.make(root_);
+};
+
+TEST_F(Revocation, RefusesARevokedPhoneAndNoOther) {
+  const auto ca = maker_with({against_phone_});
+  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), "revoked");
+  EXPECT_TRUE(judge({make_leaf("other", root_).certificate}, ca).accepted);
+}
+
+TEST_F(Revocation, IsNotForgivenWithExpiry) {
+  const auto leaf = Recipe{.name = "phone", .not_before = in_days(-20), .not_after = in_days(-1)}.make(&root_);
+  auto ca = maker_with({CrlRecipe{.revoked = {leaf.certificate}}.make(root_)});
+  ca.expired_accepted_before = Timestamp::max();
+  EXPECT_EQ(judge({leaf.certificate}, ca).reason(), "revoked");
+}
+
+TEST_F(Revocation, OfAnIntermediateCoversWhatItIssued) {
+  const auto issuing = make_ca("Maker Issuing", &root_);
+  auto ca = maker_with({CrlRecipe{.revoked = {issuing.certificate}}.make(root_)});
+  const auto below = make_leaf("below", issuing);
+  EXPECT_EQ(judge({below.certificate, issuing.certificate}, ca).reason(), "revoked");
+  ca.intermediates = {issuing.certificate};
+  EXPECT_EQ(judge({below.certificate}, ca).reason(), "revoked");
+  EXPECT_TRUE(judge({phone_.certificate}, ca).accepted) << "there is no CRL of its issuer that names it";
+}
+
+TEST_F(Revocation, DoesNotMixUpIssuersOfOneName) {
+  const auto renewed = make_ca("Maker Root");
+  auto ca = maker_with({against_phone_, CrlRecipe{}.make(renewed)});
+  ca.roots.push_back(renewed.certificate);
+  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), "revoked");
+  EXPECT_TRUE(judge({make_leaf("new phone", renewed).certificate}, ca).accepted);
+}
+
+TEST_F(Revocation, StaleListIsUsedAndToldOf) {
+  const auto ca = maker_with(
+      {CrlRecipe{.revoked = {phone_.certificate}, .this_update = in_days(-9), .next_update = in_days(-1)}.make(root_)});
+  const auto verdict = judge({make_leaf("other", root_).certificate}, ca);
+  EXPECT_TRUE(verdict.accepted);
+  EXPECT_TRUE(has(verdict, ChainFault::crl_expired));
+  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), "revoked");
+}
+
+TEST_F(Revocation, ListOfAStrangerIsRefused) {
+  const auto trust = DeviceTrust::build({maker_with({CrlRecipe{}.make(make_ca("Somebody Else"))})});
+  ASSERT_FALSE(trust);
+  EXPECT_NE(trust.error().what.find("signed by none"), std::string::npos);
 }
 
 }  // namespace

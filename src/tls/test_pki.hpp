@@ -47,7 +47,8 @@ inline DeviceCa lenient(std::string name, std::vector<crypto::Certificate> roots
           .intermediates = {},
           .min_rsa_bits = 1024,
           .weak_hashes = {"sha1"},
-          .accept_expired = false};
+          .expired_accepted_before = Timestamp::min(),
+          .crls = {}};
 }
 
 }  // namespace firstring::tls::testing

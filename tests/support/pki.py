@@ -127,6 +127,28 @@ class Pki:
         chain.write_text("".join(part.certificate.read_text() for part in (_As(certificate), *send)))
         return Identity(name, certificate, key_file, chain)
 
+    def crl(self, name, issuer, revoked=(), *, years=(2006, 2036), form="PEM"):
+        """The issuer's list of these revoked certificates, which was made and is due on the 1st of January of `years`."""
+        folder = self.folder / f"{name}.ca"
+        folder.mkdir()
+        end, since = "360101000000Z", "200101000000Z"
+        serials = [
+            openssl("x509", "-in", one.certificate, "-noout", "-serial", folder=self.folder).strip().split("=")[1]
+            for one in revoked
+        ]
+        # The columns of ca(1)'s database: status, end, revocation, serial number, file, subject.
+        lines = [f"R\t{end}\t{since}\t{serial}\tunknown\t/CN={serial}\n" for serial in serials]
+        (folder / "index.txt").write_text("".join(lines))
+        (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder))
+        path = self.folder / f"{name}.crl"
+        openssl(
+            "ca", "-gencrl", "-config", folder / "openssl.cnf", "-cert", issuer.certificate, "-keyfile", issuer.key,
+            "-crl_lastupdate", _time(years[0]), "-crl_nextupdate", _time(years[1]), "-out", path, folder=folder,
+        )  # fmt: skip
+        if form == "DER":
+            openssl("crl", "-in", path, "-outform", "DER", "-out", path, folder=folder)
+        return path
+
     # ---- authorities --------------------------------------------------------------------------------------------------
 
     @functools.cached_property
