@@ -17,6 +17,7 @@ std::vector<Command> set_commands();
 std::vector<Command> line_commands();
 std::vector<Command> render_commands();
 std::vector<Command> ledger_commands();
+std::vector<Command> expiry_commands();
 std::vector<Command> explain_commands();
 std::vector<Command> capture_commands();
 std::vector<Command> evidence_commands();

@@ -14,7 +14,7 @@ namespace firstring::cli {
 const Program& program() {
   static const Program all = [] {
     Program program;
-    program.sections = {{"Run a server", {"init", "check", "serve"}},
+    program.sections = {{"Run a server", {"init", "check", "expiry", "serve"}},
                         {"Phones", {"device", "group", "enrol"}},
                         {"What they get", {"set", "unset", "layers", "line", "render"}},
                         {"What happened", {"ledger", "explain", "capture", "evidence"}},
@@ -23,9 +23,9 @@ const Program& program() {
                         {"group", "Groups of devices, which may lie in each other."},
                         {"enrol", "Letting in unknown phones with a good certificate, for a time."},
                         {"line", "The SIP accounts on a device's lines."}};
-    for (auto* commands :
-         {init_commands, check_commands, serve_commands, device_commands, group_commands, enrol_commands, set_commands,
-          line_commands, render_commands, ledger_commands, explain_commands, capture_commands, evidence_commands, simulate_commands}) {
+    for (auto* commands : {init_commands, check_commands, expiry_commands, serve_commands, device_commands,
+                           group_commands, enrol_commands, set_commands, line_commands, render_commands,
+                           ledger_commands, explain_commands, capture_commands, evidence_commands, simulate_commands}) {
       for (auto& command : commands()) program.commands.push_back(std::move(command));
     }
     return program;

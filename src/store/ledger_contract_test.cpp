@@ -368,6 +368,42 @@ TEST_P(LedgerContract, CombinesConditions) {
   EXPECT_THAT(ids(*store_, query), ElementsAre(23, 31));
 }
 
+TEST_P(LedgerContract, TellsTheCertificateThatEachDeviceShowedLast) {
+  const auto showing = [](std::int64_t id, std::string device, const std::string& certificate, std::string verdict) {
+    auto row = connection(id);
+    row.device = std::move(device);
+    row.certificate = certificate;
+    row.certificate_der = {certificate.begin(), certificate.end()};
+    row.verdict = std::move(verdict);
+    row.device_ca = "maker";
+    row.chain = "chain of " + std::to_string(id);
+    return row;
+  };
+  const auto one = kPhone.bare();
+  const std::string other = "708105b37234";
+  auto without = connection(9);
+  without.device = one;  // only asked for
+  EXPECT_OK(store_->append({{showing(1, other, "bb", "accepted"), showing(2, one, "aa", "accepted"),
+                             showing(3, one, "aa", "expired"), showing(4, one, "cc", "bad_signature"),
+                             showing(5, "000000000001", "dd", "unknown_ca"), showing(6, "", "ee", "accepted"), without},
+                            {},
+                            {}}));
+  const auto in_use = [&](Timestamp since) {
+    std::vector<std::string> texts;
+    EXPECT_OK(store_->certificates_in_use(since, [&](const CertificateInUse& found) {
+      EXPECT_EQ(found.device_ca, "maker");
+      texts.push_back(found.device + " " + std::string{found.certificate_der.begin(), found.certificate_der.end()} +
+                      " " + found.chain + " " + std::to_string(to_micros(found.last) - to_micros(at(0))));
+    }));
+    return texts;
+  };
+  const auto second = std::to_string(to_micros(at(1)) - to_micros(at(0)));
+  const auto third = std::to_string(to_micros(at(3)) - to_micros(at(0)));
+  EXPECT_THAT(in_use(at(0)), ElementsAre(one + " aa chain of 3 " + third, other + " bb chain of 1 " + second));
+  EXPECT_THAT(in_use(at(3)), ElementsAre(one + " aa chain of 3 " + third));
+  EXPECT_THAT(in_use(at(4)), IsEmpty());
+}
+
 TEST_P(LedgerContract, FollowsByTheOrderOfWriting) {
   EXPECT_OK(store_->append({{connection(10)}, {}, {}}));
   LedgerQuery query;

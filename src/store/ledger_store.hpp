@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -174,6 +175,15 @@ struct Retention {
   std::uint64_t bytes = 0;             ///< likewise beyond this size of the database's content; 0: no bound
 };
 
+/// A device with the certificate that it showed last.
+struct CertificateInUse {
+  std::string device;     ///< bare MAC that the certificate names
+  Timestamp last{};       ///< when that connection was accepted
+  std::string chain;      ///< our [[server_chain]] that it was shown
+  std::string device_ca;  ///< the [[device_ca]] that its certificate leads to
+  Bytes certificate_der;
+};
+
 /// The append-only record. One writer; readers may be other processes.
 class LedgerStore {
  public:
@@ -192,6 +202,10 @@ class LedgerStore {
   /// The one device that the newest connections with a certificate from this address are all of; nullopt if they are of
   /// several, or there are none. Looks at the newest 100 connections.
   virtual Result<std::optional<Resident>> only_resident(const std::string& address, Timestamp since) = 0;
+  /// Calls `each` for every device that showed a certificate of its maker since then: with its newest connection whose
+  /// verdict was "accepted" or "expired". Looks at the newest rows of each device, not at all rows.
+  virtual Result<void> certificates_in_use(Timestamp since,
+                                           const std::function<void(const CertificateInUse&)>& each) = 0;
   /// The number of the row written last; pass as after_id to see only what comes later.
   virtual Result<std::int64_t> last_written() = 0;
   /// The highest ConnectionRow::id that is there, 0 for none: a new process numbers on from it, even if the clock was

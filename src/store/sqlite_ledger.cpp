@@ -317,6 +317,32 @@ class SqliteLedger final : public LedgerStore {
     });
   }
 
+  Result<void> certificates_in_use(Timestamp since, const std::function<void(const CertificateInUse&)>& each) override {
+    return database_->read_once([&]() -> Result<void> {
+      // From device to device through connection_device, and of each from its newest row back: SQLite's own DISTINCT
+      // and GROUP BY would read all rows.
+      auto row = database_->query(
+          "WITH RECURSIVE seen (device) AS ("
+          "  SELECT min(device) FROM connection WHERE device > ''"
+          "  UNION ALL"
+          "  SELECT (SELECT min(device) FROM connection WHERE device > seen.device) FROM seen WHERE seen.device NOT "
+          "NULL"
+          ") SELECT connection.device, accepted, chain, device_ca, der FROM seen "
+          "JOIN connection ON written = (SELECT written FROM connection INDEXED BY connection_device"
+          "  WHERE device = seen.device AND certificate NOT NULL AND verdict IN ('accepted', 'expired')"
+          "  ORDER BY id DESC LIMIT 1) "
+          "JOIN certificate ON certificate.id = connection.certificate WHERE accepted >= ?");
+      for (row.bind(since); row.next();) {
+        each({.device = row.text(0),
+              .last = row.time(1),
+              .chain = row.text(2),
+              .device_ca = row.text(3),
+              .certificate_der = row.blob(4)});
+      }
+      return {};
+    });
+  }
+
   Result<std::int64_t> last_written() override {
     return database_->read_once([&]() -> Result<std::int64_t> {
       auto row = database_->query("SELECT ifnull(max(written), 0) FROM connection");
