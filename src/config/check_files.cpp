@@ -247,11 +247,32 @@ void check_device_ca(const DeviceCa& section, SectionChecker checker) {
   if (!section.crl.empty()) check_crls(section, authorities, checker);
 }
 
+void check_quarantine(const Config& config, SectionChecker checker) {
+  const auto& section = config.quarantine;
+  const auto type = check_pair({"certificate", "key"}, section.certificate, section.key, checker);
+  if (!type) return;
+  if (*type != crypto::KeyType::rsa) {
+    checker.error(
+        "certificate",
+        fmt::format("its key is of type {}, but clients as old as that know RSA alone", crypto::to_string(*type)),
+        "give it a certificate with an RSA key");
+  }
+  // A key that such old crypto has given away must not open anything else.
+  const auto own = checker.certificates("certificate", section.certificate).front().key_fingerprint();
+  for (const auto& chain : config.server_chains) {
+    const auto other = crypto::Certificate::chain_from_file(config.resolve(chain.certificate));
+    if (!other || other->front().key_fingerprint() != own) continue;
+    checker.error("key", fmt::format("the quarantine has the same key as [[server_chain]] '{}'", chain.name),
+                  "give the quarantine a key and a certificate of its own");
+  }
+}
+
 }  // namespace
 
 std::vector<Diagnostic> check_files(const Config& config, Timestamp at) {
   std::vector<Diagnostic> diagnostics;
   for (const auto& chain : config.server_chains) check_server_chain(chain, {config, chain, at, diagnostics});
+  if (config.quarantine.enabled) check_quarantine(config, {config, config.quarantine, at, diagnostics});
   for (const auto& ca : config.device_cas) check_device_ca(ca, {config, ca, at, diagnostics});
   return diagnostics;
 }

@@ -58,6 +58,7 @@ struct Listener : Section {
                                          "modern-2026-11"};  ///< allowed ones; phone listeners only
   bool ladder = true;  ///< whether a client whose handshake failed gets another of them the next time
   std::chrono::milliseconds ladder_window{std::chrono::hours{6}};  ///< how long a failure counts
+  bool quarantine = true;  ///< whether its clients may be given to the quarantine, if there is one
   std::chrono::milliseconds hello_timeout{10'000};      ///< from TCP accept to the last byte of the ClientHello
   std::chrono::milliseconds handshake_timeout{60'000};  ///< from the ClientHello to Finished; old phones need seconds
   std::chrono::milliseconds request_timeout{
@@ -121,6 +122,17 @@ struct Policy : Section {
   std::chrono::milliseconds resync_period{std::chrono::hours{1}};
 };
 
+/// SSL 3.0, RC4 and 3DES, spoken by the separate program firstring-quarantine.
+struct Quarantine : Section {
+  bool enabled = false;
+  bool secrets = false;  ///< `secret` parameters may go to a phone over it
+  std::filesystem::path certificate = "pki/quarantine.crt";
+  std::filesystem::path key = "pki/quarantine.key";
+  std::string user = "nobody";    ///< that it runs as, where the server is started as root
+  std::filesystem::path program;  ///< empty: firstring-quarantine beside firstring
+  unsigned max_connections = 100;
+};
+
 struct Limits : Section {
   unsigned max_connections = 20'000;     ///< open at once over all listeners; more wait in the kernel's queue
   std::size_t max_request_head = 8'192;  ///< bytes
@@ -146,6 +158,7 @@ struct Config {
   std::vector<Rule> rules;  ///< the first that matches wins
   std::vector<DeviceCa> device_cas;
   Policy policy;
+  Quarantine quarantine;
   Limits limits;
   Log log;
 

@@ -117,6 +117,7 @@ Config unusual() {
   listener.personalities = {"modern-2026-11"};
   listener.ladder = false;
   listener.ladder_window = 90min;
+  listener.quarantine = false;
   listener.hello_timeout = 100ms;
   listener.handshake_timeout = 2min;
   listener.request_timeout = 61s;
@@ -148,6 +149,13 @@ Config unusual() {
   config.policy.pin = "alarm";
   config.policy.ratchet = "off";
   config.policy.resync_period = std::chrono::hours{12};
+  config.quarantine.enabled = true;
+  config.quarantine.secrets = true;
+  config.quarantine.certificate = "pki/old.crt";
+  config.quarantine.key = "pki/old.key";
+  config.quarantine.user = "firstring-quarantine";
+  config.quarantine.program = "/usr/lib/firstring/quarantine";
+  config.quarantine.max_connections = 7;
   config.limits.max_connections = 5;
   config.limits.max_request_head = 10'001;
   config.limits.ledger_age = std::chrono::days{30};
@@ -195,6 +203,7 @@ TEST(Example, OfUnusualValuesLeavesNoKeyAtItsDefault) {
   look(rule_table(), config.rules[0]);
   look(device_ca_table(), config.device_cas[0]);
   look(policy_table(), config.policy);
+  look(quarantine_table(), config.quarantine);
   look(limits_table(), config.limits);
   look(log_table(), config.log);
   EXPECT_THAT(untouched, IsEmpty());

@@ -468,7 +468,8 @@ void check_addresses(const std::vector<Listener>& listeners, Loader& loader) {
 /// Keys that speak of TLS mean nothing where there is none; whoever sets them there expects something else.
 void check_bootstrap_keys(const Listener& listener, Loader& loader) {
   if (listener.kind != ListenerKind::bootstrap) return;
-  for (const auto key : {"personalities", "ladder", "ladder_window", "hello_timeout", "handshake_timeout"}) {
+  for (const auto key :
+       {"personalities", "ladder", "ladder_window", "quarantine", "hello_timeout", "handshake_timeout"}) {
     if (!listener.positions.contains(key)) continue;
     loader.warning(listener.position_of(key),
                    fmt::format("'{}' has no effect on a bootstrap listener, which speaks plain HTTP", key),

@@ -65,6 +65,9 @@ const SectionTable<Listener>& listener_table() {
             {"ladder_window", Duration{1min, std::chrono::days{30}}, &Listener::ladder_window, optional,
              "How long a personality that failed is put back behind the others, if none has worked.",
              "Phones try again after an hour by default. Not for bootstrap listeners."},
+            {"quarantine", Flag{}, &Listener::quarantine, optional,
+             "Whether clients that know nothing but SSL 3.0, RC4 or 3DES are served here, if [quarantine] is enabled.",
+             "Not for bootstrap listeners."},
             {"hello_timeout", Duration{100ms, 2min}, &Listener::hello_timeout, optional,
              "Time from the accepted connection to the last byte of the ClientHello.", "Not for bootstrap listeners."},
             {"handshake_timeout", Duration{100ms, 10min}, &Listener::handshake_timeout, optional,
@@ -307,6 +310,39 @@ const SectionTable<Policy>& policy_table() {
           {"resync_period", Duration{1min, std::chrono::days{30}}, &Policy::resync_period, optional,
            "How often phones come for their file.",
            "One certificate from two networks within this time raises an alarm; no alarm is repeated within it."},
+      }};
+  return table;
+}
+
+const SectionTable<Quarantine>& quarantine_table() {
+  static const SectionTable<Quarantine> table{
+      "quarantine",
+      Times::once,
+      "SSL 3.0, RC4 and 3DES for phones that know nothing better. Anybody on the way can read and change what is said "
+      "with them, so a program of its own speaks them, firstring-quarantine, which is started only if enabled here, "
+      "may "
+      "touch no file and has its own certificate and key. A phone that comes this way is refused its own file unless "
+      "secrets is true.",
+      Quarantine{},
+      {
+          {"enabled", Flag{}, &Quarantine::enabled, optional,
+           "Whether clients that only the quarantine can speak with are given to it."},
+          {"secrets", Flag{}, &Quarantine::secrets, optional,
+           "Whether a phone gets its own file, with its passwords, over such a connection.",
+           "Who reads the line then reads the passwords; who breaks into firstring-quarantine can fetch those of every "
+           "phone. Give such phones accounts that can do no harm."},
+          {"certificate", File{}, &Quarantine::certificate, optional,
+           "PEM file with the certificate that such clients are shown, then its intermediates.",
+           "RSA, best of 1024 bits and signed with SHA-1: these clients are older than anything else."},
+          {"key", File{}, &Quarantine::key, optional,
+           "PEM file with its private key, mode 0600. It must not be the key of any [[server_chain]]."},
+          {"user", Text{}, &Quarantine::user, optional,
+           "The user that firstring-quarantine runs as, best one that nothing else runs as.",
+           "Of use only where the server is started as root; otherwise both run as the same user."},
+          {"program", FileOrNone{}, &Quarantine::program, optional,
+           "The program firstring-quarantine; \"\" is the one that lies beside firstring."},
+          {"max_connections", Whole{1, 10'000}, &Quarantine::max_connections, optional,
+           "Connections that it has open at once; more wait. Each may take up to 256 KiB of memory."},
       }};
   return table;
 }

@@ -132,6 +132,7 @@ const SectionTable<Personality>& personality_table();
 const SectionTable<Rule>& rule_table();
 const SectionTable<DeviceCa>& device_ca_table();
 const SectionTable<Policy>& policy_table();
+const SectionTable<Quarantine>& quarantine_table();
 const SectionTable<Limits>& limits_table();
 const SectionTable<Log>& log_table();
 
@@ -145,6 +146,7 @@ void for_each_section(ConfigType& config, Visit&& visit) {
   visit(rule_table(), config.rules);
   visit(device_ca_table(), config.device_cas);
   visit(policy_table(), config.policy);
+  visit(quarantine_table(), config.quarantine);
   visit(limits_table(), config.limits);
   visit(log_table(), config.log);
 }

@@ -102,6 +102,9 @@ Result<std::vector<PkiFile>> make_files(const std::string& host) {
   files.push_back({"pki/server-root.crt", modern_root.certificate.to_pem() + legacy_root.certificate.to_pem(), 0644});
   add("pki/server-modern", modern);
   add("pki/server-legacy", legacy);
+  // The quarantine's key must open nothing else.
+  FIRSTRING_TRY(const auto quarantine, make(server_request(host), kOld, kServerLife, &legacy_root));
+  add("pki/quarantine", quarantine);
 
   FIRSTRING_TRY(const auto maker, make_root("Firstring Demo Phone Maker Root", kOld));
   files.push_back({"pki/device-ca-demo.crt", maker.certificate.to_pem(), 0644});

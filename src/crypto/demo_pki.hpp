@@ -25,6 +25,7 @@ std::span<const DemoPhone> demo_phones();
 ///   pki/device-ca-demo.crt         root of the phones' maker, RSA-1024, SHA-1
 ///   pki/server-legacy.crt|.key     for old phones: RSA-1024, SHA-1, from the root on
 ///   pki/server-modern.crt|.key     for the others: RSA-2048, SHA-256
+///   pki/quarantine.crt|.key        the same once more, with a key of its own, for firstring-quarantine
 ///   pki/server-root.crt            the roots of both server chains, modern first: whoever trusts this file trusts
 ///   either demo/phones/<mac>.crt|.key     a certificate for each of demo_phones(), RSA-1024, SHA-1 demo/maker.key the
 ///   maker's key, kept so that more demonstration phones can be made with it

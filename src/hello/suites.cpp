@@ -294,4 +294,10 @@ std::string_view suite_name(std::uint16_t number) {
   return found != kSuites.end() && found->number == number ? found->name : std::string_view{};
 }
 
+std::optional<std::uint16_t> suite_number(std::string_view name) {
+  const auto* found = std::ranges::find(kSuites, name, &Suite::name);
+  if (found == kSuites.end()) return std::nullopt;
+  return found->number;
+}
+
 }  // namespace firstring::hello

@@ -14,6 +14,12 @@ TEST(SuiteName, IsOpenSslsForOldAndNew) {
   EXPECT_EQ(suite_name(0x5600), "TLS_FALLBACK_SCSV");
 }
 
+TEST(SuiteNumber, IsTheOneThatHasTheName) {
+  EXPECT_EQ(suite_number("DHE-RSA-DES-CBC3-SHA"), 0x0016);
+  EXPECT_EQ(suite_number(suite_name(0xc014)), 0xc014);
+  EXPECT_FALSE(suite_number("RC4"));
+}
+
 TEST(SuiteName, IsEmptyForWhatIsNone) {
   EXPECT_EQ(suite_name(0x0000), "");
   EXPECT_EQ(suite_name(0x0a0a), "");

@@ -57,6 +57,11 @@ constexpr std::array kDenials{
         "The phone completed TLS without showing a certificate, so nothing says that it is the phone it claims to be.",
         "If this is a real phone, see on its Info page whether the client certificate is 'Installed'; a browser or a "
         "scanner is refused rightly."},
+    Cause{"quarantined", nullptr,
+          "The phone {device} can do nothing better than {version} with {cipher}, and its own file with the passwords "
+          "does not go over such a line.",
+          "Upgrade the phone's firmware to one with TLS 1.0 and AES; if there is none, write secrets = true in "
+          "[quarantine], and give its account no more rights than a stranger may have."},
     Cause{"other_device", nullptr, "A phone whose certificate names {device} asked for the file of {asked}.",
           "Correct the Profile_Rule of the phone {device} (use $MA, not a fixed address); if it repeats over many "
           "addresses, somebody is trying to read other phones' files."},
@@ -177,14 +182,24 @@ constexpr std::array kEndings{
           "The client tried to renegotiate, which this server always refuses, and then {ended}.",
           "Configure the client not to renegotiate: the certificate is asked for in the first handshake here, so no "
           "phone needs to; a scanner that tests for it is refused rightly."},
-    Cause{"ssl3_only",
-          [](const Case& c) {
-            return c.failed() && !c.row.quarantined && !c.row.hello.empty() && c.hello.highest_version() <= kSsl3;
-          },
-          "The client speaks nothing newer than {client_version}, which is not served: personality '{personality}' "
-          "speaks {our_versions}, and the quarantine is off here.",
-          "Upgrade the phone's firmware to one with TLS 1.0; if there is none, switch the quarantine on for this "
-          "listener."},
+    Cause{
+        "ssl3_only",
+        [](const Case& c) {
+          return c.failed() && !c.row.quarantined && !c.row.hello.empty() && c.hello.highest_version() <= kSsl3;
+        },
+        "The client speaks nothing newer than {client_version}, which is not served: personality '{personality}' "
+        "speaks {our_versions}, and the quarantine is off here.",
+        "Upgrade the phone's firmware to one with TLS 1.0; if there is none, write enabled = true in [quarantine], and "
+        "see that this listener does not exclude it."},
+    Cause{
+        "quarantine_ended",
+        [](const Case& c) {
+          return c.failed() && c.row.quarantined && c.row.stage == "hello" &&
+                 c.row.detail.find("the quarantine") != std::string::npos;
+        },
+        "The client can only be served by the quarantine, and {detail}.",
+        "See the server's log for how firstring-quarantine ended. If it keeps ending when a certain client calls, that "
+        "client may be attacking it."},
     Cause{"fallback_refused", [](const Case& c) { return c.we_failed_with("inappropriate fallback"); },
           "The client came back with a lower version than it can ({client_versions}) and said so "
           "(TLS_FALLBACK_SCSV), as after a failed attempt.",
@@ -200,7 +215,8 @@ constexpr std::array kEndings{
         "weak_ciphers_only",
         [](const Case& c) { return c.we_failed_with("no shared cipher") && c.offers_only_weak_suites(); },
         "The client offers only RC4 and DES ({client_suites}), which personality '{personality}' does not have.",
-        "Upgrade the phone's firmware to one with AES; if there is none, switch the quarantine on for this listener."},
+        "Upgrade the phone's firmware to one with AES; if there is none, write enabled = true in [quarantine], and see "
+        "that this listener does not exclude it."},
     Cause{
         "no_common_cipher", [](const Case& c) { return c.we_failed_with("no shared cipher"); },
         "The client offers {client_suites}, personality '{personality}' {our_suites}: nothing that both can use with "

@@ -147,6 +147,8 @@ std::vector<Ending> every_ending() {
       just("ssl3_only",
            with(failed("hello", "unsupported protocol"), [](auto& r) { r.hello = hello_of(0x0300, {0x0035}); }),
            {"SSL 3.0", "TLS 1.0 to TLS 1.2", "legacy-2026-11"}),
+      just("quarantine_ended",
+           with(failed("hello", "the quarantine ended in the middle of it"), [](auto& r) { r.quarantined = true; })),
       just("fallback_refused", failed("hello", "inappropriate fallback"), {"TLS 1.0"}),
       just("no_common_version",
            with(failed("hello", "unsupported protocol"), [](auto& r) { r.personality = "modern-2026-11"; }),

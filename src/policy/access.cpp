@@ -41,7 +41,11 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
     return deny(403, "known_bad_certificate",
                 "Your certificate was made in a way that does not prove which phone you are.");
   }
-  const auto audience = Audience::bound(requester.verdict, requester.identity, requested);
+  if (requester.identity.mac == requested && requester.wire == Wire::quarantined) {
+    return deny(403, "quarantined",
+                "Your connection is protected by nothing better than SSL 3.0, RC4 or 3DES: this file holds passwords.");
+  }
+  const auto audience = Audience::bound(requester.verdict, requester.identity, requested, requester.wire);
   if (!audience) return deny(403, "other_device", "Your certificate names another phone.");
   if (!device_known) {
     auto access = deny(404, "unknown_device", "This phone has not been entered here.");
@@ -62,7 +66,9 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
 }  // namespace
 
 device::Assurance assess(const Requester& requester, bool claims_mac) {
-  const auto proven = requester.verdict.accepted ? requester.identity.best_assurance() : device::Assurance::none;
+  auto proven = requester.verdict.accepted ? requester.identity.best_assurance() : device::Assurance::none;
+  // What the quarantine says of a certificate is no more than a claim to us.
+  if (requester.wire == Wire::quarantined) proven = std::min(proven, device::Assurance::claimed);
   return std::max(proven, claims_mac ? device::Assurance::claimed : device::Assurance::none);
 }
 

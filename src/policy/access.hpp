@@ -16,6 +16,7 @@ namespace firstring::policy {
 /// What is known of the peer that asks. On a connection without TLS there is no verdict and no identity.
 struct Requester {
   bool tls = false;
+  Wire wire = Wire::sound;
   tls::ChainVerdict verdict;
   device::CertificateIdentity identity;       ///< of the leaf, believed only as far as the verdict goes
   WatchRefusal refusal = WatchRefusal::none;  ///< of the device that the certificate names

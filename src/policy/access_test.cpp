@@ -106,6 +106,25 @@ TEST_F(AccessDecision, RefusesADeviceThatIsNotAsItWas) {
   }
 }
 
+TEST_F(AccessDecision, RefusesAPhoneItsOwnFileOverTheQuarantineUnlessThatIsAllowed) {
+  auto requester = with_certificate(mac_);
+  requester.wire = Wire::quarantined;
+  for (const bool known : {true, false}) {
+    const auto access = ask(requester, known);
+    EXPECT_EQ(access.status, 403U);
+    EXPECT_EQ(access.reason, "quarantined");
+    EXPECT_FALSE(access.is_stranger) << "nobody is entered by what the quarantine says";
+  }
+  EXPECT_EQ(assess(requester, false), device::Assurance::claimed);
+  requester.identity.mac = other_;
+  EXPECT_EQ(ask(requester).reason, "other_device");
+
+  requester = with_certificate(mac_);
+  requester.wire = Wire::quarantined_but_allowed;
+  EXPECT_EQ(ask(requester).reason, "bound");
+  EXPECT_EQ(assess(requester, false), device::Assurance::certificate);
+}
+
 TEST_F(AccessDecision, GivesTheFirstFileToAnybodyWithoutSecrets) {
   auto suspicious = with_certificate(mac_);
   suspicious.refusal = WatchRefusal::pin_mismatch;

@@ -9,7 +9,8 @@ Audience Audience::unproven(device::Assurance assurance) {
 }
 
 std::optional<Audience> Audience::bound(const tls::ChainVerdict& verdict, const device::CertificateIdentity& identity,
-                                        const MacAddress& requested) {
+                                        const MacAddress& requested, Wire wire) {
+  if (wire == Wire::quarantined) return std::nullopt;
   if (!verdict.present || !verdict.accepted) return std::nullopt;
   if (identity.kind != device::CertificateIdentity::Kind::device || identity.mac != requested) return std::nullopt;
   if (identity.best_assurance() < device::Assurance::certificate) return std::nullopt;

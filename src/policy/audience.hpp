@@ -9,6 +9,13 @@
 
 namespace firstring::policy {
 
+/// What keeps a connection's secrets, apart from who is at its other end.
+enum class Wire : unsigned char {
+  sound,                    ///< TLS that this process speaks
+  quarantined,              ///< spoken by firstring-quarantine: neither the line nor what it says of the peer is proof
+  quarantined_but_allowed,  ///< the same, where the operator lets secrets over it all the same ([quarantine] secrets)
+};
+
 /// Who a document is rendered for, and so which parameters may stand in it. There is no way to one that sees secrets
 /// but for a verified certificate that names the device (`bound`), or an operator who holds the state folder's key and
 /// asks for a preview by name. Invariant 2 of the architecture rests on this class.
@@ -21,9 +28,9 @@ class Audience {
   static Audience unproven(device::Assurance assurance);
 
   /// The device itself: only if the chain was accepted, its subject names one device, that device is `requested`,
-  /// and the certificate can prove as much (device::KnownBad::assurance_at_most).
+  /// the certificate can prove as much (device::KnownBad::assurance_at_most), and the wire may carry secrets.
   static std::optional<Audience> bound(const tls::ChainVerdict& verdict, const device::CertificateIdentity& identity,
-                                       const MacAddress& requested);
+                                       const MacAddress& requested, Wire wire);
 
   /// What the operator's `firstring render --as` shows on the machine that holds the secrets anyway.
   static Audience operator_preview(device::Assurance assurance) { return Audience{assurance}; }

@@ -50,35 +50,45 @@ TEST(Audience, IsNeverMoreThanGenericWithoutProof) {
 }
 
 TEST(Audience, IsBoundToTheDeviceThatTheCertificateNames) {
-  const auto audience = Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kMac);
+  const auto audience = Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kMac, Wire::sound);
   ASSERT_TRUE(audience);
   EXPECT_EQ(audience->assurance(), Assurance::certificate);
   EXPECT_TRUE(audience->may_see(ParameterClass::secret));
 }
 
 TEST(Audience, IsNotBoundToAnotherDevice) {
-  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kOther));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kOther, Wire::sound));
 }
 
 TEST(Audience, IsNotBoundWithoutAnAcceptedChain) {
-  EXPECT_FALSE(Audience::bound(verdict_of(false, false), identity_of(Kind::device, kMac), kMac));
-  EXPECT_FALSE(Audience::bound(verdict_of(true, false), identity_of(Kind::device, kMac), kMac));
-  EXPECT_FALSE(Audience::bound(verdict_of(false, true), identity_of(Kind::device, kMac), kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(false, false), identity_of(Kind::device, kMac), kMac, Wire::sound));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, false), identity_of(Kind::device, kMac), kMac, Wire::sound));
+  EXPECT_FALSE(Audience::bound(verdict_of(false, true), identity_of(Kind::device, kMac), kMac, Wire::sound));
 }
 
 TEST(Audience, IsNotBoundByACertificateOfSeveralDevices) {
-  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::generic, std::nullopt), kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::generic, std::nullopt), kMac, Wire::sound));
   // Not even if some fault left a MAC in it.
-  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::generic, kMac), kMac));
-  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::unusable, kMac), kMac));
-  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::device, std::nullopt), MacAddress{}));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::generic, kMac), kMac, Wire::sound));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity_of(Kind::unusable, kMac), kMac, Wire::sound));
+  EXPECT_FALSE(
+      Audience::bound(verdict_of(true, true), identity_of(Kind::device, std::nullopt), MacAddress{}, Wire::sound));
 }
 
 TEST(Audience, IsNotBoundByACertificateThatProvesLess) {
   const device::KnownBad leaked{.name = "leaked", .assurance_at_most = Assurance::generic};
   auto identity = identity_of(Kind::device, kMac);
   identity.known_bad = &leaked;
-  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity, kMac));
+  EXPECT_FALSE(Audience::bound(verdict_of(true, true), identity, kMac, Wire::sound));
+}
+
+TEST(Audience, IsNotBoundOverTheQuarantineUnlessThatIsAllowed) {
+  const auto over = [](Wire wire) {
+    return Audience::bound(verdict_of(true, true), identity_of(Kind::device, kMac), kMac, wire);
+  };
+  EXPECT_TRUE(over(Wire::sound));
+  EXPECT_FALSE(over(Wire::quarantined));
+  EXPECT_TRUE(over(Wire::quarantined_but_allowed));
 }
 
 TEST(Audience, PreviewsWhatTheOperatorAsksFor) {
@@ -97,9 +107,11 @@ TEST(AudienceProperty, SeesSecretsOnlyBoundToExactlyThisDevice) {
         .assurance_at_most = *rc::gen::elementOf(std::vector<Assurance>{kAssurances.begin(), kAssurances.end()})};
     auto identity = identity_of(kind, mac);
     if (*rc::gen::arbitrary<bool>()) identity.known_bad = &bad;
-    const auto audience = Audience::bound(verdict_of(present, accepted), identity, kMac);
+    const auto wire = *rc::gen::element(Wire::sound, Wire::quarantined, Wire::quarantined_but_allowed);
+    const auto audience = Audience::bound(verdict_of(present, accepted), identity, kMac, wire);
     const bool devalued = identity.known_bad != nullptr && bad.assurance_at_most < Assurance::certificate;
-    const bool proven = present && accepted && kind == Kind::device && mac == kMac && !devalued;
+    const bool proven =
+        present && accepted && kind == Kind::device && mac == kMac && !devalued && wire != Wire::quarantined;
     RC_ASSERT((audience && audience->may_see(ParameterClass::secret)) == proven);
   }));
 }

@@ -11,7 +11,7 @@
 #include "device/known_bad.hpp"
 #include "ledger/explain.hpp"
 #include "ledger/json.hpp"
-#include "server/round_trip.hpp"
+#include "tls/round_trip.hpp"
 
 namespace firstring::server {
 
@@ -25,6 +25,11 @@ constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 1U << 20;
 constexpr std::size_t kBufferBytes = 16'384;
 constexpr std::uint16_t kNewestTls = 0x0304;
+/// How long a client waits for a quarantine that has just ended or has its hands full, how often that is looked at, and
+/// by how much its own timeout comes before ours.
+constexpr std::chrono::seconds kQuarantinePatience{5};
+constexpr std::chrono::milliseconds kQuarantinePause{50};
+constexpr std::chrono::seconds kQuarantineDelay{3};
 
 IpAddress address_of(const asio::ip::tcp::endpoint& endpoint) {
   const auto ip = endpoint.address();
@@ -130,11 +135,17 @@ void Connection::read_hello() {
 }
 
 policy::PersonalityChoice Connection::choose_personality() const {
+  const auto& hello = hello_reader_->hello();
   const auto& allowed = listener_->personalities;
-  if (allowed.size() == 1) return policy::choose_personality({.hello = hello_reader_->hello()}, allowed, {});
+  if (policy::needs_quarantine(hello, listener_->offers, state_->quarantine_offer)) {
+    const bool is_served = state_->quarantine.has_value() && listener_->config.quarantine;
+    return {is_served ? state_->quarantine_offer.personality : allowed.back(), "needs_quarantine"};
+  }
+  if (allowed.size() == 1)
+    return policy::choose_personality({.hello = hello, .address = {}, .listener = {}, .past = {}}, allowed, {});
   const auto address = address_of(peer_);
-  const auto ja3 = hello::ja3(hello_reader_->hello()).hash;
-  policy::Situation situation{.hello = hello_reader_->hello(), .address = address, .listener = listener_->address};
+  const auto ja3 = hello::ja3(hello).hash;
+  policy::Situation situation{.hello = hello, .address = address, .listener = listener_->address};
   if (auto record = services_.fleet->records().last_at(address, ja3)) {
     situation.past = {.model = std::move(record->model),
                       .firmware = std::move(record->firmware),
@@ -163,6 +174,14 @@ void Connection::hello_complete() {
   offered_version_ = std::min(hello_reader_->hello().highest_version(), kNewestTls);
   choice_ = choose_personality();
   hello_reader_.reset();
+  phase_ = Phase::handshake;
+  if (choice_.personality->quarantine) {
+    requester_.wire =
+        state_->config.quarantine.secrets ? policy::Wire::quarantined_but_allowed : policy::Wire::quarantined;
+    set_deadline(listener_->config.handshake_timeout + kQuarantinePatience + kQuarantineDelay);
+    return hand_over();
+  }
+  set_deadline(listener_->config.handshake_timeout);
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
   auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_, tape_.get());
   if (!stream) {
@@ -170,9 +189,30 @@ void Connection::hello_complete() {
     return finish("handshake_failed", "hello", stream.error().what);
   }
   stream_ = *std::move(stream);
-  phase_ = Phase::handshake;
-  set_deadline(listener_->config.handshake_timeout);
   handshake();
+}
+
+void Connection::hand_over() {
+  auto pair = services_.quarantine->hand_over(socket_.native_handle(), hello_, listener_->config.handshake_timeout);
+  if (!pair) {
+    const auto waited = std::chrono::microseconds{since_accept(std::chrono::steady_clock::now()) - hello_us_};
+    if (waited < kQuarantinePatience) return hand_over_later();
+    return finish("handshake_failed", "hello", pair.error().what);
+  }
+  // To Asio, a descriptor to wait for. The client's own socket lives on in the other process.
+  boost::system::error_code error;
+  socket_.close(error);
+  socket_.assign(asio::ip::tcp::v4(), pair->release(), error);
+  if (error) return finish("handshake_failed", "hello", error.message());
+  stream_ = std::make_unique<tls::QuarantineChannel>(socket_.native_handle());
+  handshake();
+}
+
+void Connection::hand_over_later() {
+  const auto pause = std::make_shared<Timer>(socket_.get_executor(), kQuarantinePause);
+  pause->async_wait([self = shared_from_this(), pause](const boost::system::error_code&) {
+    if (self->phase_ == Phase::handshake) self->hand_over();
+  });
 }
 
 // ---- the handshake ----
@@ -191,7 +231,7 @@ void Connection::handshake() {
       break;
   }
   fill_tls_facts();
-  finish("handshake_failed", stage_, stream_->facts().failure);
+  finish(stream_->facts().timed_out ? "timeout" : "handshake_failed", stage_, stream_->facts().failure);
 }
 
 void Connection::handshake_complete() {
@@ -218,6 +258,7 @@ store::ConnectionRow& Connection::row() {
   row.personality = choice_.personality->name;
   row.personality_reason = choice_.reason;
   row.chain = choice_.personality->chain;
+  row.quarantined = choice_.personality->quarantine;
   hello::Reader reader;
   reader.feed(hello_);
   row.hello_format = reader.hello().format == hello::Format::sslv2 ? "sslv2" : "tls";
@@ -269,13 +310,14 @@ void Connection::fill_tls_facts() {
 
 void Connection::fill_what_was_shown() {
   auto& row = this->row();
-  row.rtt_us = round_trip_us(socket_.native_handle());
+  row.rtt_us = row.quarantined ? stream_->facts().rtt_us : tls::round_trip_us(socket_.native_handle());
   if (row.server_flight_us < 0 || row.resumed) return;
-  const auto& context = *state_->contexts.find(choice_.personality->name)->second;
-  row.server_name_shown = context.shown().common_name;
-  row.server_key_bits = static_cast<int>(context.shown().key_bits);
-  row.server_hash = context.shown().hash;
-  if (!row.server_name.empty()) row.server_name_matches = context.is_for(row.server_name) ? 1 : 0;
+  const auto& shown =
+      row.quarantined ? state_->quarantine->shown : state_->contexts.find(choice_.personality->name)->second->shown();
+  row.server_name_shown = shown.common_name;
+  row.server_key_bits = static_cast<int>(shown.key_bits);
+  row.server_hash = shown.hash;
+  if (!row.server_name.empty()) row.server_name_matches = tls::is_for(shown.leaf, row.server_name) ? 1 : 0;
   const auto computed = row.client_flight_us - row.server_flight_us - row.rtt_us;
   if (row.client_flight_us >= 0 && row.rtt_us >= 0 && computed >= 0) row.phone_cpu_us = computed;
 }
@@ -383,7 +425,7 @@ void Connection::sight_phone(const http::Request& request, const provision::Flee
     if (const auto* device = fleet.device(*identity.mac)) row.model = device->model;
   }
   if (row.model.empty() && agent) row.model = model_of_product(agent->product);
-  if (requester_.verdict.accepted && identity.mac)
+  if (requester_.verdict.accepted && identity.mac && requester_.wire != policy::Wire::quarantined)
     watch_phone(*identity.mac, request, agent ? &*agent : nullptr, fleet);
 }
 
@@ -584,7 +626,7 @@ void Connection::deadline_passed() {
       // Kept alive for a next request that did not come: an ordinary end.
       return finish(stage_ == "done" ? "ok" : "timeout", stage_);
     case Phase::handshake:
-      fill_tls_facts();
+      if (stream_) fill_tls_facts();
       [[fallthrough]];
     case Phase::hello:
     case Phase::request:

@@ -20,6 +20,7 @@
 #include "provision/fleet_keeper.hpp"
 #include "server/captures.hpp"
 #include "server/state.hpp"
+#include "tls/quarantine_link.hpp"
 #include "tls/stream.hpp"
 
 namespace firstring::server {
@@ -32,6 +33,7 @@ struct ConnectionServices {
   ledger::Recorder::Queue* ledger = nullptr;
   Captures* captures = nullptr;
   policy::Ladder* ladder = nullptr;
+  tls::QuarantineLink* quarantine = nullptr;
   Clock clock = now;
 };
 
@@ -66,6 +68,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void hello_complete();
   policy::PersonalityChoice choose_personality() const;
   void tell_ladder();
+  /// Gives the client to firstring-quarantine, and from then on has the other end of its pair for a socket.
+  void hand_over();
+  void hand_over_later();
   void handshake();
   void handshake_complete();
   void await_request();

@@ -157,6 +157,7 @@ class Server {
                                   .ledger = &recorder_->queue(i),
                                   .captures = captures_.get(),
                                   .ladder = &ladder_,
+                                  .quarantine = &quarantine_.link(),
                                   .clock = now};
       workers_.push_back(std::make_unique<Worker>(i, services, 0));
     }
@@ -201,6 +202,7 @@ class Server {
     keeper_->set_site(
         {state->config.server.host, first_phone != open.end() ? first_phone->bound.port : std::uint16_t{443}});
     captures_->set_limit(state->config.limits.evidence_size);
+    quarantine_.apply(state->quarantine ? std::optional{state->quarantine->process} : std::nullopt);
     for (std::size_t i = 0; i < worker_count_; ++i) workers_[i]->apply(state, std::move(for_workers[i]), share);
     for (const auto& one : open) {
       spdlog::info("listening kind={} address={}", one.kind == config::ListenerKind::phone ? "phone" : "bootstrap",
@@ -283,6 +285,7 @@ class Server {
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer drain_timer_, drain_poll_;
+  QuarantineKeeper quarantine_{io_};
   std::unique_ptr<crypto::SecretBox> box_;
   std::unique_ptr<ledger::Recorder> recorder_;
   std::unique_ptr<Captures> captures_;

@@ -1,10 +1,12 @@
 #include "server/state.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "base/file.hpp"
 #include "base/text.hpp"
 #include "server/own_personalities.hpp"
 
@@ -28,6 +30,7 @@ class Builder {
     add_rules(*state);
     if (!has_errors()) add_trust(*state);
     if (!has_errors()) add_contexts(*state);
+    if (!has_errors() && config_.quarantine.enabled) add_quarantine(*state);
     if (has_errors()) return {nullptr, std::move(diagnostics_)};
     // The configuration lets no other words in.
     state->watch = {.pin = *policy::parse_strictness(config_.policy.pin),
@@ -53,6 +56,8 @@ class Builder {
     return found != config_.server_chains.end() ? &*found : nullptr;
   }
 
+  static constexpr std::string_view kQuarantineProgram = "firstring-quarantine";
+
   void add_own_personalities(State& state) {
     for (const auto& section : config_.personalities) {
       if (tls::find_personality(section.name) != nullptr) {
@@ -63,6 +68,11 @@ class Builder {
       const auto* base = tls::find_personality(section.based_on);
       if (base == nullptr) {
         unknown_personality(section.position_of("based_on"), section.based_on, tls::personality_names());
+        continue;
+      }
+      if (base->quarantine) {
+        error(section.position_of("based_on"), "only firstring-quarantine can be that personality",
+              "base yours on another");
         continue;
       }
       auto own = own_personality(section, *base);
@@ -124,6 +134,7 @@ class Builder {
       // The list of a listener says which are allowed; their data says which is tried first.
       std::stable_sort(ready->personalities.begin(), ready->personalities.end(),
                        [](const auto* a, const auto* b) { return a->order < b->order; });
+      for (const auto* personality : ready->personalities) ready->offers.emplace_back(*personality);
       state.listeners.push_back(std::move(ready));
     }
   }
@@ -132,6 +143,10 @@ class Builder {
     const auto position = listener.config.position_of("personalities");
     const auto* personality = state.find_personality(name);
     if (personality == nullptr) return unknown_personality(position, name, all_names(state));
+    if (personality->quarantine) {
+      return error(position, fmt::format("'{}' is no personality that a listener can take on itself", name),
+                   "remove it here, and write enabled = true in [quarantine]");
+    }
     if (chain(personality->chain) == nullptr) {
       return error(
           position,
@@ -141,6 +156,32 @@ class Builder {
                       personality->chain, name));
     }
     listener.personalities.push_back(personality);
+  }
+
+  void add_quarantine(State& state) {
+    const auto& section = config_.quarantine;
+    QuarantineProcess process;
+    process.program = section.program.empty()
+                          ? std::filesystem::read_symlink("/proc/self/exe").parent_path() / kQuarantineProgram
+                          : config_.resolve(section.program);
+    if (::access(process.program.c_str(), X_OK) != 0) {
+      return error(section.position_of(section.program.empty() ? "enabled" : "program"),
+                   fmt::format("{}: {}", process.program.string(), errno_text(errno)),
+                   "build it with ./dev sslv3 and put it there, or name it in [quarantine] program");
+    }
+    process.arguments = {"--certificate", config_.resolve(section.certificate).string(),
+                         "--key",         config_.resolve(section.key).string(),
+                         "--user",        section.user,
+                         "--connections", std::to_string(section.max_connections)};
+    for (const auto& ca : config_.device_cas) {
+      process.arguments.emplace_back("--device-roots");
+      process.arguments.push_back(config_.resolve(ca.roots).string());
+    }
+    const auto chain = crypto::Certificate::chain_from_file(config_.resolve(section.certificate));
+    if (!chain) return error(section.position_of("certificate"), chain.error().what, "put the file there, in PEM");
+    for (const auto& certificate : *chain) process.files += certificate.fingerprint_hex();
+    for (const auto& root : state.trust->roots()) process.files += root.fingerprint_hex();
+    state.quarantine = Quarantine{std::move(process), tls::describe_chain(*chain)};
   }
 
   void add_trust(State& state) {

@@ -3,12 +3,15 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.hpp"
 #include "policy/device_watch.hpp"
 #include "policy/personality_choice.hpp"
+#include "policy/quarantine_need.hpp"
+#include "server/quarantine_keeper.hpp"
 #include "tls/chain_verdict.hpp"
 #include "tls/context.hpp"
 #include "tls/personality.hpp"
@@ -20,6 +23,13 @@ struct ListenerState {
   config::Listener config;
   std::string address;                                 ///< as configured, in text
   std::vector<const tls::Personality*> personalities;  ///< allowed here, in the order of their rules
+  std::vector<policy::Offer> offers;                   ///< theirs, in the same order
+};
+
+/// [quarantine] where it is enabled, ready.
+struct Quarantine {
+  QuarantineProcess process;
+  tls::ShownChain shown;
 };
 
 /// Everything that firstring.toml and the files it names come to, built and checked. Immutable: a reload makes a new
@@ -32,6 +42,8 @@ struct State {
   std::vector<policy::Rule> rules;                                                   ///< of the operator, in order
   std::shared_ptr<const tls::DeviceTrust> trust;
   policy::WatchSettings watch;
+  policy::Offer quarantine_offer{tls::quarantine_personality()};  ///< also where there is no quarantine
+  std::optional<Quarantine> quarantine;
 
   /// Own or shipped; nullptr if there is none of that name.
   const tls::Personality* find_personality(std::string_view name) const;

@@ -41,7 +41,9 @@ struct TlsFacts {
   std::string_view key_exchange;  ///< "DH", "RSA", or the curve: "X25519", "P-256"
   int key_exchange_bits = 0;      ///< of the DH group or curve; of our key for RSA
   bool resumed = false;
-  bool asked_renegotiation = false;               ///< the client sent a second ClientHello
+  bool asked_renegotiation = false;  ///< the client sent a second ClientHello
+  bool timed_out = false;            ///< the quarantine gave up waiting; the time of a Stream is its owner's to keep
+  std::int64_t rtt_us = -1;          ///< round_trip_us of a socket that only the quarantine has
   std::vector<crypto::Certificate> client_chain;  ///< as it came, at most DeviceTrust::kMaxDepth of it
 };
 

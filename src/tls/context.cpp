@@ -180,14 +180,14 @@ Result<std::shared_ptr<const Context>> Context::for_capture() const {
   return captured_;
 }
 
-ShownChain describe_chain(const ServerChain& chain) {
-  const auto& leaf = chain.certificates.front();
-  ShownChain shown{.common_name = {}, .key_bits = leaf.key_bits(), .hash = {}};
+ShownChain describe_chain(const std::vector<crypto::Certificate>& chain) {
+  const auto& leaf = chain.front();
+  ShownChain shown{.leaf = leaf, .common_name = {}, .key_bits = leaf.key_bits(), .hash = {}};
   for (const auto& attribute : leaf.subject()) {
     if (attribute.type == "CN") shown.common_name = attribute.value;
   }
   const auto is_old = [](std::string_view hash) { return hash == "md5" || hash == "sha1"; };
-  for (const auto& certificate : chain.certificates) {
+  for (const auto& certificate : chain) {
     // A client that trusts a root does not look at its signature.
     if (&certificate != &leaf && certificate.is_self_issued()) continue;
     const auto hash = certificate.signature_hash();
@@ -196,8 +196,8 @@ ShownChain describe_chain(const ServerChain& chain) {
   return shown;
 }
 
-bool Context::is_for(std::string_view host) const {
-  return X509_check_host(SSL_CTX_get0_certificate(native()), host.data(), host.size(), 0, nullptr) == 1;
+bool is_for(const crypto::Certificate& leaf, std::string_view host) {
+  return X509_check_host(leaf.native(), host.data(), host.size(), 0, nullptr) == 1;
 }
 
 }  // namespace firstring::tls

@@ -28,11 +28,15 @@ struct ServerChain {
 
 /// What a client may find wrong with the chain that it is shown, whomever it trusts.
 struct ShownChain {
+  crypto::Certificate leaf;
   std::string common_name;  ///< CN of the leaf; empty if it has none
   unsigned key_bits = 0;    ///< of the leaf
   std::string hash;         ///< the newest that signs a certificate of it, a root's own signature left out: "sha256"
 };
-ShownChain describe_chain(const ServerChain& chain);
+ShownChain describe_chain(const std::vector<crypto::Certificate>& chain);
+
+/// Whether a certificate of ours is for this host name (RFC 6125: subjectAltName, else CN, with wildcards).
+bool is_for(const crypto::Certificate& leaf, std::string_view host);
 
 /// A personality with its chain, ready for handshakes. Immutable; any thread.
 ///
@@ -51,13 +55,11 @@ class Context {
   const Personality& personality() const { return personality_; }
   const std::string& chain_name() const { return chain_.name; }
   const ShownChain& shown() const { return shown_; }
-  /// Whether our certificate is for this host name (RFC 6125: subjectAltName, else CN, with wildcards).
-  bool is_for(std::string_view host) const;
   SSL_CTX* native() const { return context_.get(); }
 
  private:
   Context(const Personality& personality, const ServerChain& chain, const std::vector<crypto::Certificate>& ca_names)
-      : personality_(personality), chain_(chain), ca_names_(ca_names), shown_(describe_chain(chain)) {}
+      : personality_(personality), chain_(chain), ca_names_(ca_names), shown_(describe_chain(chain.certificates)) {}
   Result<void> make();
 
   Personality personality_;

@@ -9,6 +9,9 @@
 #include <cstdlib>
 
 #include "base/embedded.hpp"
+#include "base/text.hpp"
+#include "crypto/openssl.hpp"
+#include "hello/suites.hpp"
 
 namespace firstring::tls {
 
@@ -22,8 +25,9 @@ struct VersionName {
   std::string_view name;
   std::uint16_t number;
 };
-constexpr std::array kVersions{VersionName{"TLSv1.0", 0x0301}, VersionName{"TLSv1.1", 0x0302},
-                               VersionName{"TLSv1.2", 0x0303}, VersionName{"TLSv1.3", 0x0304}};
+constexpr std::array kVersions{VersionName{"SSLv3", 0x0300}, VersionName{"TLSv1.0", 0x0301},
+                               VersionName{"TLSv1.1", 0x0302}, VersionName{"TLSv1.2", 0x0303},
+                               VersionName{"TLSv1.3", 0x0304}};
 
 /// Reads one table and remembers the first fault; every key must be taken, so that a misspelt one is not ignored.
 class TableReader {
@@ -163,6 +167,7 @@ Result<Personality> read_personality(const toml::table& table, const std::string
   reader.take("send_ca_names", result.send_ca_names);
   reader.take("max_fragment", result.max_fragment);
   reader.take("alerts", alerts);
+  reader.take("quarantine", result.quarantine);
   for (const auto& node : reader.list("match")) {
     const auto* conditions = node.as_table();
     if (conditions == nullptr) return fail(Errc::invalid_input, fmt::format("{}: write [[match]]", file));
@@ -199,6 +204,8 @@ std::string fault_of(const Personality& personality) {
   if (personality.name.empty() || personality.chain.empty() || personality.ciphers.empty())
     return "name, chain and ciphers must be there";
   if (personality.min_version > personality.max_version) return "min_version is above max_version";
+  if (personality.min_version < 0x0301 && !personality.quarantine)
+    return "min_version is SSL 3.0, which only the quarantine speaks";
   if (personality.security_level < 0 || personality.security_level > 5) return "security_level is not 0 to 5";
   if (std::find(kDhBits.begin(), kDhBits.end(), personality.dh_bits) == kDhBits.end())
     return "dh_bits is none of 0, 512, 768, 1024, 2048, 3072, 4096";
@@ -263,6 +270,39 @@ std::vector<std::string> personality_names() {
   std::vector<std::string> names;
   for (const auto& personality : shipped_personalities()) names.push_back(personality.name);
   return names;
+}
+
+const Personality& quarantine_personality() {
+  static const Personality* const newest = [] {
+    const Personality* found = nullptr;
+    for (const auto& personality : shipped_personalities()) {
+      if (personality.quarantine && (found == nullptr || personality.name > found->name)) found = &personality;
+    }
+    return found;
+  }();
+  return *newest;
+}
+
+std::vector<std::uint16_t> offered_suites(const Personality& personality) {
+  std::vector<std::uint16_t> numbers;
+  if (personality.quarantine) {
+    for (const auto name : split(personality.ciphers, ':')) {
+      if (const auto number = hello::suite_number(name)) numbers.push_back(*number);
+    }
+    return numbers;
+  }
+  const crypto::SslContextPtr context{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method())};
+  if (!context) return numbers;
+  SSL_CTX_set_security_level(context.get(), personality.security_level);
+  if (SSL_CTX_set_cipher_list(context.get(), personality.ciphers.c_str()) != 1 ||
+      SSL_CTX_set_ciphersuites(context.get(), personality.suites13.c_str()) != 1) {
+    crypto::drain_errors();
+    return numbers;
+  }
+  const auto* ciphers = SSL_CTX_get_ciphers(context.get());
+  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i)
+    numbers.push_back(SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(ciphers, i)));
+  return numbers;
 }
 
 }  // namespace firstring::tls

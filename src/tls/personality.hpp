@@ -66,6 +66,7 @@ struct Personality {
   bool send_ca_names = true;     ///< the names of the device CAs in the CertificateRequest; some stacks choke on many
   unsigned max_fragment = 4096;  ///< the largest TLS record that we send, 512 to 16384 bytes
   AlertStyle alerts = AlertStyle::exact;
+  bool quarantine = false;  ///< only firstring-quarantine can be it; its ciphers are single names
 };
 
 /// What is wrong with it, for people; "" if nothing is.
@@ -82,6 +83,11 @@ const Personality* find_personality(std::string_view name);
 std::vector<std::string> personality_names();
 /// The file of a shipped personality; empty if there is none.
 std::string_view personality_text(std::string_view name);
+/// The newest that only firstring-quarantine can be.
+const Personality& quarantine_personality();
+
+/// The IANA numbers of the suites that it may choose from.
+std::vector<std::uint16_t> offered_suites(const Personality& personality);
 
 /// Reads such files, (name, content); for tests.
 Result<std::vector<Personality>> personalities_from_toml(std::span<const std::pair<std::string, std::string>> files);

@@ -42,8 +42,18 @@ std::string describe(const Match& match) {
   return text + "\n";
 }
 
+/// The system's OpenSSL cannot be it: what its data say, with the suites as the rule understands them.
+std::string describe_quarantine(const Personality& personality) {
+  return fmt::format(
+      "{}\n{}\nquarantine, chain {}, security level {}, DH {} bits, groups {}\nversions {:04x} to {:04x}\n{}\n{:04x}\n",
+      personality.name, personality.description, personality.chain, personality.security_level, personality.dh_bits,
+      personality.groups, personality.min_version, personality.max_version, personality.ciphers,
+      fmt::join(offered_suites(personality), " "));
+}
+
 /// What a personality comes to once OpenSSL has understood it: the lists as they will be offered and chosen from.
 std::string describe(const Personality& personality) {
+  if (personality.quarantine) return describe_quarantine(personality);
   const auto root =
       testing::Recipe{.name = "root", .rsa_bits = 2048, .hash = crypto::Hash::sha256, .is_ca = true}.make(nullptr);
   const auto leaf = testing::Recipe{.name = "server", .rsa_bits = 2048, .hash = crypto::Hash::sha256}.make(&root);
@@ -84,13 +94,18 @@ TEST(Personality, HasNotChangedSinceItsRelease) {
   }
 }
 
+TEST(Personality, TheQuarantineComesAfterAllAndMatchesNobody) {
+  EXPECT_EQ(&quarantine_personality(), &shipped_personalities().back());
+  EXPECT_TRUE(quarantine_personality().matches.empty()) << "policy::needs_quarantine decides";
+}
+
 TEST(Personality, SpecialOnesComeBeforeLegacyAndLegacyBeforeModern) {
   const auto names = personality_names();
   const auto at = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) - names.begin(); };
   EXPECT_LT(at("sipura-2026-11"), at("legacy-2026-11"));
   EXPECT_LT(at("legacy-2026-11"), at("sha1-2026-11"));
-  EXPECT_EQ(names.back(), "modern-2026-11");
-  const auto& last = shipped_personalities().back();
+  const auto& last = shipped_personalities()[shipped_personalities().size() - 2];
+  EXPECT_EQ(last.name, "modern-2026-11") << "but for the quarantine, which matches nobody";
   ASSERT_EQ(last.matches.size(), 1U);
   EXPECT_FALSE(last.matches[0].has_conditions()) << "the last one takes what no rule names";
 }

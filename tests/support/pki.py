@@ -188,6 +188,10 @@ class Pki:
         return self.make("legacy-server", "/CN=localhost", self.server_root, extensions=_SERVER)
 
     @functools.cached_property
+    def quarantine_server(self):
+        return self.make("quarantine-server", "/CN=localhost", self.server_root, extensions=_SERVER)
+
+    @functools.cached_property
     def modern_server(self):
         return self.make("modern-server", "/CN=localhost", self.server_root, key=2048, md="sha256", extensions=_SERVER)
 

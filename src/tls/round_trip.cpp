@@ -1,4 +1,4 @@
-#include "server/round_trip.hpp"
+#include "tls/round_trip.hpp"
 
 // The kernel's own header: glibc's struct tcp_info ends before tcpi_min_rtt.
 #include <linux/tcp.h>
@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <limits>
 
-namespace firstring::server {
+namespace firstring::tls {
 
 std::int64_t round_trip_us(int fd) {
   tcp_info info{};
@@ -18,4 +18,4 @@ std::int64_t round_trip_us(int fd) {
   return info.tcpi_min_rtt == std::numeric_limits<std::uint32_t>::max() ? -1 : info.tcpi_min_rtt;
 }
 
-}  // namespace firstring::server
+}  // namespace firstring::tls
