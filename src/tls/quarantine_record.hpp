@@ -33,8 +33,6 @@ struct QuarantineRecord {
   int key_exchange_bits = 0;
   std::string failure;
   std::vector<Bytes> client_chain;  ///< DER, leaf first, at most DeviceTrust::kMaxDepth
-
-  bool operator==(const QuarantineRecord&) const = default;
 };
 
 /// With its length in front: what goes over the wire. What is too long for it is cut.
