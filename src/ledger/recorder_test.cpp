@@ -61,6 +61,9 @@ class SinkStore : public store::LedgerStore {
   Result<std::optional<store::Resident>> only_resident(const std::string&, Timestamp) override {
     return sink_.resident;
   }
+  Result<void> certificates_in_use(Timestamp, const std::function<void(const store::CertificateInUse&)>&) override {
+    return {};
+  }
   Result<std::size_t> trim(const store::Retention&, std::size_t batch) override {
     const std::lock_guard lock{sink_.mutex};
     sink_.changed.notify_all();
