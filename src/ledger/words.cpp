@@ -228,6 +228,8 @@ constexpr std::array kPlaceholders{
                   return offered.empty() ? "" : " after we offered" + offered.substr(4);
                 }},
     Placeholder{"alert", [](const Case& c) { return c.row.alert; }},
+    Placeholder{"version", [](const Case& c) { return c.row.version; }},
+    Placeholder{"cipher", [](const Case& c) { return c.row.cipher; }},
     Placeholder{"and_group", group},
     Placeholder{"asked", [](const Case& c) { return c.request->device; }},
     Placeholder{"bytes", [](const Case& c) { return std::to_string(c.request->bytes); }},
