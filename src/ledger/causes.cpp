@@ -21,6 +21,8 @@ constexpr std::string_view kRefusals = "bad_certificate certificate_unknown unsu
 constexpr std::string_view kCannotCompute =
     "handshake_failure illegal_parameter insufficient_security internal_error decode_error";
 
+constexpr std::string_view kNoSignature = "no shared signature algorithms|no suitable signature algorithm";
+
 bool has_word(std::string_view words, std::string_view word) {
   const auto all = split(words, ' ');
   return std::find(all.begin(), all.end(), word) != all.end();
@@ -223,10 +225,22 @@ constexpr std::array kEndings{
         "our certificate.",
         "Allow the listener a personality with one of the client's suites; with an ECDSA certificate, suites with RSA "
         "do not count."},
-    Cause{"no_common_signature",
+    Cause{"client_lacks_sha256",
           [](const Case& c) {
-            return c.we_failed_with("no shared signature algorithms|no suitable signature algorithm");
+            if (c.row.server_hash.empty() || is_sha1_or_older(c.row.server_hash)) return false;
+            if (c.lists_only_old_hashes() && c.we_failed_with(kNoSignature)) return true;
+            if (!c.gave_up_on_our_flight("decrypt_error bad_certificate unsupported_certificate certificate_unknown "
+                                         "handshake_failure illegal_parameter internal_error"))
+              return false;
+            // An old OpenSSL whose application did not load SHA-2 says decrypt_error (tls-facts A).
+            return c.lists_only_old_hashes() || c.worked_with_sha1() != nullptr ||
+                   (c.hello.signature_algorithms.empty() && c.client_said("decrypt_error"));
           },
+          "The client cannot verify {server_hash} signatures, with which {our_chain} is signed: {how_it_ended}, and "
+          "{hash_evidence}.",
+          "Serve it a chain that is signed with SHA-1 from its root down: allow the listener a legacy personality with "
+          "such a [[server_chain]]."},
+    Cause{"no_common_signature", [](const Case& c) { return c.we_failed_with(kNoSignature); },
           "The client accepts the signature algorithms {client_signatures}, and the key of {our_chain} under "
           "personality '{personality}' can make none of them.",
           "Allow the listener a personality for clients without SHA-256 (security level 0)."},
@@ -245,20 +259,6 @@ constexpr std::array kEndings{
           "Find out what the client is."},
 
     // ---- what the client did not like about us ----
-    Cause{"client_lacks_sha256",
-          [](const Case& c) {
-            if (!c.gave_up_on_our_flight("decrypt_error bad_certificate unsupported_certificate certificate_unknown "
-                                         "handshake_failure illegal_parameter internal_error") ||
-                c.row.server_hash.empty() || is_sha1_or_older(c.row.server_hash))
-              return false;
-            // An old OpenSSL whose application did not load SHA-2 says decrypt_error (tls-facts A).
-            return c.lists_only_old_hashes() || c.worked_with_sha1() != nullptr ||
-                   (c.hello.signature_algorithms.empty() && c.client_said("decrypt_error"));
-          },
-          "The client cannot verify {server_hash} signatures, with which {our_chain} is signed: {how_it_ended}, and "
-          "{hash_evidence}.",
-          "Serve it a chain that is signed with SHA-1 from its root down: allow the listener a legacy personality with "
-          "such a [[server_chain]]."},
     Cause{"dh_too_large",
           [](const Case& c) {
             if (c.row.key_exchange != "DH" || !c.gave_up_on_our_flight(kCannotCompute)) return false;

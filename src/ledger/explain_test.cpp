@@ -179,6 +179,15 @@ std::vector<Ending> every_ending() {
                 }),
            {"ST=000e08abcdef"}),
       just("certificate_list_too_long", failed("client_flight", "excessive message size")),
+      just("client_lacks_sha256",
+           with(failed("hello", "no suitable signature algorithm"),
+                [&](auto& r) {
+                  r.hello = hello_of(0x0303, {0x0039}, hello::test::Extensions{only_sha1});
+                  r.server_hash = "sha256";
+                  r.alert = "handshake_failure";
+                  r.alert_from = "server";
+                }),
+           {"SHA-256", "RSA+SHA1", "we had no signature"}),
       just("client_lacks_sha256", with(gave_up("decrypt_error"), [](auto& r) { r.server_hash = "sha256"; }),
            {"SHA-256", "decrypt_error", "'legacy'"}),
       just("client_lacks_sha256",

@@ -120,6 +120,7 @@ std::string waited(const Case& c) {
 }
 
 std::string how_it_ended(const Case& c) {
+  if (c.row.alert_from == "server") return "we had no signature to offer and said " + c.row.alert;
   if (c.row.alert_from == "client") return fmt::format("it said {}", c.row.alert);
   if (c.row.outcome == "timeout") return fmt::format("it went silent for {}", waited(c));
   return fmt::format("it closed TCP {} after it got our flight, without a word", waited(c));
@@ -279,7 +280,9 @@ constexpr std::array kPlaceholders{
     Placeholder{"verdict_errors",
                 [](const Case& c) {
                   std::vector<std::string> errors;
-                  for (const auto& error : c.row.verdict_errors) errors.push_back(printable(error));
+                  for (const auto& error : c.row.verdict_errors) {
+                    if (!error.starts_with(store::kForgiven)) errors.push_back(printable(error));
+                  }
                   return errors.empty() ? c.row.verdict : fmt::format("{}", fmt::join(errors, "; "));
                 }},
     Placeholder{"waited", waited},

@@ -298,7 +298,7 @@ void Connection::fill_tls_facts() {
   row.device_ca = requester_.verdict.ca;
   for (const auto& error : requester_.verdict.errors) {
     row.verdict_errors.push_back(
-        error.forgiven ? fmt::format("allowed by device CA '{}': {}", requester_.verdict.ca, error.text) : error.text);
+        error.forgiven ? fmt::format("{} '{}': {}", store::kForgiven, requester_.verdict.ca, error.text) : error.text);
   }
   if (!requester_.identity.problem.empty()) row.verdict_errors.push_back(requester_.identity.problem);
   // A handshake that failed proved nothing: its certificate may be somebody else's.
@@ -311,7 +311,7 @@ void Connection::fill_tls_facts() {
 void Connection::fill_what_was_shown() {
   auto& row = this->row();
   row.rtt_us = row.quarantined ? stream_->facts().rtt_us : tls::round_trip_us(socket_.native_handle());
-  if (row.server_flight_us < 0 || row.resumed) return;
+  if (row.resumed) return;
   const auto& shown =
       row.quarantined ? state_->quarantine->shown : state_->contexts.find(choice_.personality->name)->second->shown();
   row.server_name_shown = shown.common_name;
@@ -319,7 +319,8 @@ void Connection::fill_what_was_shown() {
   row.server_hash = shown.hash;
   if (!row.server_name.empty()) row.server_name_matches = tls::is_for(shown.leaf, row.server_name) ? 1 : 0;
   const auto computed = row.client_flight_us - row.server_flight_us - row.rtt_us;
-  if (row.client_flight_us >= 0 && row.rtt_us >= 0 && computed >= 0) row.phone_cpu_us = computed;
+  if (row.server_flight_us >= 0 && row.client_flight_us >= 0 && row.rtt_us >= 0 && computed >= 0)
+    row.phone_cpu_us = computed;
 }
 
 // ---- requests ----

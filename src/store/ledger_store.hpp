@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -63,7 +64,7 @@ struct ConnectionRow {
   std::string model;              ///< device::Model::name, if the certificate, the request or the device's past tell
   std::string firmware;           ///< as the User-Agent claims it; of a handshake that failed, what was seen last
   std::string likely_device;      ///< bare MAC that came from this address with this hello last; not proven
-  std::string server_name_shown;  ///< CN of the certificate that we showed
+  std::string server_name_shown;  ///< CN of the certificate that we showed, or were about to
   int server_key_bits = 0;        ///< of that certificate
   std::string server_hash;        ///< the newest hash in the signatures of that chain: "sha1", "sha256"
   int server_name_matches = -1;   ///< whether that certificate is for the SNI's name: 0 or 1; -1: nothing to compare
@@ -75,6 +76,9 @@ struct ConnectionRow {
   std::string capture;               ///< name of the file in evidence/ that holds its packets
   std::string known_bad;  ///< device::KnownBad::name of the certificate shown, or of the device that was refused
 };
+
+/// What a forgiven one of ConnectionRow::verdict_errors begins with.
+inline constexpr std::string_view kForgiven = "allowed by device CA";
 
 /// One HTTP request.
 struct RequestRow {

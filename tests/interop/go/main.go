@@ -8,8 +8,11 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -22,6 +25,7 @@ func main() {
 	chain := flag.String("cert", "", "PEM chain; none if empty")
 	key := flag.String("key", "", "PEM key")
 	forget := flag.Bool("forget-key", false, "sign with another key than that of the certificate")
+	leave := flag.String("leave", "", "on the server's certificate, without a word: close, or wait until the server closes")
 	times := flag.Int("times", 1, "how many connections, each with the session of the one before")
 	trust := flag.String("trust", "", "PEM file of the one CA that the server must be of; any server if empty")
 	flag.Parse()
@@ -49,13 +53,24 @@ func main() {
 	}
 
 	for i := 0; i < *times; i++ {
-		get(*address, *path, config)
+		get(*address, *path, *leave, config)
 	}
 }
 
-func get(address string, path string, config *tls.Config) {
-	connection, err := tls.Dial("tcp", address, config)
+func get(address string, path string, leave string, config *tls.Config) {
+	plain, err := net.Dial("tcp", address)
 	check(err)
+	if leave != "" {
+		config.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error {
+			if leave == "wait" {
+				io.Copy(io.Discard, plain)
+			}
+			plain.Close()
+			return errors.New("left")
+		}
+	}
+	connection := tls.Client(plain, config)
+	check(connection.Handshake())
 	defer connection.Close()
 	check(connection.SetDeadline(time.Now().Add(20 * time.Second)))
 	fmt.Fprintf(connection, "GET %s HTTP/1.0\r\n\r\n", path)

@@ -14,11 +14,13 @@ import javax.net.ssl.*;
  * status; `twice` makes another over a new connection, with the session of the first.
  * -Dtrust=PEM names the one CA that the server must be of.
  * The protocol SSLv2Hello makes it send its ClientHello in the format of SSL 2.0, as OpenSSL 0.9.8 did.
+ * -Ddisabled= and -DdisabledInChains= are jdk.tls.disabledAlgorithms and jdk.certpath.disabledAlgorithms; -Dsuites= is what
+ * it offers.
  */
 public class Client {
   public static void main(String[] arguments) throws Exception {
-    Security.setProperty("jdk.tls.disabledAlgorithms", "");
-    Security.setProperty("jdk.certpath.disabledAlgorithms", "");
+    Security.setProperty("jdk.tls.disabledAlgorithms", System.getProperty("disabled", ""));
+    Security.setProperty("jdk.certpath.disabledAlgorithms", System.getProperty("disabledInChains", ""));
 
     KeyManager[] keys = null;
     if (arguments.length > 4) {
@@ -50,6 +52,8 @@ public class Client {
         SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, arguments[0], plain.getPort(), true)) {
       socket.setSoTimeout(20000);
       socket.setEnabledProtocols(arguments[3].split(","));
+      String suites = System.getProperty("suites");
+      if (suites != null) socket.setEnabledCipherSuites(suites.split(","));
       socket.getOutputStream().write(("GET " + arguments[2] + " HTTP/1.0\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
       String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
       System.out.println("status " + answer.split(" ")[1]);
