@@ -26,6 +26,8 @@ ConnectionRow row(std::string outcome, std::string stage) {
 
 LedgerEntry denied(std::string reason) {
   LedgerEntry entry{row("ok", "done"), {}};
+  entry.connection.version = "SSLv3";
+  entry.connection.cipher = "RC4-SHA";
   entry.connection.device = "000e08abcdee";
   entry.connection.certificate_issuer = "CN=Client Root";
   RequestRow request;

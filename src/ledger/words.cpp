@@ -229,12 +229,11 @@ constexpr std::array kPlaceholders{
                   return offered.empty() ? "" : " after we offered" + offered.substr(4);
                 }},
     Placeholder{"alert", [](const Case& c) { return c.row.alert; }},
-    Placeholder{"version", [](const Case& c) { return c.row.version; }},
-    Placeholder{"cipher", [](const Case& c) { return c.row.cipher; }},
     Placeholder{"and_group", group},
     Placeholder{"asked", [](const Case& c) { return c.request->device; }},
     Placeholder{"bytes", [](const Case& c) { return std::to_string(c.request->bytes); }},
     Placeholder{"bytes_in", [](const Case& c) { return std::to_string(c.row.bytes_in); }},
+    Placeholder{"cipher", [](const Case& c) { return c.row.cipher; }},
     Placeholder{"client_groups", [](const Case& c) { return list(c.hello.groups, namer(kGroups)); }},
     Placeholder{"client_signatures",
                 [](const Case& c) { return list(c.hello.signature_algorithms, namer(kSignatures)); }},
@@ -285,6 +284,7 @@ constexpr std::array kPlaceholders{
                   }
                   return errors.empty() ? c.row.verdict : fmt::format("{}", fmt::join(errors, "; "));
                 }},
+    Placeholder{"version", [](const Case& c) { return c.row.version; }},
     Placeholder{"waited", waited},
     Placeholder{"where", where},
     Placeholder{"worked_dh", worked_dh},
