@@ -138,11 +138,11 @@ policy::PersonalityChoice Connection::choose_personality() const {
   const auto& hello = hello_reader_->hello();
   const auto& allowed = listener_->personalities;
   if (policy::needs_quarantine(hello, listener_->offers, state_->quarantine_offer)) {
-    const bool is_served = state_->quarantine.has_value() && listener_->config.quarantine;
-    return {is_served ? state_->quarantine_offer.personality : allowed.back(), "needs_quarantine"};
+    if (state_->quarantine && listener_->config.quarantine)
+      return {state_->quarantine_offer.personality, "needs_quarantine"};
+    return {policy::choose_personality({.hello = hello}, allowed, state_->rules).personality, "needs_quarantine"};
   }
-  if (allowed.size() == 1)
-    return policy::choose_personality({.hello = hello, .address = {}, .listener = {}, .past = {}}, allowed, {});
+  if (allowed.size() == 1) return policy::choose_personality({.hello = hello}, allowed, {});
   const auto address = address_of(peer_);
   const auto ja3 = hello::ja3(hello).hash;
   policy::Situation situation{.hello = hello, .address = address, .listener = listener_->address};
