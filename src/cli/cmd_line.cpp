@@ -6,6 +6,7 @@
 #include "cli/json_object.hpp"
 #include "cli/parameter_input.hpp"
 #include "cli/state_folder.hpp"
+#include "render/profile.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -20,7 +21,7 @@ Result<int> set(Context& context) {
     return context.refuse(fmt::format("N: {} has the lines 1 to {}", model->name, model->lines));
   }
   for (const auto* text : {"--user", "--proxy", "--display"}) {
-    if (auto checked = check_value(context.text(text)); !checked)
+    if (auto checked = render::check_value(context.text(text)); !checked)
       return context.refuse(fmt::format("{}: {}", text, checked.error().what));
   }
   FIRSTRING_TRY(const auto lines, fleet->lines(mac));

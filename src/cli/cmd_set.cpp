@@ -8,6 +8,7 @@
 #include "cli/json_object.hpp"
 #include "cli/parameter_input.hpp"
 #include "cli/state_folder.hpp"
+#include "render/profile.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -50,7 +51,7 @@ Result<void> check_known(const Target& target, const std::string& parameter) {
     return {};
   return fail(Errc::invalid_input, fmt::format("{} knows no parameter '{}'{}; with --force it is set all the same",
                                                target.model != nullptr ? target.model->name : "no model", parameter,
-                                               catalogue.suggest_parameter(parameter)));
+                                               catalogue.suggest_parameter(parameter, target.model)));
 }
 
 std::string how_to_set_secret(const store::Scope& scope, std::string_view name) {
@@ -124,7 +125,7 @@ Result<int> set(Context& context) {
                         store::to_string(parameter.parameter_class), how_to_set_secret(target.scope, name)));
       }
       if (!force) FIRSTRING_CHECK(check_known(target, name));
-      if (auto checked = check_value(value); !checked) return fail(std::move(checked).error().while_(name));
+      if (auto checked = render::check_value(value); !checked) return fail(std::move(checked).error().while_(name));
       parameter.value = value;
       parameters.push_back(std::move(parameter));
     }

@@ -364,6 +364,12 @@ TEST_F(Commands, SetKeepsClassAndAccessOfBefore) {
   EXPECT_EQ(parameter.access, store::UserAccess::rw);
 }
 
+TEST_F(Commands, SetSuggestsOnlyWhatTheModelKnows) {
+  const auto error = refused(1, {"set", kMac, "Proxy_5_=sip.example.com"});
+  EXPECT_THAT(error, HasSubstr("SPA504G knows no parameter 'Proxy_5_'; did you mean 'Proxy_"));
+  EXPECT_THAT(error, Not(HasSubstr("did you mean 'Proxy_5_'")));
+}
+
 TEST_F(Commands, SetRefusesAnUnknownNameWithASuggestionAndTakesItByForce) {
   EXPECT_THAT(refused(1, {"set", kMac, "Resync_Periodik=1"}), HasSubstr("did you mean 'Resync_Periodic'?"));
   ok({"set", kMac, "Resync_Periodik=1", "--force"});

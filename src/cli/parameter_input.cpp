@@ -11,17 +11,6 @@
 #include "render/profile.hpp"
 
 namespace firstring::cli {
-namespace {
-
-/// What render knows in a device's profile; any value will do here, where only the names matter.
-const render::Variables& variables() {
-  static const render::Variables known{{"mac", ""},   {"MAC", ""}, {"mac_colons", ""}, {"serial", ""},
-                                       {"model", ""}, {"psn", ""}, {"host", ""},       {"profile_url", ""}};
-  return known;
-}
-
-}  // namespace
-
 Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>& texts) {
   std::vector<Assignment> assignments;
   std::set<std::string_view> names;
@@ -48,15 +37,9 @@ bool is_secret_by_nature(std::string_view parameter) {
   return std::any_of(kMarks.begin(), kMarks.end(), holds) || std::any_of(kKeys.begin(), kKeys.end(), holds);
 }
 
-Result<void> check_value(std::string_view value) {
-  FIRSTRING_CHECK(render::check_text(value));
-  FIRSTRING_CHECK(render::expand(value, variables()));
-  return {};
-}
-
 Result<void> check_secret(std::string_view value) {
   FIRSTRING_CHECK(render::check_text(value));
-  if (render::expand(value, variables())) return {};
+  if (render::check_value(value)) return {};
   return fail(Errc::invalid_input,
               "holds a '{{' that begins no variable; write {{{{ for two braces that mean themselves");
 }

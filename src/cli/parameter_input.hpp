@@ -21,9 +21,7 @@ Result<std::vector<Assignment>> parse_assignments(const std::vector<std::string>
 /// keys), whatever class it has: such a value has no business in a shell's history or in a file that anybody may fetch.
 bool is_secret_by_nature(std::string_view parameter);
 
-/// Refuses what can never be rendered: a `{{name}}` that is not known or not closed, and what XML cannot carry.
-Result<void> check_value(std::string_view value);
-/// The same, with errors that show nothing of the value.
+/// render::check_value with errors that show nothing of the value.
 Result<void> check_secret(std::string_view value);
 
 /// The text as a value that is rendered as this text, whatever braces it holds.

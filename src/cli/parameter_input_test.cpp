@@ -39,6 +39,8 @@ TEST(SecretName, IsNotEveryName) {
     EXPECT_FALSE(is_secret_by_nature(name)) << name;
 }
 
+using render::check_value;
+
 TEST(Value, MayHoldAnyTextAndKnownVariables) {
   for (const auto* value :
        {"", "a\tb\r\nc", "<&\"'>", "M\xc3\xbcller \xf0\x9f\x93\x9e", "https://{{host}}/{{mac}}.xml"}) {

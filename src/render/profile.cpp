@@ -216,4 +216,13 @@ Result<std::string> expand(std::string_view text, const Variables& variables) {
   return *std::move(expanded);
 }
 
+Result<void> check_value(std::string_view value) {
+  // Any values will do, where only the names matter; the last two are provision::FleetView's.
+  static const Variables known{{"mac", ""},   {"MAC", ""}, {"mac_colons", ""}, {"serial", ""},
+                               {"model", ""}, {"psn", ""}, {"host", ""},       {"profile_url", ""}};
+  FIRSTRING_CHECK(check_text(value));
+  FIRSTRING_CHECK(expand(value, known));
+  return {};
+}
+
 }  // namespace firstring::render

@@ -60,11 +60,15 @@ std::vector<Origin> explain(const Sources& sources);
 /// for no device (or no model), a parameter whose value needs its variables is left out.
 Result<std::string> render(const Sources& sources, const policy::Audience& audience, const crypto::SecretBox& box);
 
-/// Replaces each `{{name}}`; `{{{{` is a literal `{{`. Used when a value is set, to refuse a bad one early.
+/// Replaces each `{{name}}`; `{{{{` is a literal `{{`.
 Result<std::string> expand(std::string_view text, const Variables& variables);
 
 /// Whether a value can stand in a profile: UTF-8, and only characters of XML 1.0 section 2.2.
 Result<void> check_text(std::string_view text);
+
+/// Whether a value can be rendered in a device's profile: check_text, and no `{{name}}` but those that every such
+/// profile has. Used when a value is set, to refuse a bad one early.
+Result<void> check_value(std::string_view value);
 
 /// Whether a name can be an element's: letters, digits, '_', '-' and '.', not beginning with one of the last three
 /// but '_'.

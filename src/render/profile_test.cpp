@@ -294,6 +294,16 @@ TEST(Expand, RefusesBracesWithoutEnd) {
   EXPECT_FALSE(expand("{{ mac }}", {{"mac", "x"}}));
 }
 
+TEST(CheckValue, KnowsWhatEveryProfileHas) {
+  const Fixture fixture{
+      .layers = {{Scope::base(), {plain("A", "{{mac}}{{MAC}}{{mac_colons}}{{serial}}{{model}}{{psn}}")}}},
+      .lines = {},
+      .variables = {}};
+  EXPECT_TRUE(fixture.render());
+  EXPECT_TRUE(check_value("{{mac}}{{MAC}}{{mac_colons}}{{serial}}{{model}}{{psn}}{{host}}{{profile_url}}"));
+  EXPECT_FALSE(check_value("{{nobody}}"));
+}
+
 // ---- hostile values
 // ---------------------------------------------------------------------------------------------------
 
