@@ -107,7 +107,7 @@ class Server {
                   fmt::format("{} has errors; nothing is served", (dir_ / "firstring.toml").string()));
     set_log_level(built.state->config);
     FIRSTRING_CHECK(open_services(*built.state));
-    start_workers(built.state->config);
+    start_workers();
     FIRSTRING_CHECK(apply(std::move(built.state)));
     std::signal(SIGPIPE, SIG_IGN);
     signals_.add(SIGTERM);
@@ -149,7 +149,7 @@ class Server {
     return {};
   }
 
-  void start_workers(const config::Config&) {
+  void start_workers() {
     for (std::size_t i = 0; i < worker_count_; ++i) {
       ConnectionServices services{.fleet = keeper_.get(),
                                   .box = box_.get(),
@@ -159,7 +159,7 @@ class Server {
                                   .ladder = &ladder_,
                                   .quarantine = &quarantine_.link(),
                                   .clock = now};
-      workers_.push_back(std::make_unique<Worker>(i, services, 0));
+      workers_.push_back(std::make_unique<Worker>(services, 0));
     }
   }
 

@@ -44,11 +44,8 @@ std::string key_of(const ListenerState& listener) {
 
 }  // namespace
 
-Worker::Worker(std::size_t number, ConnectionServices services, std::size_t max_connections)
-    : number_(number),
-      services_(std::move(services)),
-      max_connections_(max_connections),
-      guard_(asio::make_work_guard(io_)) {
+Worker::Worker(ConnectionServices services, std::size_t max_connections)
+    : services_(std::move(services)), max_connections_(max_connections), guard_(asio::make_work_guard(io_)) {
   thread_ = std::thread{[this] { io_.run(); }};
 }
 
@@ -130,6 +127,14 @@ void Worker::ended(Connection& connection) {
   if (was_full && !draining_) asio::post(io_, [this] { resume_accepting(); });
 }
 
+std::vector<std::shared_ptr<Connection>> Worker::live_connections() const {
+  std::vector<std::shared_ptr<Connection>> all;
+  for (const auto& [pointer, connection] : connections_) {
+    if (auto alive = connection.lock()) all.push_back(std::move(alive));
+  }
+  return all;
+}
+
 void Worker::drain() {
   asio::post(io_, [this] {
     draining_ = true;
@@ -140,11 +145,7 @@ void Worker::drain() {
       acceptor->socket.close(ignored);
     }
     acceptors_.clear();
-    std::vector<std::shared_ptr<Connection>> all;
-    for (const auto& [pointer, connection] : connections_) {
-      if (auto alive = connection.lock()) all.push_back(std::move(alive));
-    }
-    for (const auto& connection : all) connection->drain();
+    for (const auto& connection : live_connections()) connection->drain();
   });
 }
 
@@ -154,11 +155,7 @@ void Worker::stop() {
     draining_ = true;
     boost::system::error_code ignored;
     for (const auto& [key, acceptor] : acceptors_) acceptor->socket.close(ignored);
-    std::vector<std::shared_ptr<Connection>> all;
-    for (const auto& [pointer, connection] : connections_) {
-      if (auto alive = connection.lock()) all.push_back(std::move(alive));
-    }
-    for (const auto& connection : all) connection->abort();
+    for (const auto& connection : live_connections()) connection->abort();
     guard_.reset();
   });
   thread_.join();

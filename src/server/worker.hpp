@@ -23,7 +23,7 @@ struct WorkerListener {
 /// One thread with its own event loop, listening sockets and connections. Nothing of it is shared with its siblings.
 class Worker {
  public:
-  Worker(std::size_t number, ConnectionServices services, std::size_t max_connections);
+  Worker(ConnectionServices services, std::size_t max_connections);
   ~Worker();
 
   /// Takes a new state and the full list of listeners; those not named any more are closed. From any thread.
@@ -42,8 +42,9 @@ class Worker {
   boost::system::error_code take_waiting(Acceptor& acceptor);
   void resume_accepting();
   void ended(Connection& connection);
+  /// Held, so that one that ends does not end the walk through them.
+  std::vector<std::shared_ptr<Connection>> live_connections() const;
 
-  std::size_t number_;
   ConnectionServices services_;
   std::size_t max_connections_;
   std::shared_ptr<const State> state_;
