@@ -1,13 +1,14 @@
-"""Every command, as an operator types it. test_cli.py has what pipes, signals and terminals do."""
+"""Every command, as an operator types it, and what pipes, signals, full disks and terminals do."""
 
-import json
 import os
 import pathlib
 import pty
 import re
 import select
+import signal
 import socket
 import subprocess
+import termios
 import time
 import xml.etree.ElementTree as tree
 
@@ -16,16 +17,24 @@ import pytest
 from support import pki
 from support.server import BINARY, DEADLINE, SECRET, Server, config_text, environment, firstring, json_lines
 
-COMMANDS = [
-    "init", "serve", "check", "device", "device add", "device list", "device show", "device remove", "device import",
-    "device export", "device pending", "group", "group add", "group list", "enrol", "enrol open", "enrol close", "set", "unset",
-    "layers", "line", "line set", "render", "ledger", "explain", "simulate",
-]  # fmt: skip
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden" / "cli"
+COMMANDS = [file.stem.replace("-", " ") for file in sorted(GOLDEN.glob("*.txt")) if file.stem != "firstring"]
 
 
 @pytest.fixture
 def run(state):
     return lambda *arguments, **options: firstring(*arguments, folder=state, **options)
+
+
+def start(*arguments, folder, **options):
+    return subprocess.Popen([BINARY, *arguments], env=environment(FIRSTRING_DIR=folder), **options)
+
+
+def list_of_phones(folder, count):
+    """A file for `device import`."""
+    file = folder / "phones.csv"
+    file.write_text("mac,model\n" + "".join(f"000e09{number:06x},SPA504G\n" for number in range(count)))
+    return file
 
 
 # ---- help and wrong command lines ---------------------------------------------------------------------------------------
@@ -224,12 +233,9 @@ def test_import_is_all_or_nothing_and_reports_every_bad_line(run, tmp_path):
 
 
 def test_import_of_many_shows_progress_on_a_terminal_only(state, tmp_path):
-    file = tmp_path / "phones.csv"
-    file.write_text("mac,model\n" + "".join(f"000e09{number:06x},SPA504G\n" for number in range(20000)))
     terminal, slave = pty.openpty()
-    process = subprocess.Popen(
-        [BINARY, "device", "import", file], stdin=slave, stdout=slave, stderr=slave, env=environment(FIRSTRING_DIR=state)
-    )
+    file = list_of_phones(tmp_path, 20000)
+    process = start("device", "import", file, folder=state, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     shown = b""
     until = time.monotonic() + DEADLINE * 2
@@ -360,25 +366,6 @@ def test_ledger_json_has_the_promised_names(history):
         assert not row["requests"] or {"status", "decision", "reason"} <= row.keys()
 
 
-def test_ledger_follow_shows_what_comes(history, certificates):
-    server, _ = history
-    process = subprocess.Popen(
-        [BINARY, "ledger", "--json", "--follow"], stdout=subprocess.PIPE, env=environment(FIRSTRING_DIR=server.folder)
-    )
-    try:
-        for _ in range(3):
-            process.stdout.readline()
-        answer = server.get(f"/{pki.OTHER_MAC}.xml", certificates.other)
-        assert select.select([process.stdout], [], [], DEADLINE)[0]
-        assert json.loads(process.stdout.readline())["address"] == answer.source
-        process.terminate()
-        assert process.wait(DEADLINE) == 0
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 def test_explain_tells_the_story(history):
     server, answers = history
     story = firstring("explain", pki.OWN_MAC, folder=server.folder).stdout
@@ -446,3 +433,84 @@ def test_the_program_needs_no_current_folder(tmp_path):
         [pathlib.Path(BINARY).resolve(), "--version"], cwd=folder, capture_output=True, timeout=DEADLINE, env=environment()
     )
     assert result.returncode == 0
+
+
+# ---- pipes, signals, full disks, terminals ------------------------------------------------------------------------------
+
+
+def test_a_reader_that_goes_away_is_no_error(state):
+    firstring("device", "import", list_of_phones(state, 20000), folder=state)
+    listing = start("device", "list", folder=state, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    listing.stdout.readline()
+    listing.stdout.close()
+    assert listing.wait(DEADLINE) == 0
+    assert listing.stderr.read() == b""
+
+
+def test_a_full_disk_is_an_error(state):
+    with open("/dev/full", "wb") as full:
+        listing = start("device", "list", folder=state, stdout=full, stderr=subprocess.PIPE)
+        _, error = listing.communicate(timeout=DEADLINE)
+    assert listing.returncode == 1
+    assert b"no space left on device" in error
+
+
+def test_follow_shows_what_comes_and_ends_with_ctrl_c(server):
+    follow = start("ledger", "--follow", "--json", folder=server.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        # The history first; how much there is does not matter.
+        source = server.get_plain("/follow-me").source
+        seen = b""
+        until = time.monotonic() + DEADLINE
+        while source.encode() not in seen:
+            assert time.monotonic() < until, seen
+            if select.select([follow.stdout], [], [], 0.1)[0]:
+                seen += os.read(follow.stdout.fileno(), 65536)
+        follow.send_signal(signal.SIGINT)
+        rest, error = follow.communicate(timeout=DEADLINE)
+        assert follow.returncode == 0 and error == b""
+        rows = [row for row in json_lines((seen + rest).decode()) if row["address"] == source]
+        assert len(rows) == 1
+    finally:
+        follow.kill()
+        follow.wait()
+
+
+def test_follow_ends_when_nobody_reads(server):
+    follow = start("ledger", "--follow", folder=server.folder, stdout=subprocess.PIPE)
+    follow.stdout.readline()
+    follow.stdout.close()
+    assert follow.wait(DEADLINE) == 0
+
+
+def test_a_password_typed_on_a_terminal_is_not_shown(state):
+    keyboard, terminal = pty.openpty()
+    command = ["line", "set", pki.OWN_MAC, "1", "--user", "1001", "--proxy", "sip.example", "--password-file", "-"]
+    typing = start(*command, folder=state, stdin=terminal, stdout=terminal, stderr=terminal)
+    shown = b""
+    until = time.monotonic() + DEADLINE
+    while b"password of 1001: " not in shown and time.monotonic() < until:
+        shown += os.read(keyboard, 1024)
+    os.write(keyboard, b"typed-secret\n")
+    while typing.poll() is None and time.monotonic() < until:
+        if select.select([keyboard], [], [], 0.1)[0]:
+            shown += os.read(keyboard, 1024)
+    os.close(terminal)
+    os.close(keyboard)
+    assert typing.wait(DEADLINE) == 0
+    assert b"typed-secret" not in shown
+    assert "typed-secret" in firstring("render", pki.OWN_MAC, folder=state).stdout
+
+
+def test_ctrl_c_at_a_password_leaves_a_terminal_that_echoes(state):
+    keyboard, terminal = pty.openpty()
+    typing = start("set", "base", "Admin_Passwd", "--class", "secret", "--value-file", "-", folder=state,
+                   stdin=terminal, stdout=terminal, stderr=terminal)  # fmt: skip
+    until = time.monotonic() + DEADLINE
+    while termios.tcgetattr(keyboard)[3] & termios.ECHO:
+        assert time.monotonic() < until
+    typing.send_signal(signal.SIGINT)
+    assert typing.wait(DEADLINE) == 1
+    assert termios.tcgetattr(keyboard)[3] & termios.ECHO
+    os.close(terminal)
+    os.close(keyboard)
