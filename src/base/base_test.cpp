@@ -15,6 +15,7 @@
 #include "base/ip_address.hpp"
 #include "base/secret.hpp"
 #include "base/snapshot.hpp"
+#include "base/temporary_folder.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "base/utf8.hpp"
@@ -22,15 +23,10 @@
 namespace firstring {
 namespace {
 
-class TemporaryFolder : public testing::Test {
+class Files : public testing::Test {
  protected:
-  TemporaryFolder() {
-    std::string name = testing::TempDir() + "firstring-XXXXXX";
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() override { std::filesystem::remove_all(path_); }
-
-  std::filesystem::path path_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_.path();
 };
 
 TEST(Hex, ReadsWhatItWrites) {
@@ -161,7 +157,7 @@ TEST(Prefix, ContainsItsAddressesOnly) {
   EXPECT_FALSE(Prefix::parse("192.0.2.0/33"));
 }
 
-TEST_F(TemporaryFolder, WriteFileReplacesTheWholeFileWithItsMode) {
+TEST_F(Files, WriteFileReplacesTheWholeFileWithItsMode) {
   const auto file = path_ / "a";
   ASSERT_TRUE(write_file(file, "one", 0600));
   ASSERT_TRUE(write_file(file, "two", 0600));
@@ -172,19 +168,19 @@ TEST_F(TemporaryFolder, WriteFileReplacesTheWholeFileWithItsMode) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator{path_}, {}), 1);
 }
 
-TEST_F(TemporaryFolder, ReadFileSaysWhatIsMissing) {
+TEST_F(Files, ReadFileSaysWhatIsMissing) {
   const auto content = read_file(path_ / "none");
   ASSERT_FALSE(content);
   EXPECT_EQ(content.error().code, Errc::not_found);
   EXPECT_NE(content.error().what.find("none: no such file"), std::string::npos);
 }
 
-TEST_F(TemporaryFolder, ReadFileStopsAtItsLimit) {
+TEST_F(Files, ReadFileStopsAtItsLimit) {
   ASSERT_TRUE(write_file(path_ / "big", std::string(5000, 'x')));
   EXPECT_EQ(read_file(path_ / "big", 4999).error().code, Errc::limit_exceeded);
 }
 
-TEST_F(TemporaryFolder, ASecretThatOthersCanReadIsRefusedWithTheRemedy) {
+TEST_F(Files, ASecretThatOthersCanReadIsRefusedWithTheRemedy) {
   ASSERT_TRUE(write_file(path_ / "key", "secret", 0640));
   const auto secret = read_secret_file(path_ / "key");
   ASSERT_FALSE(secret);

@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <string>
 
-namespace firstring::store {
+namespace firstring {
 
 /// For tests: an empty folder that goes with its contents.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = testing::TempDir() + "firstring-store-XXXXXX";
+    std::string name = testing::TempDir() + "firstring-test-XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
@@ -29,4 +29,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace firstring::store
+}  // namespace firstring

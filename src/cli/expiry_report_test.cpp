@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/file.hpp"
+#include "base/temporary_folder.hpp"
 #include "crypto/test_crl.hpp"
 
 namespace firstring::cli {
@@ -28,9 +29,7 @@ Issued make(const std::string& name, const char* end, const Issued* issuer) {
 class Report : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "expiry-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    config_.dir = pattern;
+    config_.dir = folder_.path();
     write("server.pem", server_.certificate.to_pem() + root_.certificate.to_pem());
     write("roots.pem", root_.certificate.to_pem());
     write("inter.pem", inter_.certificate.to_pem());
@@ -47,7 +46,6 @@ class Report : public testing::Test {
     ca.intermediates = "inter.pem";
     config_.device_cas = {ca};
   }
-  void TearDown() override { std::filesystem::remove_all(config_.dir); }
 
   void write(const std::string& name, std::string_view content) {
     ASSERT_TRUE(write_file(config_.dir / name, content));
@@ -75,6 +73,7 @@ class Report : public testing::Test {
   const Issued old_ = make("old phone", "2026-03-05", &inter_);
   const Issued young_ = make("young phone", "2030-01-02", &inter_);
   const Issued direct_ = make("direct phone", "2030-01-01", &root_);
+  const TemporaryFolder folder_;
   config::Config config_;
 };
 

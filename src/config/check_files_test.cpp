@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/file.hpp"
+#include "base/temporary_folder.hpp"
 #include "config/config.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/issue.hpp"
@@ -60,14 +61,10 @@ const PrivateKey& rsa_key() {
 class CheckFiles : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "check-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
     write("leaf.crt", leaf(request_for("leaf"), ec_key()).to_pem() + intermediate().certificate.to_pem());
     write("leaf.key", ec_key().to_pem(), 0600);
     write("roots.pem", root().certificate.to_pem());
   }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
 
   static Certificate leaf(const crypto::CertificateRequest& request, const PrivateKey& key) {
     return *crypto::issue(request, key, &intermediate());
@@ -96,7 +93,8 @@ class CheckFiles : public testing::Test {
     return lines;
   }
 
-  std::filesystem::path dir_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path dir_ = folder_.path();
 };
 
 TEST_F(CheckFiles, FindsNothingWrongWithGoodFiles) { EXPECT_THAT(check(), IsEmpty()); }

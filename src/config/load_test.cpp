@@ -8,6 +8,7 @@
 #include <fstream>
 #include <random>
 
+#include "base/temporary_folder.hpp"
 #include "config/config.hpp"
 #include "config/options.hpp"
 
@@ -329,19 +330,13 @@ INSTANTIATE_TEST_SUITE_P(Pairs, ListenerPair,
 
 class LoadFile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "config-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-
   std::string first_line() const {
     const auto loaded = load(dir_);
     return loaded.diagnostics.empty() ? "" : loaded.diagnostics[0].to_string();
   }
 
-  std::filesystem::path dir_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path dir_ = folder_.path();
 };
 
 TEST_F(LoadFile, ReadsTheFileInTheStateFolder) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/file.hpp"
+#include "base/temporary_folder.hpp"
 #include "crypto/test_crl.hpp"
 
 namespace firstring::crypto {
@@ -28,8 +29,6 @@ Issued make(const std::string& name, const Issued* issuer) {
 
 class CrlTest : public ::testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove(file_); }
-
   Result<std::vector<Crl>> read(std::string_view content) const {
     EXPECT_TRUE(write_file(file_, content));
     return Crl::from_file(file_);
@@ -42,8 +41,8 @@ class CrlTest : public ::testing::Test {
   const Issued good_ = make("good", &root_);
   const Issued bad_ = make("bad", &root_);
   const Bytes der_ = CrlRecipe{.revoked = {bad_.certificate}}.der(root_);
-  const std::filesystem::path file_ =
-      std::filesystem::path{::testing::TempDir()} / ("crl-" + std::to_string(::getpid()));
+  const TemporaryFolder folder_;
+  const std::filesystem::path file_ = folder_.path() / "maker.crl";
 };
 
 TEST_F(CrlTest, KnowsWhatIsRevokedAndSince) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 
+#include "base/temporary_folder.hpp"
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
 #include "store/sqlite_store.hpp"
@@ -30,8 +31,6 @@ store::Parameter parameter(std::string name, std::string value,
 class Provisioning : public ::testing::Test {
  protected:
   Provisioning() {
-    std::string name = testing::TempDir() + "provision-XXXXXX";
-    dir_ = ::mkdtemp(name.data());
     box_ = std::make_unique<crypto::SecretBox>(*crypto::SecretBox::create(dir_ / "secrets.key"));
     store_ = *store::open_fleet(dir_, store::OpenMode::create);
     EXPECT_TRUE(store_->add_group({.name = "hotel", .parent = ""}));
@@ -45,7 +44,6 @@ class Provisioning : public ::testing::Test {
     line.sealed_password = box_->seal(Secret{std::string{kPassword}}, store::seal_context_line(mac_, 1));
     EXPECT_TRUE(store_->set_line(mac_, line));
   }
-  ~Provisioning() override { std::filesystem::remove_all(dir_); }
 
   std::unique_ptr<FleetView> view() {
     return std::make_unique<FleetView>(*store_->load(), Site{"phones.example.com", 8443});
@@ -69,7 +67,8 @@ class Provisioning : public ::testing::Test {
   }
 
   const MacAddress mac_ = *MacAddress::parse("000e08abcdef");
-  std::filesystem::path dir_;
+  const TemporaryFolder folder_;
+  const std::filesystem::path dir_ = folder_.path();
   std::unique_ptr<crypto::SecretBox> box_;
   std::unique_ptr<store::FleetStore> store_;
 };

@@ -10,6 +10,7 @@
 #include <pugixml.hpp>
 
 #include "base/file.hpp"
+#include "base/temporary_folder.hpp"
 
 namespace firstring::render {
 namespace {
@@ -32,11 +33,8 @@ const device::Model* model(std::string_view name = "SPA504G") { return device::C
 /// A key of its own for this run.
 const crypto::SecretBox& box() {
   static const crypto::SecretBox made = [] {
-    auto folder = (std::filesystem::temp_directory_path() / "firstring-render-XXXXXX").string();
-    if (::mkdtemp(folder.data()) == nullptr) std::abort();
-    auto created = crypto::SecretBox::create(std::filesystem::path{folder} / "secrets.key");
-    std::filesystem::remove_all(folder);
-    return *std::move(created);
+    const TemporaryFolder folder;
+    return *crypto::SecretBox::create(folder.path() / "secrets.key");
   }();
   return made;
 }

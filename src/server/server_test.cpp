@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/file.hpp"
+#include "base/temporary_folder.hpp"
 #include "crypto/demo_pki.hpp"
 #include "server/listen_socket.hpp"
 #include "server/notify.hpp"
@@ -22,14 +23,11 @@ using testing::HasSubstr;
 class StateFolder : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::string name = testing::TempDir() + "server-XXXXXX";
-    dir_ = new std::filesystem::path{::mkdtemp(name.data())};
-    ASSERT_TRUE(crypto::write_demo_pki(*dir_, "localhost"));
+    folder_ = std::make_unique<TemporaryFolder>();
+    ASSERT_TRUE(crypto::write_demo_pki(dir(), "localhost"));
   }
-  static void TearDownTestSuite() {
-    std::filesystem::remove_all(*dir_);
-    delete dir_;
-  }
+  static void TearDownTestSuite() { folder_.reset(); }
+  static const std::filesystem::path& dir() { return folder_->path(); }
 
   static constexpr std::string_view kListener = "[[listener]]\nkind = \"phone\"\naddress = \"127.0.0.1:0\"\n";
   static constexpr std::string_view kModern =
@@ -43,8 +41,8 @@ class StateFolder : public ::testing::Test {
   static Built build(std::initializer_list<std::string_view> parts) {
     std::string text;
     for (const auto part : parts) text += part;
-    EXPECT_TRUE(write_file(*dir_ / "firstring.toml", text));
-    return build_state(*dir_);
+    EXPECT_TRUE(write_file(dir() / "firstring.toml", text));
+    return build_state(dir());
   }
 
   static std::vector<std::string> texts(const Built& built) {
@@ -53,7 +51,7 @@ class StateFolder : public ::testing::Test {
     return result;
   }
 
-  static inline std::filesystem::path* dir_ = nullptr;
+  static inline std::unique_ptr<TemporaryFolder> folder_;
 };
 
 TEST_F(StateFolder, IsBuiltFromAGoodConfiguration) {
@@ -170,9 +168,8 @@ TEST(ListenSocket, SaysThatTheMachineHasNoSuchAddress) {
 }
 
 TEST(Notify, SendsADatagramToTheSocketOfSystemd) {
-  std::string name = testing::TempDir() + "notify-XXXXXX";
-  const std::filesystem::path dir{::mkdtemp(name.data())};
-  const auto path = dir / "socket";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "socket";
   const FileDescriptor receiver{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -185,7 +182,6 @@ TEST(Notify, SendsADatagramToTheSocketOfSystemd) {
   const auto count = ::recv(receiver.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   ASSERT_GT(count, 0);
   EXPECT_EQ(std::string_view(buffer.data(), static_cast<std::size_t>(count)), "READY=1");
-  std::filesystem::remove_all(dir);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 #include <fstream>
 
 #include "base/file.hpp"
-#include "store/temporary_folder.hpp"
+#include "base/temporary_folder.hpp"
 
 namespace firstring::store {
 namespace {

@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 
+#include "base/temporary_folder.hpp"
 #include "store/fleet_contract.hpp"
 #include "store/sqlite_database.hpp"
-#include "store/temporary_folder.hpp"
 
 namespace firstring::store {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <functional>
 
+#include "base/temporary_folder.hpp"
 #include "store/ledger_contract.hpp"
 #include "store/sqlite_database.hpp"
-#include "store/temporary_folder.hpp"
 
 namespace firstring::store {
 namespace {
