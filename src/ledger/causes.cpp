@@ -187,7 +187,8 @@ constexpr std::array kEndings{
     Cause{
         "ssl3_only",
         [](const Case& c) {
-          return c.failed() && !c.row.quarantined && !c.row.hello.empty() && c.hello.highest_version() <= kSsl3;
+          const auto highest = c.hello.highest_version();  // 0: there was no hello
+          return c.failed() && !c.row.quarantined && highest > 0 && highest <= kSsl3;
         },
         "The client speaks nothing newer than {client_version}, which is not served: personality '{personality}' "
         "speaks {our_versions}, and the quarantine is off here.",

@@ -318,6 +318,11 @@ TEST(Explain, BlamesTheBatchForNothingElse) {
   EXPECT_EQ(explain(entry).cause, "unknown_ca");
 }
 
+TEST(Explain, DoesNotTakeAMissingHelloForAnOldOne) {
+  const auto broken = with(failed("hello", "bad record mac"), [](auto& r) { r.hello = {22, 3, 1}; });
+  EXPECT_EQ(explain({broken, {}}).cause, "handshake_failed");
+}
+
 TEST(Explain, BadRequestsAreOneCause) { EXPECT_EQ(explain(denied("head_too_large")).cause, "bad_request"); }
 
 TEST(Explain, DoesNotBlameASizeThatWorkedForTheSameFirmware) {

@@ -102,10 +102,7 @@ std::string our_versions(const Case& c) {
 }
 
 std::string our_suites(const Case& c) {
-  if (c.personality == nullptr) return "others";
-  return list(c.personality->suites13.empty() || c.personality->ciphers.empty()
-                  ? c.personality->ciphers + c.personality->suites13
-                  : c.personality->ciphers + ":" + c.personality->suites13);
+  return c.personality == nullptr ? "others" : list(tls::offered_suites(*c.personality), hello::suite_name);
 }
 
 /// How the client left: the end of "the client ...".
