@@ -16,6 +16,7 @@ from support import client, pki
 from support.server import BINARY, DEADLINE, OTHER_SECRET, SECRET, Server, firstring, make_state
 
 PROGRAM = BINARY.parent / "firstring-quarantine"
+SANITIZED = BINARY.parent / "firstring-quarantine-sanitized"
 HELLO = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "hello" / "nss-ssl3.hex"
 OWN, OTHER, BOOTSTRAP = f"/{pki.OWN_MAC}.xml", f"/{pki.OTHER_MAC}.xml", "/spa504G.cfg"
 IDENTITIES = ["own", "other", "none", "forged"]
@@ -109,10 +110,13 @@ def expected(identity, file):
     return 403, "quarantined" if (identity, file) in (("own", OWN), ("other", OTHER)) else "other_device"
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory, certificates, phones):
+@pytest.fixture(scope="module", params=[PROGRAM, SANITIZED], ids=["as shipped", "sanitized"])
+def results(request, tmp_path_factory, certificates, phones):
     """{cell: (output, row)}"""
-    with Server(state_with(tmp_path_factory.mktemp("quarantine") / "state", certificates)) as server:
+    if not request.param.exists():
+        pytest.skip("this build has no sanitizer")
+    keys = f'enabled = true\nprogram = "{request.param}"\n'
+    with Server(state_with(tmp_path_factory.mktemp("quarantine") / "state", certificates, keys)) as server:
         outputs = [ask(phones, cell.client, server.port, certificates.by_name(cell.identity), cell.file) for cell in CELLS]
         rows = old_rows(server)
         assert len(rows) == len(CELLS), "one row a connection"
