@@ -155,6 +155,9 @@ TEST(Prefix, ContainsItsAddressesOnly) {
   EXPECT_TRUE(Prefix::parse("0.0.0.0/0")->contains(*IpAddress::parse("203.0.113.9")));
   EXPECT_TRUE(Prefix::parse("2001:db8::/32")->contains(*IpAddress::parse("2001:db8:ffff::1")));
   EXPECT_FALSE(Prefix::parse("192.0.2.0/33"));
+  for (const auto text : {"192.0.2.0/25", "0.0.0.0/0", "2001:db8::/32"})
+    EXPECT_EQ(Prefix::parse(text)->to_string(), text);
+  EXPECT_EQ(Prefix::parse("192.0.2.1")->to_string(), "192.0.2.1/32");
 }
 
 TEST_F(Files, WriteFileReplacesTheWholeFileWithItsMode) {

@@ -92,6 +92,10 @@ Result<Prefix> Prefix::parse(std::string_view text) {
   return Prefix{address, length + 128 - bits};
 }
 
+std::string Prefix::to_string() const {
+  return fmt::format("{}/{}", address.to_string(), address.is_v4() ? length - 96 : length);
+}
+
 bool Prefix::contains(const IpAddress& other) const {
   const auto& a = address.octets();
   const auto& b = other.octets();

@@ -48,6 +48,7 @@ struct Prefix {
 
   static Result<Prefix> parse(std::string_view text);
   bool contains(const IpAddress& other) const;
+  std::string to_string() const;
 };
 
 }  // namespace firstring

@@ -21,6 +21,7 @@ std::vector<Command> expiry_commands();
 std::vector<Command> explain_commands();
 std::vector<Command> capture_commands();
 std::vector<Command> evidence_commands();
+std::vector<Command> personality_commands();
 std::vector<Command> simulate_commands();
 
 /// All of them, as `firstring --help` shows them.

@@ -14,18 +14,20 @@ namespace firstring::cli {
 const Program& program() {
   static const Program all = [] {
     Program program;
-    program.sections = {{"Run a server", {"init", "check", "expiry", "serve"}},
+    program.sections = {{"Run a server", {"init", "check", "expiry", "serve", "personality"}},
                         {"Phones", {"device", "group", "enrol"}},
                         {"What they get", {"set", "unset", "layers", "line", "render"}},
                         {"What happened", {"ledger", "explain", "capture", "evidence"}},
                         {"Try it", {"simulate"}}};
-    program.families = {{"device", "The phones and ATAs that this server knows."},
+    program.families = {{"personality", "What the server can be in a TLS handshake, and for whom."},
+                        {"device", "The phones and ATAs that this server knows."},
                         {"group", "Groups of devices, which may lie in each other."},
                         {"enrol", "Letting in unknown phones with a good certificate, for a time."},
                         {"line", "The SIP accounts on a device's lines."}};
-    for (auto* commands : {init_commands, check_commands, expiry_commands, serve_commands, device_commands,
-                           group_commands, enrol_commands, set_commands, line_commands, render_commands,
-                           ledger_commands, explain_commands, capture_commands, evidence_commands, simulate_commands}) {
+    for (auto* commands :
+         {init_commands, check_commands, expiry_commands, serve_commands, device_commands, group_commands,
+          enrol_commands, set_commands, line_commands, render_commands, ledger_commands, explain_commands,
+          capture_commands, evidence_commands, personality_commands, simulate_commands}) {
       for (auto& command : commands()) program.commands.push_back(std::move(command));
     }
     return program;

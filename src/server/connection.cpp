@@ -136,24 +136,18 @@ void Connection::read_hello() {
 
 policy::PersonalityChoice Connection::choose_personality() const {
   const auto& hello = hello_reader_->hello();
-  const auto& allowed = listener_->personalities;
-  if (policy::needs_quarantine(hello, listener_->offers, state_->quarantine_offer)) {
-    if (state_->quarantine && listener_->config.quarantine)
-      return {state_->quarantine_offer.personality, "needs_quarantine"};
-    return {policy::choose_personality({.hello = hello}, allowed, state_->rules).personality, "needs_quarantine"};
-  }
-  if (allowed.size() == 1) return policy::choose_personality({.hello = hello}, allowed, {});
   const auto address = address_of(peer_);
-  const auto ja3 = hello::ja3(hello).hash;
   policy::Situation situation{.hello = hello, .address = address, .listener = listener_->address};
+  if (listener_->personalities.size() == 1) return usual_choice(*state_, *listener_, situation);
+  const auto ja3 = hello::ja3(hello).hash;
   if (auto record = services_.fleet->records().last_at(address, ja3)) {
     situation.past = {.model = std::move(record->model),
                       .firmware = std::move(record->firmware),
                       .personality = std::move(record->personality)};
   }
-  const auto usual = policy::choose_personality(situation, allowed, state_->rules);
-  if (!listener_->config.ladder) return usual;
-  return services_.ladder->choose({address, ja3}, usual, situation.hello, allowed, services_.clock(),
+  const auto usual = usual_choice(*state_, *listener_, situation);
+  if (!listener_->config.ladder || usual.reason == "needs_quarantine") return usual;
+  return services_.ladder->choose({address, ja3}, usual, hello, listener_->personalities, services_.clock(),
                                   listener_->config.ladder_window);
 }
 
@@ -312,8 +306,9 @@ void Connection::fill_what_was_shown() {
   auto& row = this->row();
   row.rtt_us = row.quarantined ? stream_->facts().rtt_us : tls::round_trip_us(socket_.native_handle());
   if (row.resumed) return;
-  const auto& shown =
-      row.quarantined ? state_->quarantine->shown : state_->contexts.find(choice_.personality->name)->second->shown();
+  const auto& shown = row.quarantined
+                          ? state_->quarantine->shown
+                          : state_->contexts.find(choice_.personality->name)->second->shown(stream_->facts().shown_key);
   row.server_name_shown = shown.common_name;
   row.server_key_bits = static_cast<int>(shown.key_bits);
   row.server_hash = shown.hash;

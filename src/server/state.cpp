@@ -274,6 +274,15 @@ const tls::Personality* State::find_personality(std::string_view name) const {
   return own != own_personalities.end() ? &*own : tls::find_personality(name);
 }
 
-Built build_state(const std::filesystem::path& dir) { return Builder{config::load(dir)}.build(); }
+policy::PersonalityChoice usual_choice(const State& state, const ListenerState& listener,
+                                       const policy::Situation& situation) {
+  const auto usual = policy::choose_personality(situation, listener.personalities, state.rules);
+  if (!policy::needs_quarantine(situation.hello, listener.offers, state.quarantine_offer)) return usual;
+  const bool may_be_tried = state.quarantine && listener.config.quarantine;
+  return {may_be_tried ? state.quarantine_offer.personality : usual.personality, "needs_quarantine"};
+}
+
+Built build_state(const std::filesystem::path& dir) { return build_state(config::load(dir)); }
+Built build_state(config::Loaded loaded) { return Builder{std::move(loaded)}.build(); }
 
 }  // namespace firstring::server

@@ -49,6 +49,11 @@ struct State {
   const tls::Personality* find_personality(std::string_view name) const;
 };
 
+/// What a client in this situation gets from this listener of the state, as far as that does not depend on what failed
+/// before.
+policy::PersonalityChoice usual_choice(const State& state, const ListenerState& listener,
+                                       const policy::Situation& situation);
+
 /// `state` is set unless a diagnostic is an error.
 struct Built {
   std::shared_ptr<const State> state;
@@ -58,5 +63,7 @@ struct Built {
 /// Reads dir/firstring.toml and builds all of it, collecting every fault: what `firstring check` reports, and the first
 /// phase of start and reload.
 Built build_state(const std::filesystem::path& dir);
+/// The same of a text that is not in the file yet.
+Built build_state(config::Loaded loaded);
 
 }  // namespace firstring::server

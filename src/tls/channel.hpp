@@ -40,6 +40,7 @@ struct TlsFacts {
   std::string_view cipher;        ///< "DHE-RSA-AES256-SHA"
   std::string_view key_exchange;  ///< "DH", "RSA", or the curve: "X25519", "P-256"
   int key_exchange_bits = 0;      ///< of the DH group or curve; of our key for RSA
+  crypto::KeyType shown_key = crypto::KeyType::rsa;  ///< of the certificate that we showed
   bool resumed = false;
   bool asked_renegotiation = false;  ///< the client sent a second ClientHello
   bool timed_out = false;            ///< the quarantine gave up waiting; the time of a Stream is its owner's to keep

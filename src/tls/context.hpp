@@ -54,18 +54,24 @@ class Context {
 
   const Personality& personality() const { return personality_; }
   const std::string& chain_name() const { return chain_.name; }
-  const ShownChain& shown() const { return shown_; }
+  /// What a client sees that is shown the certificate with a key of this type.
+  const ShownChain& shown(crypto::KeyType key) const {
+    return key == crypto::KeyType::ec && shown_ecdsa_ ? *shown_ecdsa_ : shown_;
+  }
   SSL_CTX* native() const { return context_.get(); }
 
  private:
   Context(const Personality& personality, const ServerChain& chain, const std::vector<crypto::Certificate>& ca_names)
-      : personality_(personality), chain_(chain), ca_names_(ca_names), shown_(describe_chain(chain.certificates)) {}
+      : personality_(personality), chain_(chain), ca_names_(ca_names), shown_(describe_chain(chain.certificates)) {
+    if (!chain.ecdsa_certificates.empty()) shown_ecdsa_ = describe_chain(chain.ecdsa_certificates);
+  }
   Result<void> make();
 
   Personality personality_;
   ServerChain chain_;
   std::vector<crypto::Certificate> ca_names_;
   ShownChain shown_;
+  std::optional<ShownChain> shown_ecdsa_;
   crypto::SslContextPtr context_;
   mutable std::mutex mutex_;  // of captured_
   mutable std::shared_ptr<const Context> captured_;

@@ -215,11 +215,37 @@ std::string fault_of(const Personality& personality) {
   return {};
 }
 
-bool Match::has_conditions() const {
-  const auto sets = [](const auto&... lists) { return (!lists.empty() || ...); };
-  return highest_version_at_most != 0 || highest_version_at_least != 0 || format || no_hash_above_sha1 ||
-         sets(suites_exactly, offers_suites, lacks_suites, has_extensions, lacks_extensions, ja3, ja4, server_names,
-              networks, listeners, models, firmware_below, firmware_from);
+std::vector<std::string> Match::conditions() const {
+  std::vector<std::string> all;
+  const auto text = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) all.push_back(fmt::format("{} = \"{}\"", name, value));
+  };
+  const auto texts = [&](std::string_view name, const std::vector<std::string>& values) {
+    if (!values.empty()) all.push_back(fmt::format("{} = [\"{}\"]", name, fmt::join(values, "\", \"")));
+  };
+  const auto numbers = [&](std::string_view name, const std::vector<std::uint16_t>& values) {
+    if (!values.empty()) all.push_back(fmt::format("{} = [{:#06x}]", name, fmt::join(values, ", ")));
+  };
+  std::vector<std::string> prefixes;
+  for (const auto& network : networks) prefixes.push_back(network.to_string());
+  texts("networks", prefixes);
+  texts("listeners", listeners);
+  texts("server_names", server_names);
+  text("highest_version_at_most", version_text(highest_version_at_most));
+  text("highest_version_at_least", version_text(highest_version_at_least));
+  if (format) text("format", *format == hello::Format::sslv2 ? "sslv2" : "tls");
+  numbers("suites_exactly", suites_exactly);
+  numbers("offers_suites", offers_suites);
+  numbers("lacks_suites", lacks_suites);
+  numbers("has_extensions", has_extensions);
+  numbers("lacks_extensions", lacks_extensions);
+  if (no_hash_above_sha1) text("strongest_signature_hash_at_most", "sha1");
+  texts("ja3", ja3);
+  texts("ja4", ja4);
+  texts("models", models);
+  text("firmware_below", firmware_below);
+  text("firmware_from", firmware_from);
+  return all;
 }
 
 Result<std::vector<Personality>> personalities_from_toml(std::span<const std::pair<std::string, std::string>> files) {

@@ -38,7 +38,9 @@ struct Match {
   std::vector<std::string> models;            ///< "SPA504G", or the beginning of names with a star behind it: "SPA5*"
   std::string firmware_below, firmware_from;  ///< as device::compare_firmware orders them
 
-  bool has_conditions() const;
+  bool has_conditions() const { return !conditions().empty(); }
+  /// One text for each condition, as in TOML: `highest_version_at_most = "TLSv1.1"`.
+  std::vector<std::string> conditions() const;
 };
 
 /// What a client is told whose handshake fails: the exact alert, or nothing, since some old stacks hang on one.

@@ -14,32 +14,8 @@ namespace firstring::tls {
 namespace {
 
 std::string describe(const Match& match) {
-  auto text = fmt::format("match {}:", match.reason);
-  const auto number = [&](std::string_view name, unsigned value) {
-    if (value != 0) text += fmt::format(" {} {:04x}", name, value);
-  };
-  const auto numbers = [&](std::string_view name, const std::vector<std::uint16_t>& values) {
-    if (!values.empty()) text += fmt::format(" {} {:04x}", name, fmt::join(values, ","));
-  };
-  const auto texts = [&](std::string_view name, const std::vector<std::string>& values) {
-    if (!values.empty()) text += fmt::format(" {} {}", name, fmt::join(values, ","));
-  };
-  if (!match.has_conditions()) text += " everybody";
-  number("highest_version_at_most", match.highest_version_at_most);
-  number("highest_version_at_least", match.highest_version_at_least);
-  if (match.format) text += *match.format == hello::Format::sslv2 ? " format sslv2" : " format tls";
-  numbers("suites_exactly", match.suites_exactly);
-  numbers("offers_suites", match.offers_suites);
-  numbers("lacks_suites", match.lacks_suites);
-  numbers("has_extensions", match.has_extensions);
-  numbers("lacks_extensions", match.lacks_extensions);
-  if (match.no_hash_above_sha1) text += " no_hash_above_sha1";
-  texts("ja3", match.ja3);
-  texts("ja4", match.ja4);
-  texts("models", match.models);
-  if (!match.firmware_below.empty()) text += " firmware_below " + match.firmware_below;
-  if (!match.firmware_from.empty()) text += " firmware_from " + match.firmware_from;
-  return text + "\n";
+  return fmt::format("match {}: {}\n", match.reason,
+                     match.has_conditions() ? fmt::format("{}", fmt::join(match.conditions(), ", ")) : "everybody");
 }
 
 /// The system's OpenSSL cannot be it: what its data say, with the suites as the rule understands them.

@@ -239,6 +239,9 @@ struct Stream::Impl {
   void take_choice() {
     facts.version = SSL_get_version(ssl.get());
     if (const auto* cipher = SSL_get_pending_cipher(ssl.get())) facts.cipher = SSL_CIPHER_get_name(cipher);
+    const auto* certificate = SSL_get_certificate(ssl.get());
+    if (certificate != nullptr && EVP_PKEY_is_a(X509_get0_pubkey(certificate), "EC") == 1)
+      facts.shown_key = crypto::KeyType::ec;
   }
 
   void take_parameters() {

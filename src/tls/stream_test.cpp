@@ -346,6 +346,7 @@ TEST_F(Wire, OneChainShowsEcdsaToWhoTakesItAndRsaToWhoDoesNot) {
     if (algorithms != nullptr) SSL_CTX_set1_sigalgs_list(client.get(), algorithms);
     start(client.get(), "own");
     EXPECT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    EXPECT_EQ(stream_->facts().shown_key == crypto::KeyType::ec, shown_key_type() == EVP_PKEY_EC);
     return shown_key_type();
   };
   EXPECT_EQ(shown_to(TLS1_3_VERSION, "ECDSA+SHA256:RSA-PSS+SHA256", modern_), EVP_PKEY_EC);
@@ -353,7 +354,8 @@ TEST_F(Wire, OneChainShowsEcdsaToWhoTakesItAndRsaToWhoDoesNot) {
   EXPECT_EQ(shown_to(TLS1_2_VERSION, "ECDSA+SHA256:RSA+SHA256", modern_), EVP_PKEY_EC);
   EXPECT_EQ(shown_to(TLS1_2_VERSION, "RSA+SHA256", modern_), EVP_PKEY_RSA);
   EXPECT_EQ(shown_to(TLS1_2_VERSION, nullptr, legacy_), EVP_PKEY_RSA);
-  EXPECT_EQ(contexts_["own"]->shown().key_bits, 2048U);
+  EXPECT_EQ(contexts_["own"]->shown(crypto::KeyType::rsa).key_bits, 2048U);
+  EXPECT_EQ(contexts_["own"]->shown(crypto::KeyType::ec).key_bits, 256U);
 }
 
 TEST_F(Wire, WithoutAlertsAFailingHandshakeIsJustClosed) {
