@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "hello/names.hpp"
+
 namespace firstring::hello {
 namespace {
 
@@ -24,6 +26,13 @@ TEST(SuiteName, IsEmptyForWhatIsNone) {
   EXPECT_EQ(suite_name(0x0000), "");
   EXPECT_EQ(suite_name(0x0a0a), "");
   EXPECT_EQ(suite_name(0xffff), "");
+}
+
+TEST(GroupName, NamesWhatIsKnown) {
+  EXPECT_EQ(group_name(23), "P-256");
+  EXPECT_EQ(group_name(0x0a0a), "");
+  EXPECT_EQ(signature_name(0x0201), "RSA+SHA1");
+  EXPECT_EQ(signature_name(0), "");
 }
 
 }  // namespace

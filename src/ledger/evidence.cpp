@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "hello/client_hello.hpp"
+#include "hello/names.hpp"
 #include "hello/suites.hpp"
 #include "ledger/explain.hpp"
 #include "ledger/json.hpp"
@@ -73,19 +74,19 @@ hello::ClientHello hello_of(const store::ConnectionRow& row) {
   return reader.hello();
 }
 
-std::string numbers(const std::vector<std::uint16_t>& list) {
+/// The client's own list, by name where there is one.
+std::vector<std::string> names_of(const std::vector<std::uint16_t>& numbers,
+                                  std::string_view (*name_of)(std::uint16_t)) {
   std::vector<std::string> all;
-  for (const auto number : list) all.push_back(fmt::format("0x{:04x}", number));
-  return all.empty() ? "none" : fmt::format("{}", fmt::join(all, " "));
-}
-
-std::vector<std::string> suites_of(const hello::ClientHello& hello) {
-  std::vector<std::string> all;
-  for (const auto number : hello.suites) {
-    const auto name = hello::suite_name(number);
+  for (const auto number : numbers) {
+    const auto name = name_of(number);
     all.push_back(name.empty() ? fmt::format("0x{:04x}", number) : std::string{name});
   }
   return all;
+}
+
+std::vector<std::string> suites_of(const hello::ClientHello& hello) {
+  return names_of(hello.suites, hello::suite_name);
 }
 
 std::string in_words(const store::ConnectionRow& row) {
@@ -99,8 +100,9 @@ std::string in_words(const store::ConnectionRow& row) {
   out += "extensions: ";
   for (const auto& extension : hello.extensions) out += fmt::format("{} ", extension.type);
   out += hello.extensions.empty() ? "none\n" : "(IANA TLS ExtensionType Values)\n";
-  out += fmt::format("groups: {}\n", numbers(hello.groups));
-  out += fmt::format("signature algorithms: {}\n", numbers(hello.signature_algorithms));
+  out += fmt::format("groups: {}\n", fmt::join(names_of(hello.groups, hello::group_name), ", "));
+  out += fmt::format("signature algorithms: {}\n",
+                     fmt::join(names_of(hello.signature_algorithms, hello::signature_name), ", "));
   return out + fmt::format("session to resume: {}\n",
                            !hello.session_id.empty() || hello.offers_ticket || hello.offers_psk ? "yes" : "none");
 }

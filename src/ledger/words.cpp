@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "device/known_bad.hpp"
+#include "hello/names.hpp"
 #include "hello/suites.hpp"
 #include "ledger/causes.hpp"
 
@@ -15,22 +16,6 @@ namespace firstring::ledger {
 namespace {
 
 constexpr std::size_t kMostNames = 8;  // of a list: more is no sentence
-
-struct NamedNumber {
-  std::uint16_t number;
-  std::string_view name;
-};
-// IANA TLS Supported Groups and TLS SignatureScheme, and before TLS 1.3 the pairs of RFC 5246 section 7.4.1.4.1.
-constexpr std::array kGroups{NamedNumber{23, "P-256"},      NamedNumber{24, "P-384"},     NamedNumber{25, "P-521"},
-                             NamedNumber{29, "X25519"},     NamedNumber{30, "X448"},      NamedNumber{256, "ffdhe2048"},
-                             NamedNumber{257, "ffdhe3072"}, NamedNumber{258, "ffdhe4096"}};
-constexpr std::array kSignatures{
-    NamedNumber{0x0101, "RSA+MD5"},        NamedNumber{0x0201, "RSA+SHA1"},       NamedNumber{0x0202, "DSA+SHA1"},
-    NamedNumber{0x0203, "ECDSA+SHA1"},     NamedNumber{0x0301, "RSA+SHA224"},     NamedNumber{0x0303, "ECDSA+SHA224"},
-    NamedNumber{0x0401, "RSA+SHA256"},     NamedNumber{0x0403, "ECDSA+SHA256"},   NamedNumber{0x0501, "RSA+SHA384"},
-    NamedNumber{0x0503, "ECDSA+SHA384"},   NamedNumber{0x0601, "RSA+SHA512"},     NamedNumber{0x0603, "ECDSA+SHA512"},
-    NamedNumber{0x0804, "RSA-PSS+SHA256"}, NamedNumber{0x0805, "RSA-PSS+SHA384"}, NamedNumber{0x0806, "RSA-PSS+SHA512"},
-    NamedNumber{0x0807, "Ed25519"},        NamedNumber{0x0808, "Ed448"}};
 
 std::string joined(const std::vector<std::string>& names) {
   if (names.empty()) return "none";
@@ -49,14 +34,6 @@ std::string list(const std::vector<std::uint16_t>& numbers, NameOf name_of) {
     names.push_back(name.empty() ? fmt::format("0x{:04x}", number) : name);
   }
   return joined(names);
-}
-
-template <std::size_t N>
-auto namer(const std::array<NamedNumber, N>& table) {
-  return [&table](std::uint16_t number) {
-    const auto* found = std::find_if(table.begin(), table.end(), [&](auto& one) { return one.number == number; });
-    return found != table.end() ? found->name : std::string_view{};
-  };
 }
 
 /// Of OpenSSL's lists, "A:B:!C".
@@ -146,7 +123,7 @@ std::string worked_key(const Case& c) {
 std::string hash_evidence(const Case& c) {
   if (c.lists_only_old_hashes()) {
     return "its hello names no newer signature algorithm than " +
-           list(c.hello.signature_algorithms, namer(kSignatures));
+           list(c.hello.signature_algorithms, hello::signature_name);
   }
   if (const auto* precedent = c.worked_with_sha1()) return worked(c, precedent, "a SHA-1 chain").substr(2);
   return "its hello names no signature algorithms at all, as of a client from before SHA-2";
@@ -231,9 +208,9 @@ constexpr std::array kPlaceholders{
     Placeholder{"bytes", [](const Case& c) { return std::to_string(c.request->bytes); }},
     Placeholder{"bytes_in", [](const Case& c) { return std::to_string(c.row.bytes_in); }},
     Placeholder{"cipher", [](const Case& c) { return c.row.cipher; }},
-    Placeholder{"client_groups", [](const Case& c) { return list(c.hello.groups, namer(kGroups)); }},
+    Placeholder{"client_groups", [](const Case& c) { return list(c.hello.groups, hello::group_name); }},
     Placeholder{"client_signatures",
-                [](const Case& c) { return list(c.hello.signature_algorithms, namer(kSignatures)); }},
+                [](const Case& c) { return list(c.hello.signature_algorithms, hello::signature_name); }},
     Placeholder{"client_suites", [](const Case& c) { return list(c.hello.suites, hello::suite_name); }},
     Placeholder{"client_version", [](const Case& c) { return hello::version_name(c.hello.highest_version()); }},
     Placeholder{"client_versions", client_versions},

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/file.hpp"
+#include "ledger/evidence.hpp"
 #include "ledger/pcapng.hpp"
 
 namespace firstring::server {
@@ -52,7 +53,8 @@ bool may_concern(const store::CaptureOrder& order, std::string_view peer, std::s
 
 bool concerns(const store::CaptureOrder& order, const store::ConnectionRow& row) {
   if (order.who == kAnybody || order.who == row.address) return true;
-  return order.who == (row.device.empty() ? row.likely_device : row.device);
+  const auto mac = MacAddress::parse_bare(order.who);
+  return mac && ledger::concerns(*mac, row);
 }
 
 void ReleaseTape::operator()(tls::Tape* tape) const {

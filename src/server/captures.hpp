@@ -77,8 +77,7 @@ class Captures {
 /// Whether a connection from `peer` may be one that the order is for. `last_seen`: where the order's device came from
 /// last, "" if that is not known.
 bool may_concern(const store::CaptureOrder& order, std::string_view peer, std::string_view last_seen);
-/// Whether a connection that has ended is one that the order is for. A device's: its certificate names it, or it showed
-/// none and asked for its file, or it failed and came from where that device came from last with this hello.
+/// Whether a connection that has ended is one that the order is for; a device's by ledger::concerns.
 bool concerns(const store::CaptureOrder& order, const store::ConnectionRow& row);
 
 }  // namespace firstring::server
