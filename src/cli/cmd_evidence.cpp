@@ -26,7 +26,8 @@ Result<std::vector<store::LedgerEntry>> entries_of(store::LedgerStore& ledger, c
     for (auto& entry : entries) {
       if (!ledger::concerns(mac, entry.connection)) continue;
       addresses.insert(entry.connection.address);
-      found.emplace(entry.connection.id, ledger::without_others(mac, std::move(entry)));
+      const auto id = entry.connection.id;
+      found.emplace(id, ledger::without_others(mac, std::move(entry)));
     }
     return {};
   };

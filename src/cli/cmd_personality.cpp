@@ -21,7 +21,7 @@ using Personalities = std::vector<const tls::Personality*>;
 /// The state as `serve` would have it, or an empty one where the folder has none: the shipped personalities can be
 /// looked at anywhere.
 std::shared_ptr<const server::State> state_if_any(Context& context) {
-  const auto nothing = std::make_shared<const server::State>();
+  auto nothing = std::make_shared<const server::State>();
   const auto dir = state_folder(context);
   if (!dir) return nothing;
   auto built = server::build_state(*dir);

@@ -67,8 +67,8 @@ class DemoPki : public testing::Test {
 
 TEST_F(DemoPki, WritesExactlyItsFilesWithTheirModes) {
   std::set<std::string> expected{"pki/device-ca-demo.crt", "pki/server-root.crt",   "pki/server-legacy.crt",
-                                 "pki/server-legacy.key",  "pki/quarantine.crt", "pki/quarantine.key", "pki/server-modern.crt", "pki/server-modern.key",
-                                 "demo/maker.key"};
+                                 "pki/server-legacy.key",  "pki/quarantine.crt",    "pki/quarantine.key",
+                                 "pki/server-modern.crt",  "pki/server-modern.key", "demo/maker.key"};
   for (const auto& phone : demo_phones()) {
     for (const char* ending : {".crt", ".key"}) expected.insert("demo/phones/" + phone.mac.bare() + ending);
   }
@@ -113,7 +113,8 @@ TEST_F(DemoPki, ServerCertificatesCarryTheHostAsCommonName) {
 }
 
 TEST_F(DemoPki, KeysBelongToTheirCertificates) {
-  for (const std::string& stem : {std::string{"pki/server-modern"}, std::string{"pki/server-legacy"}, std::string{"pki/quarantine"}}) {
+  for (const std::string& stem :
+       {std::string{"pki/server-modern"}, std::string{"pki/server-legacy"}, std::string{"pki/quarantine"}}) {
     EXPECT_TRUE(PrivateKey::from_file(dir_ / (stem + ".key"))->matches(certificate(stem + ".crt"))) << stem;
   }
   EXPECT_TRUE(PrivateKey::from_file(dir_ / "demo/maker.key")->matches(certificate("pki/device-ca-demo.crt")));

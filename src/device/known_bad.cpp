@@ -33,8 +33,8 @@ std::string to_upper(std::string_view text) {
 
 Result<Timestamp> read_date(const Place& place, std::string_view key, const toml::node& node) {
   const auto date = node.value<toml::date>();
-  const auto time = date ? parse_timestamp(fmt::format("{:04}-{:02}-{:02}", date->year, date->month, date->day))
-                         : Result<Timestamp>{fail(Errc::invalid_input, {})};
+  auto time = date ? parse_timestamp(fmt::format("{:04}-{:02}-{:02}", date->year, date->month, date->day))
+                   : Result<Timestamp>{fail(Errc::invalid_input, {})};
   if (!time) return place.error(node, fmt::format("{} is a date, as in 2006-06-15", key));
   return time;
 }

@@ -54,36 +54,18 @@ constexpr std::uint32_t kMachine = AUDIT_ARCH_AARCH64;
 
 /// What a loop over sockets with OpenSSL in it needs: sockets that are there already, memory, time, random numbers.
 constexpr std::array kAllowed{
-    __NR_read,
-    __NR_write,
-    __NR_recvfrom,
-    __NR_sendto,
-    __NR_recvmsg,
-    __NR_sendmsg,
-    __NR_ppoll,
-    __NR_shutdown,
-    __NR_close,
-    __NR_getsockopt,
-    __NR_brk,
-    __NR_munmap,
-    __NR_mremap,
-    __NR_madvise,
-    __NR_futex,
+    __NR_read,          __NR_write,        __NR_recvfrom,     __NR_sendto,         __NR_recvmsg,
+    __NR_sendmsg,       __NR_ppoll,        __NR_shutdown,     __NR_close,          __NR_getsockopt,
+    __NR_brk,           __NR_munmap,       __NR_mremap,       __NR_madvise,        __NR_futex,
     __NR_getrandom,
     __NR_getpid,  // OpenSSL's random numbers see by it whether they were forked
-    __NR_clock_gettime,
-    __NR_gettimeofday,
-    __NR_rt_sigreturn,
-    __NR_rt_sigprocmask,
-    __NR_restart_syscall,
-    __NR_exit,
-    __NR_exit_group,
+    __NR_clock_gettime, __NR_gettimeofday, __NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_restart_syscall,
+    __NR_exit,          __NR_exit_group,
 #if defined(__SANITIZE_ADDRESS__)
     __NR_sigaltstack,  // of no harm; AddressSanitizer asks for its own before the program ends
 #endif
 #if defined(__x86_64__)
-    __NR_poll,
-    __NR_time,
+    __NR_poll,          __NR_time,
 #endif
 };
 /// Allowed unless memory shall become executable.

@@ -18,7 +18,7 @@ struct QuarantineRecord {
   enum class Result : unsigned char { ok, failed, closed, timed_out };
 
   /// Octets of a whole record, more than OpenSSL lets a client's chain be.
-  static constexpr std::size_t kMaxBytes = 64 * 1024;
+  static constexpr std::size_t kMaxBytes = std::size_t{64} * 1024;
   static constexpr std::size_t kHeaderBytes = 4;
 
   Result result = Result::failed;
