@@ -147,7 +147,7 @@ Result<std::string> Captures::write_file_of(const Taken& taken) {
                             "needed there",
                             folder_.string(), stock.files, stock.bytes, limit_.load()));
   }
-  const auto name = file_name(row);
+  auto name = file_name(row);
   FIRSTRING_CHECK(firstring::write_file(folder_ / name, as_text(content), 0600));
   return name;
 }
