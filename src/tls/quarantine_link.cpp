@@ -16,7 +16,7 @@ namespace {
 /// Two descriptors go with each hand-over.
 constexpr std::size_t kDescriptors = 2;
 /// A hello, and what hello::Reader may have been fed beyond it.
-constexpr std::size_t kMaxReceived = hello::Reader::kMaxBytes + 16 * 1024;
+constexpr std::size_t kMaxReceived = hello::Reader::kMaxBytes + std::size_t{16} * 1024;
 constexpr std::string_view kEnded = "the quarantine ended in the middle of it; the server's log says more";
 
 /// Room for the descriptors that travel with a message.
