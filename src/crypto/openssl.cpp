@@ -67,11 +67,6 @@ OSSL_LIB_CTX* library() {
   return context;
 }
 
-Result<void> load_old_algorithms() {
-  if (OSSL_PROVIDER_load(library(), "legacy") == nullptr) return openssl_failure("load OpenSSL's old algorithms");
-  return {};
-}
-
 std::string drain_errors() {
   std::string all;
   std::string last;

@@ -41,10 +41,6 @@ using X509StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_C
 /// must come before any other use of OpenSSL (each program's main makes it); never freed.
 OSSL_LIB_CTX* library();
 
-/// Adds RC4 and its like to library(), before the first TLS context is made. For firstring-quarantine, whose OpenSSL
-/// has them built in; no other program calls it.
-Result<void> load_old_algorithms();
-
 /// Empties this thread's error queue into one text, the first and most telling error first; "" if there was none.
 std::string drain_errors();
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tls/dh_group.hpp"
+#include "tls/handshake_library.hpp"
 #include "tls/tape.hpp"
 
 namespace firstring::tls {
@@ -32,7 +34,7 @@ using SecurityCallback = int (*)(const SSL*, const SSL_CTX*, int, int, int, void
 int allow_any_dh_group(const SSL* ssl, const SSL_CTX* context, int operation, int bits, int nid, void* other,
                        void* extra) {
   static const SecurityCallback usual = [] {
-    const crypto::SslContextPtr fresh{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method())};
+    const crypto::SslContextPtr fresh{SSL_CTX_new_ex(handshake_library(), nullptr, TLS_server_method())};
     return fresh ? SSL_CTX_get_security_callback(fresh.get()) : nullptr;
   }();
   if (operation == SSL_SECOP_TMP_DH) return 1;
@@ -160,7 +162,7 @@ Result<std::shared_ptr<const Context>> Context::build(const Personality& persona
 }
 
 Result<void> Context::make() {
-  context_.reset(SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method()));
+  context_.reset(SSL_CTX_new_ex(handshake_library(), nullptr, TLS_server_method()));
   if (!context_) return crypto::openssl_failure("make a TLS context");
   FIRSTRING_CHECK(configure(context_.get(), personality_));
   FIRSTRING_CHECK(show_chain(context_.get(), personality_, chain_));

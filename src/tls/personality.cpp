@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
 #include "hello/suites.hpp"
+#include "tls/handshake_library.hpp"
 
 namespace firstring::tls {
 
@@ -317,7 +318,7 @@ std::vector<std::uint16_t> offered_suites(const Personality& personality) {
     }
     return numbers;
   }
-  const crypto::SslContextPtr context{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_server_method())};
+  const crypto::SslContextPtr context{SSL_CTX_new_ex(handshake_library(), nullptr, TLS_server_method())};
   if (!context) return numbers;
   SSL_CTX_set_security_level(context.get(), personality.security_level);
   if (SSL_CTX_set_cipher_list(context.get(), personality.ciphers.c_str()) != 1 ||

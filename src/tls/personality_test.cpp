@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <openssl/param_build.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -134,89 +133,6 @@ TEST(Context, RefusesAChainBelowItsSecurityLevel) {
       Context::build(*find_personality("modern-2026-11"), {"modern", {leaf.certificate}, leaf.key}, {});
   ASSERT_FALSE(context);
   EXPECT_NE(context.error().what.find("modern-2026-11"), std::string::npos);
-}
-
-crypto::PkeyPtr make_key(EVP_PKEY* group) {
-  const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(crypto::library(), group, nullptr)};
-  EVP_PKEY* key = nullptr;
-  EXPECT_EQ(EVP_PKEY_keygen_init(context.get()), 1);
-  EXPECT_EQ(EVP_PKEY_keygen(context.get(), &key), 1) << crypto::drain_errors();
-  return crypto::PkeyPtr{key};
-}
-
-crypto::BignumPtr number(EVP_PKEY* key, const char* name) {
-  BIGNUM* value = nullptr;
-  EXPECT_EQ(EVP_PKEY_get_bn_param(key, name, &value), 1);
-  return crypto::BignumPtr{value};
-}
-
-TEST(DhGroup, IsTheWellKnownOne) {
-  const auto group = dh_group(1024);
-  EXPECT_EQ(EVP_PKEY_get_bits(group->get()), 1024);
-  const crypto::BignumPtr prime{BN_get_rfc2409_prime_1024(nullptr)};
-  EXPECT_EQ(BN_cmp(number(group->get(), "p").get(), prime.get()), 0);
-  EXPECT_TRUE(BN_is_word(number(group->get(), "g").get(), 2));
-  EXPECT_EQ(EVP_PKEY_get_bits(dh_group(2048)->get()), 2048);
-  EXPECT_FALSE(dh_group(1000));
-}
-
-TEST(DhGroup, HasTheSizeThatWasAskedForAndASafePrime) {
-  const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
-  for (const unsigned bits : {512U, 768U, 1024U, 2048U, 3072U, 4096U}) {
-    const auto group = dh_group(bits);
-    ASSERT_TRUE(group) << bits;
-    EXPECT_EQ(EVP_PKEY_get_bits(group->get()), static_cast<int>(bits));
-    if (bits > 1024) continue;  // of an RFC, and slow to test
-    const auto prime = number(group->get(), "p");
-    EXPECT_EQ(BN_check_prime(prime.get(), scratch.get(), nullptr), 1) << bits;
-    const crypto::BignumPtr half{BN_new()};
-    BN_rshift1(half.get(), prime.get());
-    EXPECT_EQ(BN_check_prime(half.get(), scratch.get(), nullptr), 1) << bits;
-  }
-}
-
-TEST(DhGroup, MakesAFreshKeyEachTimeWithAShortExponentAndTheRightPublicValue) {
-  const auto group = dh_group(1024);
-  const auto first = make_key(group->get());
-  const auto second = make_key(group->get());
-  const auto exponent = number(first.get(), "priv");
-  EXPECT_LE(BN_num_bits(exponent.get()), 256);
-  EXPECT_GE(BN_num_bits(exponent.get()), 250);
-  EXPECT_NE(BN_cmp(exponent.get(), number(second.get(), "priv").get()), 0);
-  const crypto::BignumPtr power{BN_new()};
-  const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
-  BN_mod_exp(power.get(), number(first.get(), "g").get(), exponent.get(), number(first.get(), "p").get(),
-             scratch.get());
-  EXPECT_EQ(BN_cmp(power.get(), number(first.get(), "pub").get()), 0);
-}
-
-TEST(DhGroup, AgreesWithOpenSslsOwnDh) {
-  // The peer's key is made by OpenSSL's provider, with its long exponent.
-  const auto ours = make_key(dh_group(1024)->get());
-  const crypto::PkeyContextPtr maker{EVP_PKEY_CTX_new_from_name(crypto::library(), "DH", nullptr)};
-  const auto prime = number(ours.get(), "p"), generator = number(ours.get(), "g");
-  const std::unique_ptr<OSSL_PARAM_BLD, crypto::Deleter<OSSL_PARAM_BLD_free>> builder{OSSL_PARAM_BLD_new()};
-  OSSL_PARAM_BLD_push_BN(builder.get(), "p", prime.get());
-  OSSL_PARAM_BLD_push_BN(builder.get(), "g", generator.get());
-  const std::unique_ptr<OSSL_PARAM, crypto::Deleter<OSSL_PARAM_free>> params{OSSL_PARAM_BLD_to_param(builder.get())};
-  EVP_PKEY* made = nullptr;
-  ASSERT_EQ(EVP_PKEY_fromdata_init(maker.get()), 1);
-  ASSERT_EQ(EVP_PKEY_fromdata(maker.get(), &made, EVP_PKEY_KEY_PARAMETERS, params.get()), 1);
-  const crypto::PkeyPtr their_group{made};
-  const auto theirs = make_key(their_group.get());
-  EXPECT_GT(BN_num_bits(number(theirs.get(), "priv").get()), 900);
-
-  const auto derive = [](EVP_PKEY* own, EVP_PKEY* peer) {
-    const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(crypto::library(), own, nullptr)};
-    Bytes secret(128);
-    auto size = secret.size();
-    EXPECT_EQ(EVP_PKEY_derive_init(context.get()), 1);
-    EXPECT_EQ(EVP_PKEY_derive_set_peer(context.get(), peer), 1) << crypto::drain_errors();
-    EXPECT_EQ(EVP_PKEY_derive(context.get(), secret.data(), &size), 1) << crypto::drain_errors();
-    secret.resize(size);
-    return secret;
-  };
-  EXPECT_EQ(derive(ours.get(), theirs.get()), derive(theirs.get(), ours.get()));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "quarantine/lockdown.hpp"
 #include "quarantine/loop.hpp"
+#include "tls/handshake_library.hpp"
 
 namespace {
 
@@ -58,7 +59,7 @@ Result<Settings> read_settings(int argc, char** argv) {
 }
 
 Result<std::shared_ptr<const tls::Context>> make_context(const Settings& settings) {
-  FIRSTRING_CHECK(crypto::load_old_algorithms());
+  FIRSTRING_CHECK(tls::load_old_algorithms());
   const auto& personality = tls::quarantine_personality();
   FIRSTRING_TRY(auto certificates, crypto::Certificate::chain_from_file(settings.certificate));
   FIRSTRING_TRY(auto key, crypto::PrivateKey::from_file(settings.key));

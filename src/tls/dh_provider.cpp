@@ -1,0 +1,180 @@
+// Why a provider: giving a private length with the parameters does not survive OpenSSL 3.0's own key generation (seen
+// in its providers/.../dh_kmgmt.c, and measured: 1,023 bits), and a DH_METHOD that makes keys otherwise has to be the
+// whole process's default, which the default provider then refuses to copy ("foreign keys").
+#include "tls/dh_provider.hpp"
+
+#include <openssl/core_dispatch.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "tls/dh_keys.hpp"
+
+namespace firstring::tls {
+namespace {
+
+/// The default provider's functions.
+struct Usual {
+  OSSL_FUNC_keymgmt_new_fn* make = nullptr;
+  OSSL_FUNC_keymgmt_free_fn* free = nullptr;
+  OSSL_FUNC_keymgmt_import_fn* import = nullptr;
+  OSSL_FUNC_keymgmt_get_params_fn* get_params = nullptr;
+  OSSL_FUNC_keymgmt_gen_init_fn* gen_init = nullptr;
+  OSSL_FUNC_keymgmt_gen_set_template_fn* gen_set_template = nullptr;
+  OSSL_FUNC_keymgmt_gen_set_params_fn* gen_set_params = nullptr;
+  OSSL_FUNC_keymgmt_gen_settable_params_fn* gen_settable_params = nullptr;
+  OSSL_FUNC_keymgmt_gen_fn* gen = nullptr;
+  OSSL_FUNC_keymgmt_gen_cleanup_fn* gen_cleanup = nullptr;
+
+  bool is_whole() const {
+    return make != nullptr && free != nullptr && import != nullptr && get_params != nullptr && gen_init != nullptr &&
+           gen_set_template != nullptr && gen_set_params != nullptr && gen_settable_params != nullptr &&
+           gen != nullptr && gen_cleanup != nullptr;
+  }
+};
+Usual usual;
+
+/// One key being made.
+struct Generation {
+  void* inner = nullptr;  ///< the default provider's
+  void* provider = nullptr;
+  const ShortExponentGroup* group = nullptr;
+};
+
+/// Of the parameters in a key of the default provider; nullptr if they are others.
+const ShortExponentGroup* group_of(void* key) {
+  constexpr std::size_t kMostBytes = 128;
+  std::array<unsigned char, kMostBytes> prime{}, generator{};
+  std::array<OSSL_PARAM, 3> params{OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_P, prime.data(), prime.size()),
+                                   OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_G, generator.data(), generator.size()),
+                                   OSSL_PARAM_construct_end()};
+  // A larger group does not fit, which is no error.
+  ERR_set_mark();
+  const bool fits = usual.get_params(key, params.data()) == 1;
+  ERR_pop_to_mark();
+  if (!fits || params[0].return_size > kMostBytes) return nullptr;
+  const crypto::BignumPtr p{BN_native2bn(prime.data(), static_cast<int>(prime.size()), nullptr)};
+  const crypto::BignumPtr g{BN_native2bn(generator.data(), static_cast<int>(generator.size()), nullptr)};
+  if (!p || !g || BN_is_word(g.get(), 2) == 0) return nullptr;
+  const auto* group = ShortExponentGroup::find(static_cast<unsigned>(BN_num_bits(p.get())));
+  return group != nullptr && BN_cmp(group->prime.get(), p.get()) == 0 ? group : nullptr;
+}
+
+/// A key of the default provider with these numbers; nullptr if that fails.
+void* give(void* provider, const ShortExponentGroup& group, DhKey key) {
+  constexpr std::size_t kMostBytes = 128;
+  const auto size = static_cast<std::size_t>(BN_num_bytes(group.prime.get()));
+  std::array<unsigned char, kMostBytes> prime{}, value{};
+  unsigned char generator = 2;
+  if (BN_bn2nativepad(group.prime.get(), prime.data(), static_cast<int>(size)) < 0 ||
+      BN_bn2nativepad(key.public_value.get(), value.data(), static_cast<int>(size)) < 0) {
+    return nullptr;
+  }
+  // OSSL_PARAM's numbers have the machine's order of bytes.
+  crypto::BignumPtr exponent{BN_lebin2bn(key.exponent.data(), static_cast<int>(key.exponent.size()), nullptr)};
+  FixedBasePower::Exponent native{};
+  if (!exponent || BN_bn2nativepad(exponent.get(), native.data(), static_cast<int>(native.size())) < 0) return nullptr;
+  BN_clear(exponent.get());
+  const std::array<OSSL_PARAM, 5> params{
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_P, prime.data(), size),
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_G, &generator, 1),
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PUB_KEY, value.data(), size),
+      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native.data(), native.size()), OSSL_PARAM_construct_end()};
+  void* made = usual.make(provider);
+  if (made != nullptr && usual.import(made, OSSL_KEYMGMT_SELECT_ALL, params.data()) != 1) {
+    usual.free(made);
+    made = nullptr;
+  }
+  OPENSSL_cleanse(native.data(), native.size());
+  return made;
+}
+
+// ---- called from C ----
+
+void* gen_init(void* provider, int selection, const OSSL_PARAM params[]) noexcept {
+  void* inner = usual.gen_init(provider, selection, params);
+  if (inner == nullptr) return nullptr;
+  auto generation = std::make_unique<Generation>();
+  generation->inner = inner;
+  generation->provider = provider;
+  return generation.release();
+}
+
+int gen_set_template(void* self, void* key) noexcept {
+  auto& generation = *static_cast<Generation*>(self);
+  generation.group = group_of(key);
+  return usual.gen_set_template(generation.inner, key);
+}
+
+int gen_set_params(void* self, const OSSL_PARAM params[]) noexcept {
+  return usual.gen_set_params(static_cast<Generation*>(self)->inner, params);
+}
+
+const OSSL_PARAM* gen_settable_params(void* self, void* provider) noexcept {
+  return usual.gen_settable_params(self != nullptr ? static_cast<Generation*>(self)->inner : nullptr, provider);
+}
+
+void* gen(void* self, OSSL_CALLBACK* callback, void* argument) noexcept {
+  const auto& generation = *static_cast<Generation*>(self);
+  if (generation.group != nullptr) {
+    if (auto key = take_dh_key(*generation.group)) {
+      if (void* made = give(generation.provider, *generation.group, *std::move(key))) return made;
+    }
+  }
+  return usual.gen(generation.inner, callback, argument);
+}
+
+void gen_cleanup(void* self) noexcept {
+  const std::unique_ptr<Generation> generation{static_cast<Generation*>(self)};
+  if (generation) usual.gen_cleanup(generation->inner);
+}
+
+/// A function of the provider interface (provider-keymgmt(7)): where it is kept, and what takes its place.
+struct Function {
+  int id;
+  void (**kept)();
+  void (*ours)();
+};
+
+template <class Type>
+Function function(int id, Type*& kept, Type* ours = nullptr) {
+  return {id, reinterpret_cast<void (**)()>(&kept), reinterpret_cast<void (*)()>(ours)};
+}
+
+}  // namespace
+
+const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions) {
+  const std::array known{
+      function(OSSL_FUNC_KEYMGMT_NEW, usual.make),
+      function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
+      function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import),
+      function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params),
+      function<OSSL_FUNC_keymgmt_gen_init_fn>(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
+      function<OSSL_FUNC_keymgmt_gen_set_template_fn>(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template,
+                                                      gen_set_template),
+      function<OSSL_FUNC_keymgmt_gen_set_params_fn>(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params,
+                                                    gen_set_params),
+      function<OSSL_FUNC_keymgmt_gen_settable_params_fn>(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS,
+                                                         usual.gen_settable_params, gen_settable_params),
+      function<OSSL_FUNC_keymgmt_gen_fn>(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
+      function<OSSL_FUNC_keymgmt_gen_cleanup_fn>(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)};
+  static std::vector<OSSL_DISPATCH> table;
+  table.clear();
+  for (const auto* one = functions; one->function_id != 0; ++one) {
+    table.push_back(*one);
+    for (const auto& mine : known) {
+      if (mine.id != one->function_id) continue;
+      *mine.kept = one->function;
+      if (mine.ours != nullptr) table.back().function = mine.ours;
+    }
+  }
+  table.push_back({0, nullptr});
+  // Another OpenSSL than those that we know: it does without us.
+  return usual.is_whole() ? table.data() : functions;
+}
+
+}  // namespace firstring::tls

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <openssl/core.h>
+
+namespace firstring::tls {
+
+/// The key management of DH for an OpenSSL provider: what `usual` does (the default provider's), but keys of a
+/// ShortExponentGroup are take_dh_key's. Everything else of such a key, the check of the peer's value and the secret
+/// above all, stays OpenSSL's. Called once; what it gives lives as long as the program.
+const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* usual);
+
+}  // namespace firstring::tls
