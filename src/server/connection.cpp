@@ -281,7 +281,7 @@ void Connection::fill_tls_facts() {
   if (facts.client_chain.empty()) return;
 
   const auto& leaf = facts.client_chain.front();
-  requester_.verdict = state_->trust->judge(facts.client_chain, services_.clock());
+  requester_.verdict = services_.verdicts->judge(state_->trust, facts.client_chain, services_.clock());
   const auto subject = leaf.subject();
   requester_.identity = device::identify(subject);
   row.certificate = leaf.fingerprint_hex();

@@ -22,6 +22,7 @@
 #include "server/state.hpp"
 #include "tls/quarantine_link.hpp"
 #include "tls/stream.hpp"
+#include "tls/verdict_cache.hpp"
 
 namespace firstring::server {
 
@@ -34,6 +35,7 @@ struct ConnectionServices {
   Captures* captures = nullptr;
   policy::Ladder* ladder = nullptr;
   tls::QuarantineLink* quarantine = nullptr;
+  tls::VerdictCache* verdicts = nullptr;  ///< the worker's own
   Clock clock = now;
 };
 

@@ -46,6 +46,7 @@ std::string key_of(const ListenerState& listener) {
 
 Worker::Worker(ConnectionServices services, std::size_t max_connections)
     : services_(std::move(services)), max_connections_(max_connections), guard_(asio::make_work_guard(io_)) {
+  services_.verdicts = &verdicts_;
   thread_ = std::thread{[this] { io_.run(); }};
 }
 

@@ -45,6 +45,7 @@ class Worker {
   /// Held, so that one that ends does not end the walk through them.
   std::vector<std::shared_ptr<Connection>> live_connections() const;
 
+  tls::VerdictCache verdicts_;
   ConnectionServices services_;
   std::size_t max_connections_;
   std::shared_ptr<const State> state_;

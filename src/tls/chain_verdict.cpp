@@ -255,9 +255,21 @@ struct DeviceTrust::Anchor {
   }
 };
 
+/// The moments at which a certificate begins and ceases to be valid; for OpenSSL notAfter itself is too late.
+void add_turns(const Certificate& certificate, std::vector<Timestamp>& turns) {
+  turns.push_back(certificate.not_before());
+  turns.push_back(certificate.not_after());
+}
+
 Result<DeviceTrust> DeviceTrust::build(std::vector<DeviceCa> cas) {
   DeviceTrust trust;
   for (auto& ca : cas) {
+    for (const auto& certificate : ca.roots) add_turns(certificate, trust.turns_);
+    for (const auto& certificate : ca.intermediates) add_turns(certificate, trust.turns_);
+    for (const auto& crl : ca.crls) {
+      if (crl.next_update()) trust.turns_.push_back(*crl.next_update());
+    }
+    trust.turns_.push_back(ca.expired_accepted_before);
     auto anchor = std::make_shared<Anchor>();
     anchor->ca = std::move(ca);
     anchor->store.reset(X509_STORE_new());
@@ -283,14 +295,30 @@ Result<DeviceTrust> DeviceTrust::build(std::vector<DeviceCa> cas) {
 
 ChainVerdict DeviceTrust::judge(const std::vector<Certificate>& chain, Timestamp at) const {
   if (chain.empty()) return {};
-  std::vector<Certificate> looked_at{chain.begin(),
-                                     chain.begin() + static_cast<std::ptrdiff_t>(std::min(chain.size(), kMaxDepth))};
+  const std::vector<Certificate> looked_at{
+      chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(std::min(chain.size(), kMaxDepth))};
+  auto verdict = judge_at(looked_at, at);
+  auto turns = turns_;
+  for (const auto& certificate : looked_at) add_turns(certificate, turns);
+  verdict.holds_from = Timestamp::min();
+  verdict.holds_until = Timestamp::max();
+  for (const auto turn : turns) {
+    if (turn <= at) {
+      verdict.holds_from = std::max(verdict.holds_from, turn);
+    } else {
+      verdict.holds_until = std::min(verdict.holds_until, turn);
+    }
+  }
+  return verdict;
+}
+
+ChainVerdict DeviceTrust::judge_at(const std::vector<Certificate>& looked_at, Timestamp at) const {
   ChainVerdict best{
       .present = true,
       .accepted = false,
       .ca = {},
       .errors = {{ChainFault::unknown_ca, false, 0,
-                  fmt::format("issued by {}, which is no configured device CA", chain.front().issuer_text())}}};
+                  fmt::format("issued by {}, which is no configured device CA", looked_at.front().issuer_text())}}};
   bool judged = false;
   // Two CAs may bear one name (a maker that renewed its root): each is asked, and the kindest verdict holds.
   for (const auto& anchor : anchors_) {

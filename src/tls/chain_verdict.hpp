@@ -54,6 +54,8 @@ struct ChainVerdict {
   bool accepted = false;
   std::string ca;                  ///< DeviceCa::name that the chain leads to; "" if to none
   std::vector<ChainError> errors;  ///< forgiven ones too
+  /// It is the same at any time from the one on and before the other, as long as the DeviceTrust is the same.
+  Timestamp holds_from = Timestamp::max(), holds_until = Timestamp::min();
 
   /// "none", "accepted", or the code of the worst error that is not forgiven.
   std::string_view reason() const;
@@ -74,8 +76,11 @@ class DeviceTrust {
 
  private:
   struct Anchor;
+  ChainVerdict judge_at(const std::vector<crypto::Certificate>& chain, Timestamp at) const;
+
   std::vector<std::shared_ptr<const Anchor>> anchors_;
   std::vector<crypto::Certificate> roots_;
+  std::vector<Timestamp> turns_;  ///< moments at which a verdict may change, whatever the chain
 };
 
 }  // namespace firstring::tls
