@@ -209,5 +209,19 @@ TEST(Snapshot, ReadersKeepWhatTheyTookWhileWritersPublish) {
   EXPECT_EQ(*first, 0);
 }
 
+TEST(Snapshot, HoldsNoOldValueOnceItsReadersHaveLetItGo) {
+  const auto old = std::make_shared<const int>(1);
+  Snapshot<int> snapshot{old};
+  auto taken = snapshot.load();
+  std::thread{[&] { EXPECT_EQ(*snapshot.load(), 1); }}.join();
+  snapshot.publish(std::make_shared<const int>(2));
+  EXPECT_EQ(old.use_count(), 2);  // ours, and the reader's
+  taken.reset();
+  EXPECT_EQ(old.use_count(), 1);
+  std::thread{[&] { EXPECT_EQ(*snapshot.load(), 2); }}.join();
+  snapshot.publish(nullptr);
+  EXPECT_EQ(snapshot.load(), nullptr);
+}
+
 }  // namespace
 }  // namespace firstring

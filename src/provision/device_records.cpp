@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <utility>
+
+#include "base/bytes.hpp"
 
 namespace firstring::provision {
 namespace {
@@ -15,6 +18,83 @@ std::size_t place_hash(std::string_view address, std::string_view ja3) {
 /// MAC addresses of one maker differ in their low bits alone.
 std::size_t shard_number(std::uint64_t mac, std::size_t shards) { return (mac * 0x9e3779b97f4a7c15U >> 32) % shards; }
 
+// A packed record: pinned_at, last_seen, strongest_version, then each text behind its length, one octet. Texts of
+// hexadecimal digits, most of what there is, take half their length, which bit 7 of the length says.
+constexpr std::size_t kMaxText = 0x7f;
+constexpr unsigned char kHexadecimal = 0x80;
+
+constexpr std::array kTexts{&store::DeviceRecord::certificate, &store::DeviceRecord::key,
+                            &store::DeviceRecord::address,     &store::DeviceRecord::ja3,
+                            &store::DeviceRecord::personality, &store::DeviceRecord::model,
+                            &store::DeviceRecord::firmware};
+
+/// By octet: the value of a hexadecimal digit in lower case, -1 for all others.
+constexpr auto kDigits = [] {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (signed char i = 0; i < 16; ++i) values.at(static_cast<unsigned char>("0123456789abcdef"[i])) = i;
+  return values;
+}();
+
+/// Writes the octets that the digits mean; false, and `out` may hold some, if they are none.
+bool put_hexadecimal(std::string_view digits, char* out) {
+  if (digits.size() % 2 != 0) return false;
+  for (const auto* digit = digits.begin(); digit != digits.end(); digit += 2) {
+    const int value =
+        kDigits[static_cast<unsigned char>(digit[0])] * 16 | kDigits[static_cast<unsigned char>(digit[1])];
+    if (value < 0) return false;
+    *out++ = static_cast<char>(value);
+  }
+  return true;
+}
+
+template <class Number>
+void put_number(std::string& out, Number number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+template <class Number>
+Number take_number(std::string_view& in) {
+  Number number{};
+  std::memcpy(&number, in.data(), sizeof number);
+  in.remove_prefix(sizeof number);
+  return number;
+}
+
+/// Texts beyond kMaxText are cut: ours are none of them, and a User-Agent's version is at most device's 200 octets.
+std::string pack(const store::DeviceRecord& record) {
+  std::array<char, kTexts.size() * (kMaxText + 1)> buffer;
+  std::size_t size = 0;
+  for (const auto member : kTexts) {
+    const auto text = std::string_view{record.*member}.substr(0, kMaxText);
+    const bool shortened = put_hexadecimal(text, &buffer[size + 1]);
+    const auto length = shortened ? text.size() / 2 : text.copy(&buffer[size + 1], text.size());
+    buffer[size] = static_cast<char>(length | (shortened ? kHexadecimal : 0));
+    size += 1 + length;
+  }
+  std::string packed;
+  packed.reserve(2 * sizeof(std::int64_t) + sizeof record.strongest_version + size);
+  put_number(packed, to_micros(record.pinned_at));
+  put_number(packed, to_micros(record.last_seen));
+  put_number(packed, record.strongest_version);
+  return packed.append(buffer.data(), size);
+}
+
+store::DeviceRecord unpack(const MacAddress& mac, std::string_view packed) {
+  store::DeviceRecord record;
+  record.mac = mac;
+  record.pinned_at = from_micros(take_number<std::int64_t>(packed));
+  record.last_seen = from_micros(take_number<std::int64_t>(packed));
+  record.strongest_version = take_number<std::uint16_t>(packed);
+  for (const auto member : kTexts) {
+    const auto length = take_number<unsigned char>(packed);
+    const auto octets = packed.substr(0, length & kMaxText);
+    record.*member = (length & kHexadecimal) != 0 ? to_hex(as_bytes(octets)) : std::string{octets};
+    packed.remove_prefix(octets.size());
+  }
+  return record;
+}
+
 }  // namespace
 
 DeviceRecords::Shard& DeviceRecords::shard(const MacAddress& mac) {
@@ -25,11 +105,15 @@ const DeviceRecords::Shard& DeviceRecords::shard(const MacAddress& mac) const {
   return shards_[shard_number(mac.as_number(), kShards)];
 }
 
-void DeviceRecords::load(std::vector<store::DeviceRecord> records) {
-  for (auto& record : records) {
-    auto& shard = this->shard(record.mac);
-    const std::lock_guard lock{shard.mutex};
-    put(shard, std::move(record));
+void DeviceRecords::load(const store::DeviceRecord& record) {
+  auto& shard = this->shard(record.mac);
+  const std::lock_guard lock{shard.mutex};
+  const auto found = shard.entries.find(record.mac);
+  if (found == shard.entries.end()) {
+    put(shard, record, nullptr);
+  } else {
+    const auto old = unpack(record.mac, found->second.packed);
+    put(shard, record, &old);
   }
 }
 
@@ -37,7 +121,7 @@ std::optional<store::DeviceRecord> DeviceRecords::find(const MacAddress& mac) co
   const auto& shard = this->shard(mac);
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.entries.find(mac);
-  return found != shard.entries.end() ? std::optional{found->second.record} : std::nullopt;
+  return found != shard.entries.end() ? std::optional{unpack(mac, found->second.packed)} : std::nullopt;
 }
 
 std::optional<store::DeviceRecord> DeviceRecords::last_at(const IpAddress& address, std::string_view ja3) const {
@@ -64,9 +148,11 @@ policy::Watched DeviceRecords::meet(const policy::Sighting& sighting, const poli
   auto& shard = this->shard(mac);
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.entries.find(mac);
-  auto watched =
-      policy::watch(found != shard.entries.end() ? &found->second.record : nullptr, sighting, pardons, settings);
-  if (watched.record && kept == Kept::yes) mark_changed(shard, put(shard, *watched.record));
+  std::optional<store::DeviceRecord> old;
+  if (found != shard.entries.end()) old = unpack(mac, found->second.packed);
+  const auto* before = old ? &*old : nullptr;
+  auto watched = policy::watch(before, sighting, pardons, settings);
+  if (watched.record && kept == Kept::yes) mark_changed(shard, mac, put(shard, *watched.record, before));
   leave_out_repeated(shard, mac, sighting.seen.last_seen, settings.resync_period, watched.alarms);
   return watched;
 }
@@ -85,16 +171,15 @@ void DeviceRecords::leave_out_repeated(Shard& shard, const MacAddress& mac, Time
   });
 }
 
-void DeviceRecords::forget(const std::function<bool(const store::DeviceRecord&)>& is_gone) {
-  for (auto& shard : shards_) {
-    const std::lock_guard lock{shard.mutex};
-    std::erase_if(shard.entries, [&](const auto& item) {
-      const auto& record = item.second.record;
-      if (!is_gone(record)) return false;
-      leave_place(record);
-      return true;
-    });
-  }
+void DeviceRecords::forget(const MacAddress& mac, const std::function<bool(const store::DeviceRecord&)>& is_gone) {
+  auto& shard = this->shard(mac);
+  const std::lock_guard lock{shard.mutex};
+  const auto found = shard.entries.find(mac);
+  if (found == shard.entries.end()) return;
+  const auto record = unpack(mac, found->second.packed);
+  if (!is_gone(record)) return;
+  leave_place(record);
+  shard.entries.erase(found);
 }
 
 std::vector<store::DeviceRecord> DeviceRecords::take_changed() {
@@ -105,7 +190,7 @@ std::vector<store::DeviceRecord> DeviceRecords::take_changed() {
       const auto found = shard.entries.find(mac);
       if (found == shard.entries.end()) continue;
       found->second.changed = false;
-      changed.push_back(found->second.record);
+      changed.push_back(unpack(mac, found->second.packed));
     }
     shard.changed.clear();
   }
@@ -118,19 +203,20 @@ void DeviceRecords::put_back(const std::vector<store::DeviceRecord>& changed) {
     const std::lock_guard lock{shard.mutex};
     // What is there now is at least as new.
     if (const auto found = shard.entries.find(record.mac); found != shard.entries.end())
-      mark_changed(shard, found->second);
+      mark_changed(shard, record.mac, found->second);
   }
 }
 
-void DeviceRecords::mark_changed(Shard& shard, Entry& entry) {
-  if (!std::exchange(entry.changed, true)) shard.changed.push_back(entry.record.mac);
+void DeviceRecords::mark_changed(Shard& shard, const MacAddress& mac, Entry& entry) {
+  if (!std::exchange(entry.changed, true)) shard.changed.push_back(mac);
 }
 
-DeviceRecords::Entry& DeviceRecords::put(Shard& shard, store::DeviceRecord record) {
+DeviceRecords::Entry& DeviceRecords::put(Shard& shard, const store::DeviceRecord& record,
+                                         const store::DeviceRecord* old) {
   auto& entry = shard.entries[record.mac];
-  leave_place(entry.record);
-  entry.record = std::move(record);
-  enter_place(entry.record);
+  if (old != nullptr) leave_place(*old);
+  entry.packed = pack(record);
+  enter_place(record);
   return entry;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -20,8 +21,8 @@ namespace firstring::provision {
 /// and split over the devices, so that workers seldom meet. Bounded by the number of devices: strangers have no record.
 class DeviceRecords {
  public:
-  /// As the store has them, the one seen longest ago first.
-  void load(std::vector<store::DeviceRecord> records);
+  /// Takes one that the store has; the one seen longest ago first.
+  void load(const store::DeviceRecord& record);
 
   std::optional<store::DeviceRecord> find(const MacAddress& mac) const;
   /// Who came from there last with this hello: a hint, no proof. Many phones can share one address.
@@ -33,8 +34,8 @@ class DeviceRecords {
   /// raised for it less than a resync period ago are left out.
   policy::Watched meet(const policy::Sighting& sighting, const policy::Pardons& pardons,
                        const policy::WatchSettings& settings, Kept kept);
-  /// Forgets those that `is_gone` says are.
-  void forget(const std::function<bool(const store::DeviceRecord&)>& is_gone);
+  /// Forgets the device's record if `is_gone` says that it is.
+  void forget(const MacAddress& mac, const std::function<bool(const store::DeviceRecord&)>& is_gone);
 
   /// Those kept since the last call, for the store; and back again if it could not take them.
   std::vector<store::DeviceRecord> take_changed();
@@ -47,8 +48,9 @@ class DeviceRecords {
 
   using AlarmTimes = std::array<std::optional<Timestamp>, policy::WatchAlarm::kKinds>;
 
+  /// A record as its device's memory for good: a third of what its texts would take, see device_records.cpp.
   struct Entry {
-    store::DeviceRecord record;
+    std::string packed;
     bool changed = false;
   };
   struct Shard {
@@ -67,8 +69,9 @@ class DeviceRecords {
   const Shard& shard(const MacAddress& mac) const;
   static void leave_out_repeated(Shard& shard, const MacAddress& mac, Timestamp time, std::chrono::milliseconds period,
                                  std::vector<policy::WatchAlarm>& alarms);
-  static void mark_changed(Shard& shard, Entry& entry);
-  Entry& put(Shard& shard, store::DeviceRecord record);
+  static void mark_changed(Shard& shard, const MacAddress& mac, Entry& entry);
+  /// `old`: what is there, unpacked; nullptr for none.
+  Entry& put(Shard& shard, const store::DeviceRecord& record, const store::DeviceRecord* old);
   void enter_place(const store::DeviceRecord& record);
   void leave_place(const store::DeviceRecord& record);
 

@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using namespace std::string_literals;
 
 constexpr std::string_view kJa3 = "0123456789abcdef0123456789abcdef";
 const MacAddress kPhone = MacAddress::from_number(0x000e08abcdef);
@@ -46,9 +47,37 @@ TEST(DeviceRecords, FindsWhatWasKept) {
   EXPECT_EQ(records.find(kPhone)->firmware, "7.6.2");
 }
 
+TEST(DeviceRecords, KeepsEveryTextAsItWas) {
+  auto full = record(kPhone, kThere, "11.0.1MSR1-1(a)");
+  full.certificate = std::string(64, 'f');
+  full.key = "0123456789abcdef";
+  full.personality = "spa5xx-before-7.5.6";
+  full.model = "ATA192-MPP";
+  full.strongest_version = 0x0304;
+  full.pinned_at = from_micros(1'234'567'890'123'456);
+  full.last_seen = from_micros(-1);
+  auto odd = record(kOther, kHere, "");
+  odd.certificate = "ABCD";  // in capitals
+  odd.key = "abc";           // of an odd length
+  odd.model = "\xff\0 "s;
+  odd.firmware = std::string(127, 'x');
+  for (const auto& one : {full, odd, store::DeviceRecord{}}) {
+    DeviceRecords records;
+    records.load(one);
+    EXPECT_EQ(records.find(one.mac), one);
+  }
+}
+
+TEST(DeviceRecords, CutsATextThatNobodyNeedsInFull) {
+  DeviceRecords records;
+  meet(records, record(kPhone, kHere, std::string(200, 'x')));
+  EXPECT_EQ(records.find(kPhone)->firmware, std::string(127, 'x'));
+}
+
 TEST(DeviceRecords, KnowsWhoCameLastFromAnAddressWithAHello) {
   DeviceRecords records;
-  records.load({record(kPhone, kHere), record(kOther, kHere)});
+  records.load(record(kPhone, kHere));
+  records.load(record(kOther, kHere));
   EXPECT_EQ(last_at(records, kHere), kOther);
   meet(records, record(kPhone, kHere));
   EXPECT_EQ(last_at(records, kHere), kPhone);
@@ -85,7 +114,8 @@ TEST(DeviceRecords, ForgetThoseThatAreGone) {
   DeviceRecords records;
   meet(records, record(kPhone, kHere));
   meet(records, record(kOther, kHere));
-  records.forget([](const auto& one) { return one.mac == kOther; });
+  for (const auto& mac : {kPhone, kOther, MacAddress{}})
+    records.forget(mac, [](const auto& one) { return one.mac == kOther; });
   EXPECT_FALSE(records.find(kOther));
   EXPECT_EQ(last_at(records, kHere), kPhone);
   EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere)));
@@ -93,7 +123,7 @@ TEST(DeviceRecords, ForgetThoseThatAreGone) {
 
 TEST(DeviceRecords, GiveWhatChangedOnce) {
   DeviceRecords records;
-  records.load({record(kOther, kThere)});
+  records.load(record(kOther, kThere));
   EXPECT_THAT(records.take_changed(), IsEmpty());
   meet(records, record(kPhone, kHere));
   meet(records, record(kPhone, kHere, "7.6.2"));
@@ -169,7 +199,7 @@ TEST(DeviceRecords, AreSharedByThreads) {
       meet(records, record(mac, (i + first) % 3 == 0 ? kHere : kThere));
       (void)records.last_at(kHere, kJa3);
       if (i % 100 == 0) records.put_back(records.take_changed());
-      if (i % 500 == 0) records.forget([&](const auto& one) { return one.mac == mac; });
+      if (i % 500 == 0) records.forget(mac, [](const auto&) { return true; });
     }
   };
   std::thread other{work, 1};

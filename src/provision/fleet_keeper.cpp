@@ -1,5 +1,6 @@
 #include "provision/fleet_keeper.hpp"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -14,6 +15,16 @@ constexpr std::chrono::milliseconds kLookEvery{25};
 constexpr std::size_t kMaxWaiting = 1000;
 constexpr std::chrono::seconds kKeepRecordsEvery{1};
 constexpr std::chrono::minutes kComplainEvery{1};
+constexpr std::size_t kManyDevices = 1000;
+
+/// A device that was removed, or removed and entered again, begins anew.
+bool is_gone(const store::DeviceRecord& record, const FleetView& view) {
+  const auto* device = view.device(record.mac);
+  return device == nullptr || device->created > record.pinned_at;
+}
+
+/// What a whole fleet was read through is not needed again soon, and the allocator would keep it.
+void give_memory_back() { ::malloc_trim(0); }
 
 }  // namespace
 
@@ -23,9 +34,12 @@ FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site, Ch
 Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::FleetStore> store, Site site,
                                                         Chore chore) {
   std::unique_ptr<FleetKeeper> keeper{new FleetKeeper{std::move(store), std::move(site), std::move(chore)}};
-  FIRSTRING_TRY(auto records, keeper->store_->device_records());
-  keeper->records_.load(std::move(records));
   FIRSTRING_CHECK(keeper->refresh());
+  const auto view = keeper->current();
+  FIRSTRING_CHECK(keeper->store_->each_device_record([&](const store::DeviceRecord& record) {
+    if (!is_gone(record, *view)) keeper->records_.load(record);
+  }));
+  give_memory_back();
   keeper->thread_ = std::thread{[raw = keeper.get()] { raw->run(); }};
   return keeper;
 }
@@ -75,8 +89,9 @@ void FleetKeeper::run() {
     std::vector<std::pair<std::function<void(bool)>, bool>> answers;
     for (auto& [stranger, done] : strangers)
       answers.emplace_back(std::move(done), !stopping && enter_or_note(stranger));
+    if (site_changed) view_.publish(std::make_shared<const FleetView>(*view_.load(), site()));
     const auto revision = store_->revision();
-    if (!revision || site_changed || *revision != view_.load()->revision()) {
+    if (!revision || *revision != view_.load()->revision()) {
       auto refreshed = revision ? refresh() : Result<void>{fail(revision.error())};
       const auto time = std::chrono::steady_clock::now();
       if (!refreshed && time - complained_ > kComplainEvery) {
@@ -99,21 +114,40 @@ void FleetKeeper::run() {
   }
 }
 
+Site FleetKeeper::site() {
+  const std::lock_guard lock{mutex_};
+  return site_;
+}
+
 Result<void> FleetKeeper::refresh() {
-  FIRSTRING_TRY(auto fleet, store_->load());
-  Site site;
-  {
-    const std::lock_guard lock{mutex_};
-    site = site_;
-  }
-  auto view = std::make_shared<const FleetView>(std::move(fleet), std::move(site));
-  // One that was removed and entered again begins anew.
-  records_.forget([&](const store::DeviceRecord& record) {
-    const auto* device = view->device(record.mac);
-    return device == nullptr || device->created > record.pinned_at;
-  });
+  auto before = view_.load();
+  FIRSTRING_TRY(auto fleet, before ? store_->load_changes(before->fleet()) : store_->load());
+  auto view = std::make_shared<const FleetView>(std::move(fleet), site());
+  const auto changed = before ? forget_gone(*before, *view) : 0;
   view_.publish(std::move(view));
+  before.reset();
+  if (changed >= kManyDevices) give_memory_back();
   return {};
+}
+
+/// Of devices that came, went, or went and came. Gives how many devices are not what they were.
+std::size_t FleetKeeper::forget_gone(const FleetView& before, const FleetView& view) {
+  std::size_t changed = 0;
+  const auto look_at = [&](const MacAddress& mac) {
+    ++changed;
+    records_.forget(mac, [&](const store::DeviceRecord& record) { return is_gone(record, view); });
+  };
+  // Both are sorted, and share the devices that are as they were.
+  const auto& devices = view.fleet().devices;
+  auto next = devices.begin();
+  for (const auto& old : before.fleet().devices) {
+    for (; next != devices.end() && (*next)->device.mac < old->device.mac; ++next) look_at((*next)->device.mac);
+    const bool is_there = next != devices.end() && (*next)->device.mac == old->device.mac;
+    if (!is_there || *next != old) look_at(old->device.mac);
+    if (is_there) ++next;
+  }
+  for (; next != devices.end(); ++next) look_at((*next)->device.mac);
+  return changed;
 }
 
 void FleetKeeper::keep_records() {

@@ -51,7 +51,9 @@ class FleetKeeper {
  private:
   FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site, Chore chore);
   void run();
+  Site site();
   Result<void> refresh();
+  std::size_t forget_gone(const FleetView& before, const FleetView& view);
   void keep_records();
   bool enter_or_note(const Stranger& stranger);
 

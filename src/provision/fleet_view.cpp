@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -20,19 +21,16 @@ std::string Site::base_url() const {
   return phone_port == 443 ? fmt::format("https://{}", host) : fmt::format("https://{}:{}", host, phone_port);
 }
 
-FleetView::FleetView(store::Fleet fleet, Site site) : fleet_(std::move(fleet)), site_(std::move(site)) {
-  for (const auto& device : fleet_.devices) devices_.emplace(device.mac, &device);
-  for (const auto& [scope, parameters] : fleet_.layers) layers_.emplace(scope.to_string(), &parameters);
-  for (const auto& [mac, lines] : fleet_.lines) lines_.emplace(mac, &lines);
-  for (const auto& group : fleet_.groups) groups_.emplace(group.name, &group);
-  for (const auto& pardon : fleet_.pardons) {
-    auto& pardons = pardon.mac ? pardons_[*pardon.mac] : pardons_for_all_;
-    if (pardon.kind == store::Pardon::Kind::unpin) {
-      pardons.unpinned_at = pardon.at;
-    } else {
-      pardons.amnesty_until = pardon.until;
-    }
-  }
+FleetView::FleetView(store::Fleet fleet, Site site)
+    : fleet_(std::make_shared<const store::Fleet>(std::move(fleet))), site_(std::move(site)) {
+  add_profile_rules();
+}
+
+FleetView::FleetView(const FleetView& other, Site site) : fleet_(other.fleet_), site_(std::move(site)) {
+  add_profile_rules();
+}
+
+void FleetView::add_profile_rules() {
   const auto add_rule = [&](const device::Model* model) {
     store::Parameter rule;
     rule.name = "Profile_Rule";
@@ -48,22 +46,48 @@ std::string FleetView::own_profile_url(const device::Model* model) const {
          (model != nullptr && !model->own_profile.empty() ? model->own_profile : std::string{kUsualOwnProfile});
 }
 
+const store::FleetDevice* FleetView::find(const MacAddress& mac) const {
+  const auto found = std::lower_bound(fleet_->devices.begin(), fleet_->devices.end(), mac,
+                                      [](const auto& one, const MacAddress& key) { return one->device.mac < key; });
+  return found != fleet_->devices.end() && (*found)->device.mac == mac ? found->get() : nullptr;
+}
+
 const store::Device* FleetView::device(const MacAddress& mac) const {
-  const auto found = devices_.find(mac);
-  return found != devices_.end() ? found->second : nullptr;
+  const auto* found = find(mac);
+  return found != nullptr ? &found->device : nullptr;
 }
 
 policy::Pardons FleetView::pardons(const MacAddress& mac) const {
-  const auto found = pardons_.find(mac);
-  if (found == pardons_.end()) return pardons_for_all_;
-  return {.unpinned_at = std::max(found->second.unpinned_at, pardons_for_all_.unpinned_at),
-          .amnesty_until = std::max(found->second.amnesty_until, pardons_for_all_.amnesty_until)};
+  policy::Pardons pardons;
+  const auto add = [&](const std::optional<MacAddress>& whose) {
+    const auto place = std::lower_bound(fleet_->pardons.begin(), fleet_->pardons.end(), whose,
+                                        [](const store::Pardon& one, const auto& key) { return one.mac < key; });
+    for (auto one = place; one != fleet_->pardons.end() && one->mac == whose; ++one) {
+      if (one->kind == store::Pardon::Kind::unpin) {
+        pardons.unpinned_at = std::max(pardons.unpinned_at, std::optional{one->at});
+      } else {
+        pardons.amnesty_until = std::max(pardons.amnesty_until, one->until);
+      }
+    }
+  };
+  add(std::nullopt);
+  add(mac);
+  return pardons;
 }
 
-std::span<const store::Parameter> FleetView::layer(const store::Scope& scope) const {
-  const auto found = layers_.find(scope.to_string());
-  if (found == layers_.end()) return {};
-  return *found->second;
+std::span<const store::Parameter> FleetView::layer(store::Scope::Kind kind, std::string_view name) const {
+  const auto found =
+      std::lower_bound(fleet_->layers.begin(), fleet_->layers.end(), name, [&](const auto& one, std::string_view key) {
+        return one.first.kind != kind ? one.first.kind < kind : one.first.name < key;
+      });
+  if (found == fleet_->layers.end() || found->first.kind != kind || found->first.name != name) return {};
+  return found->second;
+}
+
+const store::Group* FleetView::group(std::string_view name) const {
+  const auto found = std::lower_bound(fleet_->groups.begin(), fleet_->groups.end(), name,
+                                      [](const store::Group& one, std::string_view key) { return one.name < key; });
+  return found != fleet_->groups.end() && found->name == name ? &*found : nullptr;
 }
 
 Result<render::Sources> FleetView::sources(const store::Device& device) const {
@@ -77,37 +101,37 @@ Result<render::Sources> FleetView::sources(const store::Device& device) const {
   sources.model = model;
   sources.mac = device.mac;
   sources.serial = device.serial;
-  const auto add = [&](store::Scope scope) {
-    if (const auto parameters = layer(scope); !parameters.empty())
-      sources.layers.push_back({std::move(scope), parameters});
+  const auto add = [&](store::Scope::Kind kind, std::string_view name) {
+    if (const auto parameters = layer(kind, name); !parameters.empty())
+      sources.layers.push_back({{kind, std::string{name}}, parameters});
   };
-  add(store::Scope::base());
-  add({store::Scope::Kind::model, model->name});
-  std::vector<std::string> groups;
-  for (auto name = device.group; !name.empty() && groups.size() < kMaxGroupDepth;) {
-    groups.push_back(name);
-    const auto found = groups_.find(name);
-    name = found != groups_.end() ? found->second->parent : std::string{};
+  add(store::Scope::Kind::base, {});
+  add(store::Scope::Kind::model, model->name);
+  std::array<const store::Group*, kMaxGroupDepth> groups{};
+  std::size_t depth = 0;
+  for (const auto* one = group(device.group); one != nullptr && depth < groups.size(); one = group(one->parent))
+    groups[depth++] = one;
+  while (depth > 0) add(store::Scope::Kind::group, groups[--depth]->name);
+  if (const auto* own = find(device.mac)) {
+    if (!own->parameters.empty()) sources.layers.push_back({store::Scope::of_device(device.mac), own->parameters});
+    sources.lines = own->lines;
   }
-  std::for_each(groups.rbegin(), groups.rend(), [&](const auto& group) { add({store::Scope::Kind::group, group}); });
-  add(store::Scope::of_device(device.mac));
-  if (const auto found = lines_.find(device.mac); found != lines_.end()) sources.lines = *found->second;
-  sources.variables = {{"host", site_.host}, {"profile_url", own_profile_url(model)}};
+  sources.variables = {{"host", site_.host}, {"profile_url", profile_rules_.at(model).front().value}};
   return sources;
 }
 
 render::Sources FleetView::bootstrap_sources(const device::Model* model) const {
   render::Sources sources;
   sources.model = model;
-  sources.layers.push_back({store::Scope::base(), profile_rules_.at(model)});
-  if (const auto parameters = layer(store::Scope::base()); !parameters.empty())
+  const auto& rule = profile_rules_.at(model);
+  sources.layers.push_back({store::Scope::base(), rule});
+  if (const auto parameters = layer(store::Scope::Kind::base, {}); !parameters.empty())
     sources.layers.push_back({store::Scope::base(), parameters});
   if (model != nullptr) {
-    store::Scope scope{store::Scope::Kind::model, model->name};
-    if (const auto parameters = layer(scope); !parameters.empty())
-      sources.layers.push_back({std::move(scope), parameters});
+    if (const auto parameters = layer(store::Scope::Kind::model, model->name); !parameters.empty())
+      sources.layers.push_back({{store::Scope::Kind::model, model->name}, parameters});
   }
-  sources.variables = {{"host", site_.host}, {"profile_url", own_profile_url(model)}};
+  sources.variables = {{"host", site_.host}, {"profile_url", rule.front().value}};
   return sources;
 }
 

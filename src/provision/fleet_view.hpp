@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,17 +23,21 @@ struct Site {
   std::string base_url() const;
 };
 
-/// The fleet as requests need it: everything by its key, as of one revision. Immutable; any thread.
+/// The fleet as requests need it, as of one revision. Immutable; any thread. Holds nothing of it a second time: the
+/// fleet is sorted, so what is looked up is found in it.
 class FleetView {
  public:
   FleetView(store::Fleet fleet, Site site);
+  /// The fleet of `other`, shared, under another site.
+  FleetView(const FleetView& other, Site site);
   FleetView(const FleetView&) = delete;
   FleetView& operator=(const FleetView&) = delete;
 
-  std::int64_t revision() const { return fleet_.revision; }
-  std::size_t device_count() const { return fleet_.devices.size(); }
+  const store::Fleet& fleet() const { return *fleet_; }
+  std::int64_t revision() const { return fleet_->revision; }
+  std::size_t device_count() const { return fleet_->devices.size(); }
   const store::Device* device(const MacAddress& mac) const;
-  const std::vector<store::CaptureOrder>& captures() const { return fleet_.captures; }
+  const std::vector<store::CaptureOrder>& captures() const { return fleet_->captures; }
   policy::Pardons pardons(const MacAddress& mac) const;
 
   /// What a device's own profile is made from: base, model, its groups from the topmost down, the device, its lines.
@@ -46,18 +51,15 @@ class FleetView {
  private:
   using Parameters = std::vector<store::Parameter>;
 
-  std::span<const store::Parameter> layer(const store::Scope& scope) const;
+  void add_profile_rules();
+  const store::FleetDevice* find(const MacAddress& mac) const;
+  std::span<const store::Parameter> layer(store::Scope::Kind kind, std::string_view name) const;
+  const store::Group* group(std::string_view name) const;
   std::string own_profile_url(const device::Model* model) const;
 
-  store::Fleet fleet_;
+  std::shared_ptr<const store::Fleet> fleet_;
   Site site_;
-  std::unordered_map<MacAddress, const store::Device*> devices_;
-  std::unordered_map<std::string, const Parameters*> layers_;  // by Scope::to_string
-  std::unordered_map<MacAddress, const std::vector<store::Line>*> lines_;
-  std::unordered_map<std::string, const store::Group*> groups_;
   std::unordered_map<const device::Model*, Parameters> profile_rules_;
-  policy::Pardons pardons_for_all_;
-  std::unordered_map<MacAddress, policy::Pardons> pardons_;
 };
 
 }  // namespace firstring::provision

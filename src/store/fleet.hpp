@@ -160,15 +160,24 @@ struct Pardon {
 std::string_view to_string(Pardon::Kind value);  ///< "unpin", "amnesty"
 std::optional<Pardon::Kind> parse_pardon_kind(std::string_view text);
 
+/// A device with what is set for it alone.
+struct FleetDevice {
+  Device device;
+  std::vector<Parameter> parameters;  ///< its own layer, by name
+  std::vector<Line> lines;            ///< by number
+
+  friend bool operator==(const FleetDevice&, const FleetDevice&) = default;
+};
+
 /// Everything that decides what phones get and what is kept of them, as of one revision.
 struct Fleet {
   std::int64_t revision = 0;
-  std::vector<Group> groups;
-  std::vector<Device> devices;                                   ///< by MAC
-  std::vector<std::pair<Scope, std::vector<Parameter>>> layers;  ///< by scope; parameters by name
-  std::vector<std::pair<MacAddress, std::vector<Line>>> lines;   ///< by MAC; lines by number
+  std::vector<Group> groups;  ///< by name
+  /// By MAC. Fleets of several revisions share the devices that are the same in them.
+  std::vector<std::shared_ptr<const FleetDevice>> devices;
+  std::vector<std::pair<Scope, std::vector<Parameter>>> layers;  ///< above the devices, by scope; parameters by name
   std::vector<CaptureOrder> captures;                            ///< those that lack connections, on or out of time
-  std::vector<Pardon> pardons;
+  std::vector<Pardon> pardons;                                   ///< those for all devices first, then by MAC
 };
 
 /// A configuration database. All changes are transactions; each one that can alter what a phone gets adds one to the
@@ -180,6 +189,9 @@ class FleetStore {
 
   virtual Result<std::int64_t> revision() = 0;
   virtual Result<Fleet> load() = 0;
+  /// The same, but reads only what has changed since `before`, which an earlier load gave, and shares the rest with it:
+  /// as long as the store remembers the changes in between. Else it reads everything.
+  virtual Result<Fleet> load_changes(const Fleet& before) = 0;
 
   /// Fails with conflict if the MAC is there, with not_found if the group is not. A device that was pending is so no
   /// more.
@@ -222,6 +234,8 @@ class FleetStore {
   virtual Result<void> keep_device_records(const std::vector<DeviceRecord>& records) = 0;
   /// The one seen longest ago first.
   virtual Result<std::vector<DeviceRecord>> device_records() = 0;
+  /// The same one by one, without holding all of them at once.
+  virtual Result<void> each_device_record(const std::function<void(DeviceRecord)>& each) = 0;
   virtual Result<std::optional<DeviceRecord>> device_record(const MacAddress& mac) = 0;
 
   /// Puts it in the place of the one of its kind for that device, or for all; not_found if the device is not there,

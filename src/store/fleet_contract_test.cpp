@@ -8,8 +8,10 @@ namespace firstring::store {
 namespace {
 
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pointee;
 
 const MacAddress kPhone = MacAddress::from_number(0x000e08abcdef);
 const MacAddress kOther = MacAddress::from_number(0x708105b37234);
@@ -87,7 +89,6 @@ TEST_P(FleetContract, BeginsEmpty) {
   EXPECT_THAT(fleet->devices, IsEmpty());
   EXPECT_THAT(fleet->groups, IsEmpty());
   EXPECT_THAT(fleet->layers, IsEmpty());
-  EXPECT_THAT(fleet->lines, IsEmpty());
 }
 
 TEST_P(FleetContract, KeepsADevice) {
@@ -176,11 +177,8 @@ TEST_P(FleetContract, RemovesADeviceWithItsLayerAndLines) {
   }
   EXPECT_OK(store_->remove_device(kPhone));
   const auto fleet = store_->load();
-  EXPECT_THAT(fleet->devices, ElementsAre(device(kOther)));
-  ASSERT_EQ(fleet->layers.size(), 1U);
-  EXPECT_EQ(fleet->layers[0].first, Scope::of_device(kOther));
-  ASSERT_EQ(fleet->lines.size(), 1U);
-  EXPECT_EQ(fleet->lines[0].first, kOther);
+  EXPECT_THAT(fleet->devices, ElementsAre(Pointee(FleetDevice{device(kOther), {plain("Proxy_1_", "a")}, {Line{}}})));
+  EXPECT_THAT(fleet->layers, IsEmpty());
   // One that is entered again does not find the old settings.
   EXPECT_OK(store_->add_device(device(kPhone)));
   EXPECT_THAT(*store_->parameters(Scope::of_device(kPhone)), IsEmpty());
@@ -224,11 +222,12 @@ TEST_P(FleetContract, KeepsParametersOfEveryScope) {
     EXPECT_EQ(*open()->parameters(scope), wanted) << scope.to_string();
   }
   const auto fleet = store_->load();
-  ASSERT_EQ(fleet->layers.size(), 4U);
-  for (std::size_t i = 0; i < 4; ++i) {
+  ASSERT_EQ(fleet->layers.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(fleet->layers[i].first, scopes[i]);
     EXPECT_EQ(fleet->layers[i].second, wanted);
   }
+  EXPECT_THAT(fleet->devices, ElementsAre(Pointee(Field(&FleetDevice::parameters, wanted))));
 }
 
 TEST_P(FleetContract, KeepsValuesByteForByte) {
@@ -299,7 +298,7 @@ TEST_P(FleetContract, KeepsLinesByNumber) {
   EXPECT_OK(store_->set_line(kPhone, tls));
   EXPECT_OK(store_->set_line(kPhone, udp));
   EXPECT_THAT(*store_->lines(kPhone), ElementsAre(udp, tls));
-  EXPECT_THAT(store_->load()->lines, ElementsAre(std::pair{kPhone, std::vector<Line>{udp, tls}}));
+  EXPECT_THAT(store_->load()->devices, ElementsAre(Pointee(Field(&FleetDevice::lines, ElementsAre(udp, tls)))));
   udp.user = "201";
   EXPECT_OK(store_->set_line(kPhone, udp));
   EXPECT_THAT(*store_->lines(kPhone), ElementsAre(udp, tls));
@@ -330,6 +329,83 @@ TEST_P(FleetContract, RaisesTheRevisionOnceAChange) {
   EXPECT_TRUE(raised(store_->end_pardon(Pardon::Kind::unpin, kPhone)));
   EXPECT_TRUE(raised(store_->remove_device(kPhone)));
   EXPECT_EQ(store_->load()->revision, expected);
+}
+
+/// Whether the device of that MAC is the very same one in both.
+bool shares(const Fleet& before, const Fleet& after, const MacAddress& mac) {
+  const auto has = [&](const Fleet& fleet, const FleetDevice* wanted) {
+    return std::any_of(fleet.devices.begin(), fleet.devices.end(), [&](const auto& one) {
+      return one->device.mac == mac && (wanted == nullptr || one.get() == wanted);
+    });
+  };
+  return std::any_of(before.devices.begin(), before.devices.end(),
+                     [&](const auto& one) { return one->device.mac == mac && has(after, one.get()); });
+}
+
+/// What load_changes gives must be what load gives.
+void expect_same(const Fleet& changed, const Fleet& whole) {
+  EXPECT_EQ(changed.revision, whole.revision);
+  EXPECT_EQ(changed.groups, whole.groups);
+  EXPECT_EQ(changed.layers, whole.layers);
+  EXPECT_EQ(changed.pardons, whole.pardons);
+  ASSERT_EQ(changed.devices.size(), whole.devices.size());
+  for (std::size_t i = 0; i < whole.devices.size(); ++i) EXPECT_EQ(*changed.devices[i], *whole.devices[i]);
+}
+
+TEST_P(FleetContract, ReadsOnlyWhatHasChanged) {
+  const auto third = MacAddress::from_number(1);
+  EXPECT_OK(store_->add_group({"lobby", ""}));
+  EXPECT_OK(store_->add_devices({device(kPhone), device(kOther)}, nullptr));
+  const std::function<Result<void>()> changes[] = {
+      [&] { return store_->set_line(kPhone, {}); },
+      [&] { return store_->set_parameters(Scope::of_device(kPhone), {plain("A", "1"), plain("B", "2")}); },
+      [&] { return store_->unset_parameters(Scope::of_device(kPhone), {"A"}); },
+      [&] { return store_->set_parameters({Scope::Kind::group, "lobby"}, {plain("A", "1")}); },
+      [&] { return store_->pardon({.kind = Pardon::Kind::unpin, .mac = kPhone, .at = at(1), .until = at(1)}); },
+      [&] { return store_->add_group({"attic", "lobby"}); },
+      [&] { return store_->add_device(device(third, "lobby")); },
+      [&] { return store_->remove_device(kPhone); },
+      [&] { return store_->add_device(device(kPhone)); },
+  };
+  const auto first = *store_->load();
+  auto last = first;
+  for (const auto& change : changes) {
+    EXPECT_OK(change());
+    auto next = *store_->load_changes(last);
+    expect_same(next, *store_->load());
+    EXPECT_TRUE(shares(last, next, kOther));
+    last = std::move(next);
+  }
+  EXPECT_FALSE(shares(first, last, kPhone));
+  // All of them in one go, and none.
+  expect_same(*store_->load_changes(first), last);
+  EXPECT_TRUE(shares(last, *store_->load_changes(last), kPhone));
+}
+
+TEST_P(FleetContract, ReadsEverythingWhereItDoesNotKnowWhatHasChanged) {
+  EXPECT_OK(store_->add_device(device(kPhone)));
+  const auto before = *store_->load();
+  // More changes than are remembered, or of many devices at once.
+  for (int i = 0; i < 1001; ++i) EXPECT_OK(store_->set_parameters(Scope::base(), {plain("A", std::to_string(i))}));
+  const auto later = *store_->load_changes(before);
+  expect_same(later, *store_->load());
+  EXPECT_TRUE(shares(before, later, kPhone));
+  EXPECT_OK(store_->add_devices({device(kOther), device(MacAddress::from_number(1))}, nullptr));
+  const auto latest = *store_->load_changes(later);
+  expect_same(latest, *store_->load());
+  EXPECT_EQ(latest.devices.size(), 3U);
+  EXPECT_TRUE(shares(before, latest, kPhone));
+  // A device that has changed in the meantime is not what it was.
+  EXPECT_OK(store_->set_line(kPhone, {}));
+  for (int i = 0; i < 1001; ++i) EXPECT_OK(store_->set_parameters(Scope::base(), {plain("A", std::to_string(i))}));
+  const auto last = *store_->load_changes(latest);
+  expect_same(last, *store_->load());
+  EXPECT_FALSE(shares(latest, last, kPhone));
+  EXPECT_TRUE(shares(latest, last, kOther));
+  // A backup was put back.
+  auto newer = last;
+  newer.revision += 5;
+  expect_same(*store_->load_changes(newer), last);
 }
 
 TEST_P(FleetContract, ReadingAndPendingAndRecordsDoNotRaiseTheRevision) {

@@ -227,9 +227,14 @@ Query SqliteDatabase::query(std::string_view sql) {
   auto found = statements_.find(sql);
   if (found == statements_.end()) {
     const std::string text{sql};
-    found = statements_.try_emplace(text, connection_, text).first;
+    SQLite::Statement statement{connection_, text};
+    // SQLiteCpp does not give its own away; each text is prepared once.
+    auto* raw = sqlite3_next_stmt(connection_.getHandle(), nullptr);
+    while (raw != nullptr && sqlite3_sql(raw) != text) raw = sqlite3_next_stmt(connection_.getHandle(), raw);
+    if (raw == nullptr) throw_damaged("a statement that was prepared is not there");
+    found = statements_.emplace(text, Prepared{std::move(statement), raw}).first;
   }
-  return Query{found->second};
+  return Query{found->second.statement, found->second.raw};
 }
 
 SqliteDatabase::Rollback::~Rollback() {

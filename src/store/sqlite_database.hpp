@@ -52,7 +52,8 @@ struct OpenSettings {
 /// database and keep the write-ahead log growing. Everything here throws SQLite::Exception, see SqliteDatabase.
 class Query {
  public:
-  explicit Query(SQLite::Statement& statement) : statement_(statement) {}
+  /// `raw` is the same statement, for its columns: SQLiteCpp counts a reference and checks twice for each.
+  Query(SQLite::Statement& statement, sqlite3_stmt* raw) : statement_(statement), raw_(raw) {}
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
   ~Query() { statement_.tryReset(); }
@@ -80,13 +81,15 @@ class Query {
     bound_ = 0;
   }
 
-  std::int64_t integer(int column) { return statement_.getColumn(column).getInt64(); }
-  std::string text(int column) { return statement_.getColumn(column).getString(); }
+  std::int64_t integer(int column) { return sqlite3_column_int64(raw_, column); }
+  std::string text(int column) {
+    const auto* begin = static_cast<const char*>(sqlite3_column_blob(raw_, column));
+    return begin == nullptr ? std::string{} : std::string{begin, size(column)};
+  }
   Timestamp time(int column) { return from_micros(integer(column)); }
   Bytes blob(int column) {
-    const auto value = statement_.getColumn(column);
-    const auto* begin = static_cast<const std::uint8_t*>(value.getBlob());
-    return begin == nullptr ? Bytes{} : Bytes{begin, begin + value.getBytes()};
+    const auto* begin = static_cast<const std::uint8_t*>(sqlite3_column_blob(raw_, column));
+    return begin == nullptr ? Bytes{} : Bytes{begin, begin + size(column)};
   }
 
  private:
@@ -115,7 +118,11 @@ class Query {
     }
   }
 
+  /// After the value was asked for: https://www.sqlite.org/c3ref/column_blob.html
+  std::size_t size(int column) { return static_cast<std::size_t>(sqlite3_column_bytes(raw_, column)); }
+
   SQLite::Statement& statement_;
+  sqlite3_stmt* raw_;
   int bound_ = 0;
 };
 
@@ -186,9 +193,14 @@ class SqliteDatabase {
 
   Error describe(std::string_view doing, const SQLite::Exception& exception) const;
 
+  struct Prepared {
+    SQLite::Statement statement;
+    sqlite3_stmt* raw;
+  };
+
   std::filesystem::path path_;
   SQLite::Database connection_;
-  std::map<std::string, SQLite::Statement, std::less<>> statements_;  // after connection_: they must go first
+  std::map<std::string, Prepared, std::less<>> statements_;  // after connection_: they must go first
 };
 
 /// The stores over an open database, for tests that need a hand on the connection.

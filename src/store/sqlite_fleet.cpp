@@ -15,6 +15,11 @@ constexpr std::string_view kRecordColumns =
     "mac, certificate, key, pinned_at, strongest_version, address, last_seen, ja3, personality, model, firmware";
 constexpr std::string_view kDeletePardon = "DELETE FROM pardon WHERE kind = ? AND device IS ?";
 constexpr std::size_t kProgressStep = 1000;
+// What a revision changed, in fleet_change, where it is not one device.
+constexpr std::string_view kNoDevice = "none";
+constexpr std::string_view kAllDevices = "all";
+/// Revisions of which the changes are remembered: as many as it is worth while to read one by one.
+constexpr std::int64_t kMaxChanges = 1000;
 
 template <class Value>
 Value stored(const std::string& text, std::optional<Value> parsed) {
@@ -102,27 +107,23 @@ class SqliteFleet final : public FleetStore {
   Result<Fleet> load() override {
     return database_->read([&]() -> Result<Fleet> {
       Fleet fleet;
-      fleet.revision = read_revision();
-      fleet.groups = read_groups();
-      fleet.devices = read_devices();
-      for (auto row = query(
-               fmt::format("SELECT {}, scope_kind, scope_name FROM parameter ORDER BY scope_kind, scope_name, name",
-                           kParameterColumns));
-           row.next();) {
-        auto scope = read_scope(row, 5);
-        if (fleet.layers.empty() || fleet.layers.back().first != scope)
-          fleet.layers.emplace_back(std::move(scope), std::vector<Parameter>{});
-        fleet.layers.back().second.push_back(read_parameter(row, 0));
+      read_common(fleet);
+      read_all_devices(fleet, {});
+      return fleet;
+    });
+  }
+
+  Result<Fleet> load_changes(const Fleet& before) override {
+    return database_->read([&]() -> Result<Fleet> {
+      Fleet fleet;
+      read_common(fleet);
+      const auto changed = changed_devices(before.revision, fleet.revision);
+      if (!changed) {
+        read_all_devices(fleet, before.devices);
+        return fleet;
       }
-      for (auto row = query(fmt::format("SELECT {}, device FROM line ORDER BY device, number", kLineColumns));
-           row.next();) {
-        const auto mac = read_mac(row, 7);
-        if (fleet.lines.empty() || fleet.lines.back().first != mac) fleet.lines.emplace_back(mac, std::vector<Line>{});
-        fleet.lines.back().second.push_back(read_line(row, 0));
-      }
-      fleet.captures = read_captures();
-      std::erase_if(fleet.captures, [](const auto& order) { return order.files.size() >= order.wanted; });
-      fleet.pardons = read_pardons();
+      fleet.devices = before.devices;
+      for (const auto& mac : *changed) read_device_again(fleet, mac);
       return fleet;
     });
   }
@@ -132,7 +133,7 @@ class SqliteFleet final : public FleetStore {
   Result<void> add_devices(const std::vector<Device>& devices,
                            const std::function<void(std::size_t)>& progress) override {
     if (devices.empty()) return {};
-    return change([&]() -> Result<void> {
+    return change(devices.size() == 1 ? devices.front().mac.bare() : kAllDevices, [&]() -> Result<void> {
       auto insert = query(
           "INSERT INTO device (mac, model, serial, device_group, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO "
           "NOTHING");
@@ -171,7 +172,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<void> remove_device(const MacAddress& mac) override {
-    return change([&]() -> Result<void> {
+    return change(mac.bare(), [&]() -> Result<void> {
       // Its layer and lines go by ON DELETE CASCADE.
       query("DELETE FROM device WHERE mac = ?").run(mac);
       if (database_->changes() == 0) return no_device(mac);
@@ -181,7 +182,7 @@ class SqliteFleet final : public FleetStore {
 
   Result<void> add_group(const Group& group) override {
     FIRSTRING_CHECK(check_name("group", group.name));
-    return change([&]() -> Result<void> {
+    return change(kNoDevice, [&]() -> Result<void> {
       if (!group.parent.empty()) FIRSTRING_CHECK(need_group(group.parent));
       query("INSERT INTO device_group (name, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")
           .run(group.name, null_if_empty(group.parent));
@@ -206,7 +207,7 @@ class SqliteFleet final : public FleetStore {
                     fmt::format("set parameter {}: a secret, and nothing else, is stored sealed", parameter.name));
       }
     }
-    return change([&]() -> Result<void> {
+    return change(touched(scope), [&]() -> Result<void> {
       FIRSTRING_CHECK(need_scope(scope));
       auto put = query(
           "INSERT INTO parameter (scope_kind, scope_name, name, class, access, value, sealed) VALUES (?, ?, ?, ?, ?, "
@@ -224,7 +225,7 @@ class SqliteFleet final : public FleetStore {
 
   Result<void> unset_parameters(const Scope& scope, const std::vector<std::string>& names) override {
     if (names.empty()) return {};
-    return change([&]() -> Result<void> {
+    return change(touched(scope), [&]() -> Result<void> {
       auto remove = query("DELETE FROM parameter WHERE scope_kind = ? AND scope_name = ? AND name = ?");
       for (const auto& name : names) {
         remove.run(static_cast<int>(scope.kind), scope.name, name);
@@ -238,18 +239,12 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<Parameter>> parameters(const Scope& scope) override {
-    return database_->read_once([&]() -> Result<std::vector<Parameter>> {
-      std::vector<Parameter> all;
-      auto row = query(fmt::format("SELECT {} FROM parameter WHERE scope_kind = ? AND scope_name = ? ORDER BY name",
-                                   kParameterColumns));
-      for (row.bind(static_cast<int>(scope.kind), scope.name); row.next();) all.push_back(read_parameter(row, 0));
-      return all;
-    });
+    return database_->read_once([&]() -> Result<std::vector<Parameter>> { return read_parameters(scope); });
   }
 
   Result<void> set_line(const MacAddress& mac, const Line& line) override {
     if (line.number == 0) return fail(Errc::invalid_input, "set line 0: the lines of a device are numbered from 1");
-    return change([&]() -> Result<void> {
+    return change(mac.bare(), [&]() -> Result<void> {
       FIRSTRING_CHECK(need_device(mac));
       query(
           "INSERT INTO line (device, number, user, proxy, display, transport, srtp, sealed_password) "
@@ -263,12 +258,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<Line>> lines(const MacAddress& mac) override {
-    return database_->read_once([&]() -> Result<std::vector<Line>> {
-      std::vector<Line> all;
-      auto row = query(fmt::format("SELECT {} FROM line WHERE device = ? ORDER BY number", kLineColumns));
-      for (row.bind(mac); row.next();) all.push_back(read_line(row, 0));
-      return all;
-    });
+    return database_->read_once([&]() -> Result<std::vector<Line>> { return read_lines(mac); });
   }
 
   Result<void> note_pending(const PendingDevice& device) override {
@@ -337,13 +327,19 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<DeviceRecord>> device_records() override {
-    return database_->read_once([&]() -> Result<std::vector<DeviceRecord>> {
-      std::vector<DeviceRecord> all;
+    std::vector<DeviceRecord> all;
+    FIRSTRING_CHECK(each_device_record([&](DeviceRecord record) { all.push_back(std::move(record)); }));
+    return all;
+  }
+
+  Result<void> each_device_record(const std::function<void(DeviceRecord)>& each) override {
+    return database_->read_once([&]() -> Result<void> {
       for (auto row = query(fmt::format("SELECT {} FROM device_record ORDER BY last_seen, mac", kRecordColumns));
            row.next();) {
-        all.push_back(read_record(row));
+        each(read_record(row));
       }
-      return all;
+      release_memory();
+      return {};
     });
   }
 
@@ -357,7 +353,7 @@ class SqliteFleet final : public FleetStore {
 
   Result<void> pardon(const Pardon& pardon) override {
     if (pardon.until < pardon.at) return fail(Errc::invalid_input, "pardon: it would end before it begins");
-    return change([&]() -> Result<void> {
+    return change(kNoDevice, [&]() -> Result<void> {
       if (pardon.mac) FIRSTRING_CHECK(need_device(*pardon.mac));
       // No upsert: for a UNIQUE constraint, two NULLs differ.
       query(kDeletePardon).run(to_string(pardon.kind), pardon.mac);
@@ -368,7 +364,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<void> end_pardon(Pardon::Kind kind, const std::optional<MacAddress>& mac) override {
-    return change([&]() -> Result<void> {
+    return change(kNoDevice, [&]() -> Result<void> {
       query(kDeletePardon).run(to_string(kind), mac);
       if (database_->changes() != 0) return {};
       return fail(Errc::not_found,
@@ -383,7 +379,7 @@ class SqliteFleet final : public FleetStore {
   Result<void> open_enrolment(const EnrolmentWindow& window) override {
     if (window.until <= window.opened)
       return fail(Errc::invalid_input, "open enrolment: it would end before it begins");
-    return change([&]() -> Result<void> {
+    return change(kNoDevice, [&]() -> Result<void> {
       if (!window.group.empty()) FIRSTRING_CHECK(need_group(window.group));
       query("DELETE FROM enrolment WHERE until <= ?").run(window.opened);
       query("INSERT INTO enrolment (device_group, model, opened, until) VALUES (?, ?, ?, ?)")
@@ -393,7 +389,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<void> close_enrolment() override {
-    return change([&]() -> Result<void> {
+    return change(kNoDevice, [&]() -> Result<void> {
       query("DELETE FROM enrolment").run();
       return {};
     });
@@ -415,7 +411,7 @@ class SqliteFleet final : public FleetStore {
     if (order.until <= order.ordered || order.wanted == 0)
       return fail(Errc::invalid_input, "order a capture: it would end before it begins");
     std::int64_t id = 0;
-    FIRSTRING_CHECK(change([&]() -> Result<void> {
+    FIRSTRING_CHECK(change(kNoDevice, [&]() -> Result<void> {
       const auto all = read_captures();
       const auto on = std::count_if(all.begin(), all.end(), [&](const auto& one) { return one.is_on(order.ordered); });
       if (on >= static_cast<std::ptrdiff_t>(kMaxCaptures))
@@ -441,7 +437,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<void> note_capture(std::int64_t order, const std::string& file, Timestamp now) override {
-    return change([&]() -> Result<void> {
+    return change(kNoDevice, [&]() -> Result<void> {
       const auto all = read_captures();
       if (std::none_of(all.begin(), all.end(), [&](const auto& one) { return one.id == order && one.is_on(now); }))
         return fail(Errc::conflict, "the capture is over");
@@ -452,7 +448,7 @@ class SqliteFleet final : public FleetStore {
 
   Result<std::size_t> end_captures(std::string_view who, Timestamp now) override {
     std::size_t ended = 0;
-    FIRSTRING_CHECK(change([&]() -> Result<void> {
+    FIRSTRING_CHECK(change(kNoDevice, [&]() -> Result<void> {
       for (const auto& one : read_captures()) {
         if (!one.is_on(now) || (!who.empty() && one.who != who)) continue;
         query("UPDATE capture_order SET until = ? WHERE id = ?").run(now, one.id);
@@ -466,14 +462,21 @@ class SqliteFleet final : public FleetStore {
  private:
   Query query(std::string_view sql) { return database_->query(sql); }
 
-  /// A write that can alter what a phone gets.
+  /// A write that can alter what a phone gets; `devices` is what fleet_change says of it.
   template <class Body>
-  Result<void> change(Body&& body) {
+  Result<void> change(std::string_view devices, Body&& body) {
     return database_->write([&]() -> Result<void> {
       FIRSTRING_CHECK(body());
       query("UPDATE fleet SET revision = revision + 1").run();
+      const auto revision = read_revision();
+      query("INSERT INTO fleet_change (revision, devices) VALUES (?, ?)").run(revision, devices);
+      query("DELETE FROM fleet_change WHERE revision <= ?").run(revision - kMaxChanges);
       return {};
     });
+  }
+
+  static std::string touched(const Scope& scope) {
+    return scope.kind == Scope::Kind::device ? scope.name : std::string{kNoDevice};
   }
 
   std::int64_t read_revision() {
@@ -495,6 +498,107 @@ class SqliteFleet final : public FleetStore {
     for (auto row = query(fmt::format("SELECT {} FROM device ORDER BY mac", kDeviceColumns)); row.next();) {
       all.push_back(read_device(row));
     }
+    return all;
+  }
+
+  /// Everything but the devices.
+  void read_common(Fleet& fleet) {
+    fleet.revision = read_revision();
+    fleet.groups = read_groups();
+    for (auto row = query(fmt::format("SELECT {}, scope_kind, scope_name FROM parameter WHERE scope_kind < 3 "
+                                      "ORDER BY scope_kind, scope_name, name",
+                                      kParameterColumns));
+         row.next();) {
+      auto scope = read_scope(row, 5);
+      if (fleet.layers.empty() || fleet.layers.back().first != scope)
+        fleet.layers.emplace_back(std::move(scope), std::vector<Parameter>{});
+      fleet.layers.back().second.push_back(read_parameter(row, 0));
+    }
+    fleet.captures = read_captures();
+    std::erase_if(fleet.captures, [](const auto& order) { return order.files.size() >= order.wanted; });
+    fleet.pardons = read_pardons();
+  }
+
+  using Devices = std::vector<std::shared_ptr<const FleetDevice>>;
+
+  /// Three sorted tables in one pass, so that every device is made once and in its final size. One that is as it was
+  /// `before` is shared, so that two revisions of a fleet take little more room than one.
+  void read_all_devices(Fleet& fleet, const Devices& before) {
+    auto counted = query("SELECT count(*) FROM device");
+    if (counted.next()) fleet.devices.reserve(static_cast<std::size_t>(counted.integer(0)));
+    auto devices = query(fmt::format("SELECT {} FROM device ORDER BY mac", kDeviceColumns));
+    auto parameters = query(fmt::format(
+        "SELECT {}, scope_name FROM parameter WHERE scope_kind = 3 ORDER BY scope_name, name", kParameterColumns));
+    auto lines = query(fmt::format("SELECT {}, device FROM line ORDER BY device, number", kLineColumns));
+    auto old = before.begin();
+    FleetDevice read;
+    bool more_parameters = parameters.next();
+    bool more_lines = lines.next();
+    while (devices.next()) {
+      read.device = read_device(devices);
+      read.parameters.clear();
+      read.lines.clear();
+      for (; more_parameters && read_mac(parameters, 5) == read.device.mac; more_parameters = parameters.next())
+        read.parameters.push_back(read_parameter(parameters, 0));
+      for (; more_lines && read_mac(lines, 7) == read.device.mac; more_lines = lines.next())
+        read.lines.push_back(read_line(lines, 0));
+      while (old != before.end() && (*old)->device.mac < read.device.mac) ++old;
+      fleet.devices.push_back(old != before.end() && **old == read ? *old : std::make_shared<const FleetDevice>(read));
+    }
+    if (more_parameters || more_lines) throw_damaged("it holds settings of a device that is not there");
+    release_memory();
+  }
+
+  /// The page cache is as large as the fleet after that, and of no more use.
+  void release_memory() { sqlite3_db_release_memory(database_->connection().getHandle()); }
+
+  /// Each once, sorted; nullopt if the whole fleet must be read.
+  std::optional<std::vector<MacAddress>> changed_devices(std::int64_t before, std::int64_t revision) {
+    if (before > revision || revision - before > kMaxChanges) return std::nullopt;
+    std::vector<MacAddress> changed;
+    std::int64_t known = 0;
+    auto row = query("SELECT devices FROM fleet_change WHERE revision > ?");
+    for (row.bind(before); row.next(); ++known) {
+      const auto devices = row.text(0);
+      if (devices == kAllDevices) return std::nullopt;
+      if (devices != kNoDevice) changed.push_back(read_mac(row, 0));
+    }
+    if (known != revision - before) return std::nullopt;
+    std::sort(changed.begin(), changed.end());
+    changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+    return changed;
+  }
+
+  void read_device_again(Fleet& fleet, const MacAddress& mac) {
+    auto place = std::lower_bound(fleet.devices.begin(), fleet.devices.end(), mac,
+                                  [](const auto& one, const MacAddress& wanted) { return one->device.mac < wanted; });
+    const bool was_there = place != fleet.devices.end() && (*place)->device.mac == mac;
+    auto row = query(fmt::format("SELECT {} FROM device WHERE mac = ?", kDeviceColumns));
+    if (!row.bind(mac).next()) {
+      if (was_there) fleet.devices.erase(place);
+      return;
+    }
+    auto device = std::make_shared<const FleetDevice>(
+        FleetDevice{read_device(row), read_parameters(Scope::of_device(mac)), read_lines(mac)});
+    if (was_there) {
+      *place = std::move(device);
+    } else {
+      fleet.devices.insert(place, std::move(device));
+    }
+  }
+
+  std::vector<Parameter> read_parameters(const Scope& scope) {
+    std::vector<Parameter> all;
+    auto row = query(fmt::format("SELECT {} FROM parameter WHERE scope_kind = ? AND scope_name = ? ORDER BY name",
+                                 kParameterColumns));
+    for (row.bind(static_cast<int>(scope.kind), scope.name); row.next();) all.push_back(read_parameter(row, 0));
+    return all;
+  }
+
+  std::vector<Line> read_lines(const MacAddress& mac) {
+    std::vector<Line> all;
+    auto row = query(fmt::format("SELECT {} FROM line WHERE device = ? ORDER BY number", kLineColumns));
+    for (row.bind(mac); row.next();) all.push_back(read_line(row, 0));
     return all;
   }
 
