@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <deque>
 
 #include "base/text.hpp"
 #include "render/xml_text.hpp"
@@ -15,19 +17,6 @@ using store::ParameterClass;
 
 constexpr std::string_view kLineNumber = "{n}";
 
-/// A parameter as one layer or line sets it.
-struct Setting {
-  ParameterClass parameter_class = ParameterClass::public_;
-  std::optional<store::UserAccess> access;
-  std::string scope;  ///< Origin::scope
-  std::string value;  ///< not expanded; empty for a secret
-  ByteView sealed;    ///< of a secret
-  std::string seal_context;
-};
-
-/// By name; those of one name in the order of precedence.
-using Settings = std::map<std::string, std::vector<Setting>>;
-
 std::string with_number(std::string text, unsigned number) {
   for (auto at = text.find(kLineNumber); at != std::string::npos; at = text.find(kLineNumber)) {
     text.replace(at, kLineNumber.size(), std::to_string(number));
@@ -35,96 +24,137 @@ std::string with_number(std::string text, unsigned number) {
   return text;
 }
 
-/// The account of a line in the parameters of its model. It tells whose tenant the phone is, so all of it is `tenant`,
-/// and the password `secret`.
-void add_line(const device::LineParameters& names, const MacAddress& mac, const store::Line& line, Settings& settings) {
-  const auto add = [&](const std::string& name, std::string value) {
-    if (name.empty()) return;
-    settings[with_number(name, line.number)].push_back({.parameter_class = ParameterClass::tenant,
-                                                        .access = {},
-                                                        .scope = fmt::format("line {}", line.number),
-                                                        .value = std::move(value),
-                                                        .sealed = {},
-                                                        .seal_context = {}});
-  };
-  const std::array<const std::string*, 3> transports{&names.udp, &names.tcp, &names.tls};
-  for (const auto& [name, value] : names.always) add(name, value);
-  add(names.user, line.user);
-  add(names.proxy, line.proxy);
-  add(names.transport, *transports.at(static_cast<std::size_t>(line.transport)));
-  if (!line.display.empty()) add(names.display, line.display);
-  if (line.srtp) {
-    for (const auto& [name, value] : names.srtp) add(name, value);
-  }
-  if (!line.sealed_password.empty()) {
-    settings[with_number(names.password, line.number)].push_back(
-        {.parameter_class = ParameterClass::secret,
-         .access = {},
-         .scope = fmt::format("line {}", line.number),
-         .value = {},
-         .sealed = line.sealed_password,
-         .seal_context = store::seal_context_line(mac, line.number)});
-  }
-}
+/// A parameter as one layer or line sets it. Views into the sources.
+struct Setting {
+  std::string_view name;
+  ParameterClass parameter_class = ParameterClass::public_;
+  std::optional<store::UserAccess> access;
+  const store::Scope* scope = nullptr;  ///< of its layer; nullptr for a line's
+  unsigned line = 0;
+  std::string_view value;  ///< not expanded; empty for a secret
+  ByteView sealed;         ///< of a secret
 
-Settings collect(const Sources& sources) {
-  Settings settings;
-  for (const auto& layer : sources.layers) {
-    for (const auto& parameter : layer.parameters) {
-      const bool secret = parameter.parameter_class == ParameterClass::secret;
-      settings[parameter.name].push_back(
-          {.parameter_class = parameter.parameter_class,
-           .access = parameter.access,
-           .scope = layer.scope.to_string(),
-           .value = secret ? std::string{} : parameter.value,
-           .sealed = parameter.sealed,
-           .seal_context = secret ? store::seal_context(layer.scope, parameter.name) : std::string{}});
-    }
-  }
-  if (sources.model != nullptr && sources.mac) {
-    for (const auto& line : sources.lines) add_line(sources.model->line, *sources.mac, line, settings);
-  }
-  return settings;
-}
-
-/// Those that have a value here, and those that only a document for a device or a model has.
-struct Context {
-  Variables variables;
-  std::vector<std::string_view> absent;
+  /// Origin::scope
+  std::string scope_text() const { return scope != nullptr ? scope->to_string() : fmt::format("line {}", line); }
 };
 
-Context context_of(const Sources& sources) {
-  Context context{sources.variables, {}};
-  auto& variables = context.variables;
-  if (sources.mac) {
-    variables.insert_or_assign("mac", sources.mac->bare());
-    variables.insert_or_assign("MAC", sources.mac->bare_upper());
-    variables.insert_or_assign("mac_colons", sources.mac->colons());
-    variables.insert_or_assign("serial", std::string{sources.serial});
-  } else {
-    context.absent = {"mac", "MAC", "mac_colons", "serial"};
+/// All settings of a document, sorted by name; those of one name in the order of precedence.
+class Settings {
+ public:
+  explicit Settings(const Sources& sources) {
+    const bool has_lines = sources.model != nullptr && sources.mac;
+    std::size_t count = 0;
+    for (const auto& layer : sources.layers) count += layer.parameters.size();
+    if (has_lines) count += sources.lines.size() * kMostOfALine;
+    sorted_.reserve(count);
+    for (const auto& layer : sources.layers) {
+      for (const auto& parameter : layer.parameters) {
+        const bool secret = parameter.parameter_class == ParameterClass::secret;
+        sorted_.push_back({.name = parameter.name,
+                           .parameter_class = parameter.parameter_class,
+                           .access = parameter.access,
+                           .scope = &layer.scope,
+                           .value = secret ? std::string_view{} : parameter.value,
+                           .sealed = parameter.sealed});
+      }
+    }
+    if (has_lines) {
+      for (const auto& line : sources.lines) add_line(sources.model->line, line);
+    }
+    std::stable_sort(sorted_.begin(), sorted_.end(),
+                     [](const Setting& a, const Setting& b) { return a.name < b.name; });
   }
-  if (sources.model != nullptr) {
-    variables.insert_or_assign("model", sources.model->name);
-    variables.insert_or_assign("psn", sources.model->psn);
-  } else {
-    context.absent.insert(context.absent.end(), {"model", "psn"});
-  }
-  return context;
-}
 
-/// The text with its variables replaced; nullopt if it needs one that this document does not have.
-Result<std::optional<std::string>> expand_in(std::string_view text, const Context& context) {
+  std::span<const Setting> sorted() const { return sorted_; }
+
+ private:
+  static constexpr std::size_t kMostOfALine = 12;
+
+  /// The account of a line in the parameters of its model. It tells whose tenant the phone is, so all of it is
+  /// `tenant`, and the password `secret`.
+  void add_line(const device::LineParameters& names, const store::Line& line) {
+    const auto add = [&](const std::string& name, std::string_view value) {
+      if (name.empty()) return;
+      sorted_.push_back({.name = names_.emplace_back(with_number(name, line.number)),
+                         .parameter_class = ParameterClass::tenant,
+                         .access = {},
+                         .line = line.number,
+                         .value = value,
+                         .sealed = {}});
+    };
+    const std::array<const std::string*, 3> transports{&names.udp, &names.tcp, &names.tls};
+    for (const auto& [name, value] : names.always) add(name, value);
+    add(names.user, line.user);
+    add(names.proxy, line.proxy);
+    add(names.transport, *transports.at(static_cast<std::size_t>(line.transport)));
+    if (!line.display.empty()) add(names.display, line.display);
+    if (line.srtp) {
+      for (const auto& [name, value] : names.srtp) add(name, value);
+    }
+    if (!line.sealed_password.empty()) {
+      sorted_.push_back({.name = names_.emplace_back(with_number(names.password, line.number)),
+                         .parameter_class = ParameterClass::secret,
+                         .access = {},
+                         .line = line.number,
+                         .value = {},
+                         .sealed = line.sealed_password});
+    }
+  }
+
+  std::vector<Setting> sorted_;
+  std::deque<std::string> names_;  // of lines; a deque, since settings point into it
+};
+
+/// Where the values of `{{name}}` come from.
+struct Context {
+  const Variables& variables;
+  const Sources* sources = nullptr;  ///< nullptr: there are no variables but these
+
+  /// Whether only a document for a device, or for a model, has it, and this one is for none.
+  bool lacks(std::string_view name) const {
+    if (sources == nullptr) return false;
+    return (!sources->mac && (name == "mac" || name == "MAC" || name == "mac_colons" || name == "serial")) ||
+           (sources->model == nullptr && (name == "model" || name == "psn"));
+  }
+
+  std::optional<std::string> find(std::string_view name) const {
+    if (sources != nullptr && sources->mac) {
+      if (name == "mac") return sources->mac->bare();
+      if (name == "MAC") return sources->mac->bare_upper();
+      if (name == "mac_colons") return sources->mac->colons();
+      if (name == "serial") return std::string{sources->serial};
+    }
+    if (sources != nullptr && sources->model != nullptr) {
+      if (name == "model") return sources->model->name;
+      if (name == "psn") return sources->model->psn;
+    }
+    const auto known = variables.find(name);
+    return known != variables.end() ? std::optional{known->second} : std::nullopt;
+  }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : variables) names.push_back(name);
+    for (const auto* name : {"mac", "MAC", "mac_colons", "serial", "model", "psn"}) {
+      if (find(name) && !variables.contains(name)) names.emplace_back(name);
+    }
+    return names;
+  }
+};
+
+/// The text with its variables replaced; nullopt if it needs one that this document does not have. Most texts have
+/// none, and are given as they are; `room` holds the others.
+Result<std::optional<std::string_view>> expand_in(std::string_view text, const Context& context, std::string& room) {
   constexpr std::string_view kOpen = "{{";
   constexpr std::string_view kClose = "}}";
-  std::string result;
-  for (;;) {
-    const auto at = text.find(kOpen);
-    result += text.substr(0, at);
-    if (at == std::string_view::npos) return result;
+  auto at = text.find(kOpen);
+  if (at == std::string_view::npos) return text;
+  room.clear();
+  for (; at != std::string_view::npos; at = text.find(kOpen)) {
+    room += text.substr(0, at);
     text.remove_prefix(at + kOpen.size());
     if (text.starts_with(kOpen)) {
-      result += kOpen;
+      room += kOpen;
       text.remove_prefix(kOpen.size());
       continue;
     }
@@ -134,86 +164,114 @@ Result<std::optional<std::string>> expand_in(std::string_view text, const Contex
     }
     const auto name = text.substr(0, end);
     text.remove_prefix(end + kClose.size());
-    if (std::find(context.absent.begin(), context.absent.end(), name) != context.absent.end()) return std::nullopt;
-    const auto known = context.variables.find(name);
-    if (known == context.variables.end()) {
-      std::vector<std::string> names;
-      for (const auto& [variable, value] : context.variables) names.push_back(variable);
+    if (context.lacks(name)) return std::nullopt;
+    const auto known = context.find(name);
+    if (!known) {
       return fail(Errc::invalid_input,
-                  fmt::format("'{{{{{}}}}}' is not known{}", printable(name, 40), did_you_mean(name, names)));
+                  fmt::format("'{{{{{}}}}}' is not known{}", printable(name, 40), did_you_mean(name, context.names())));
     }
-    result += known->second;
+    room += *known;
   }
+  room += text;
+  return std::string_view{room};
 }
 
 /// The only place where a sealed value is opened: invariant 2 of ARCHITECTURE.md.
-Result<Secret> open_secret(const Setting& setting, const policy::Audience& audience, const crypto::SecretBox& box) {
+Result<Secret> open_secret(const Setting& setting, const Sources& sources, const policy::Audience& audience,
+                           const crypto::SecretBox& box) {
   if (!audience.may_see(ParameterClass::secret)) return fail(Errc::denied, "the audience may see no secrets");
-  return box.unseal(setting.sealed, setting.seal_context);
+  return box.unseal(setting.sealed, setting.scope != nullptr ? store::seal_context(*setting.scope, setting.name)
+                                                             : store::seal_context_line(*sources.mac, setting.line));
 }
 
-/// The text that is to stand in the document, before it is escaped.
-Result<std::optional<std::string>> text_of(const Setting& setting, const Context& context,
-                                           const policy::Audience& audience, const crypto::SecretBox& box) {
-  if (setting.parameter_class != ParameterClass::secret) return expand_in(setting.value, context);
-  FIRSTRING_TRY(const auto secret, open_secret(setting, audience, box));
-  auto text = expand_in(secret.reveal(), context);
-  // The error would show a part of it.
-  if (!text)
-    return fail(Errc::invalid_input,
-                "the secret holds a '{{' that begins no variable; write {{{{ for two braces that mean themselves");
-  return text;
-}
-
-Result<void> append(std::string& document, const std::string& name, const Setting& setting, std::string_view text) {
-  FIRSTRING_CHECK(check_parameter_name(name));
-  document += fmt::format("  <{}", name);
-  if (setting.access) document += fmt::format(" ua=\"{}\"", store::to_string(*setting.access));
+Result<void> append(std::string& document, const Setting& setting, std::string_view text) {
+  FIRSTRING_CHECK(check_parameter_name(setting.name));
+  document.append("  <").append(setting.name);
+  if (setting.access) document.append(" ua=\"").append(store::to_string(*setting.access)).append("\"");
   document += '>';
   FIRSTRING_CHECK(append_escaped(document, text));
-  document += fmt::format("</{}>\n", name);
+  document.append("</").append(setting.name).append(">\n");
   return {};
+}
+
+/// Appends the parameter, unless the document lacks a variable that its value needs.
+Result<void> append_plain(std::string& document, const Setting& setting, const Context& context, std::string& room) {
+  FIRSTRING_TRY(const auto text, expand_in(setting.value, context, room));
+  return text ? append(document, setting, *text) : Result<void>{};
+}
+
+Result<void> append_secret(std::string& document, const Setting& setting, const Context& context,
+                           const policy::Audience& audience, const crypto::SecretBox& box) {
+  FIRSTRING_TRY(const auto secret, open_secret(setting, *context.sources, audience, box));
+  std::string room;
+  const auto text = expand_in(secret.reveal(), context, room);
+  auto done = !text   ? fail(Errc::invalid_input,  // its own error would show a part of the secret
+                             "the secret holds a '{{' that begins no variable; write {{{{ for two braces that mean "
+                               "themselves")
+              : *text ? append(document, setting, **text)
+                      : Result<void>{};
+  explicit_bzero(room.data(), room.capacity());
+  return done;
+}
+
+/// About how much the document will hold, so that it need not move while passwords are in it.
+std::size_t size_of(std::span<const Setting> settings) {
+  constexpr std::size_t kTags = 32;
+  std::size_t size = 256;
+  for (const auto& setting : settings)
+    size += kTags + 2 * setting.name.size() + setting.value.size() + setting.sealed.size();
+  return size;
 }
 
 }  // namespace
 
 std::vector<Origin> explain(const Sources& sources) {
-  const auto context = context_of(sources);
+  const Context context{sources.variables, &sources};
+  const Settings settings{sources};
+  const auto all = settings.sorted();
   std::vector<Origin> origins;
-  for (const auto& [name, settings] : collect(sources)) {
-    for (const auto& setting : settings) {
-      const auto expanded = expand_in(setting.value, context);
-      origins.push_back({.parameter = name,
-                         .parameter_class = setting.parameter_class,
-                         .access = setting.access,
-                         .scope = setting.scope,
-                         .value = expanded && *expanded ? **expanded : setting.value,
-                         .overridden = &setting != &settings.back()});
-    }
+  std::string room;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& setting = all[i];
+    const auto expanded = expand_in(setting.value, context, room);
+    origins.push_back({.parameter = std::string{setting.name},
+                       .parameter_class = setting.parameter_class,
+                       .access = setting.access,
+                       .scope = setting.scope_text(),
+                       .value = std::string{expanded && *expanded ? **expanded : setting.value},
+                       .overridden = i + 1 < all.size() && all[i + 1].name == setting.name});
   }
   return origins;
 }
 
 Result<std::string> render(const Sources& sources, const policy::Audience& audience, const crypto::SecretBox& box) {
-  const auto context = context_of(sources);
-  std::string document = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<flat-profile>\n";
-  for (const auto& [name, settings] : collect(sources)) {
-    const auto& setting = settings.back();
-    if (!audience.may_see(setting.parameter_class)) continue;
-    const auto text = text_of(setting, context, audience, box);
-    auto done = text ? Result<void>{} : Result<void>{fail(text.error())};
-    if (text && *text) done = append(document, name, setting, **text);
-    if (!done)
-      return fail(
-          std::move(done).error().while_(fmt::format("parameter {} of {}", printable(name, 60), setting.scope)));
+  const Context context{sources.variables, &sources};
+  const Settings settings{sources};
+  const auto all = settings.sorted();
+  std::string document;
+  document.reserve(size_of(all));
+  document += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<flat-profile>\n";
+  std::string room;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& setting = all[i];
+    const bool overridden = i + 1 < all.size() && all[i + 1].name == setting.name;
+    if (overridden || !audience.may_see(setting.parameter_class)) continue;
+    auto done = setting.parameter_class == ParameterClass::secret
+                    ? append_secret(document, setting, context, audience, box)
+                    : append_plain(document, setting, context, room);
+    if (!done) {
+      return fail(std::move(done).error().while_(
+          fmt::format("parameter {} of {}", printable(setting.name, 60), setting.scope_text())));
+    }
   }
   document += "</flat-profile>\n";
   return document;
 }
 
 Result<std::string> expand(std::string_view text, const Variables& variables) {
-  FIRSTRING_TRY(auto expanded, expand_in(text, {variables, {}}));
-  return *std::move(expanded);
+  std::string room;
+  FIRSTRING_TRY(const auto expanded, expand_in(text, {variables}, room));
+  return std::string{*expanded};
 }
 
 Result<void> check_value(std::string_view value) {

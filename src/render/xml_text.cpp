@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "base/bytes.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 #include "render/profile.hpp"
@@ -17,19 +19,30 @@ bool is_xml_character(char32_t code) {
   return code != 0xfffe && code != 0xffff;
 }
 
-template <class Take>
-Result<void> for_each_character(std::string_view text, Take&& take) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto character = first_character(text.substr(at));
-    if (!character) return fail(Errc::invalid_input, fmt::format("octet {} is no UTF-8", at + 1));
-    if (!is_xml_character(character->code)) {
-      return fail(Errc::invalid_input, fmt::format("the character U+{:04X} at octet {} cannot stand in XML",
-                                                   static_cast<unsigned>(character->code), at + 1));
-    }
-    take(text.substr(at, character->size), text.substr(at + character->size));
-    at += character->size;
+/// The octets of the character that begins at `at`.
+Result<std::string_view> xml_character(std::string_view text, std::size_t at) {
+  const auto character = first_character(text.substr(at));
+  if (!character) return fail(Errc::invalid_input, fmt::format("octet {} is no UTF-8", at + 1));
+  if (!is_xml_character(character->code)) {
+    return fail(Errc::invalid_input, fmt::format("the character U+{:04X} at octet {} cannot stand in XML",
+                                                 static_cast<unsigned>(character->code), at + 1));
   }
-  return {};
+  return text.substr(at, character->size);
+}
+
+/// By octet: whether it stands for itself, as nearly all do.
+constexpr auto kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned octet = 0x20; octet < 0x7f; ++octet) plain.at(octet) = octet != '&' && octet != '<' && octet != '>';
+  return plain;
+}();
+
+/// Where the next octet is that does not, or the end.
+std::size_t end_of_plain(std::string_view text, std::size_t at) {
+  const auto octets = as_bytes(text);
+  const auto* const end = octets.data() + octets.size();
+  const auto* const found = std::find_if_not(octets.data() + at, end, [](auto octet) { return kPlain[octet]; });
+  return static_cast<std::size_t>(found - octets.data());
 }
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -37,7 +50,12 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 }  // namespace
 
 Result<void> append_escaped(std::string& document, std::string_view text) {
-  return for_each_character(text, [&](std::string_view character, std::string_view rest) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto plain = end_of_plain(text, at);
+    document += text.substr(at, plain - at);
+    if (plain == text.size()) break;
+    FIRSTRING_TRY(const auto character, xml_character(text, plain));
+    at = plain + character.size();
     switch (character.front()) {
       case '&':
         document += "&amp;";
@@ -49,16 +67,21 @@ Result<void> append_escaped(std::string& document, std::string_view text) {
         document += "&gt;";
         break;
       case '\r':
-        if (!rest.starts_with('\n')) document += '\n';
+        if (!text.substr(at).starts_with('\n')) document += '\n';
         break;
       default:
         document += character;
     }
-  });
+  }
+  return {};
 }
 
 Result<void> check_text(std::string_view text) {
-  return for_each_character(text, [](std::string_view, std::string_view) {});
+  for (std::size_t at = end_of_plain(text, 0); at < text.size(); at = end_of_plain(text, at)) {
+    FIRSTRING_TRY(const auto character, xml_character(text, at));
+    at += character.size();
+  }
+  return {};
 }
 
 Result<void> check_parameter_name(std::string_view name) {
