@@ -28,12 +28,22 @@ Numbers extension_types(const ClientHello& hello) {
   return without_grease(types);
 }
 
-/// In hexadecimal. `name` is a digest of OpenSSL's default provider, so it does not fail.
-std::string digest(const char* name, std::string_view text) {
+/// In hexadecimal. The digest is one of OpenSSL's default provider, so this does not fail.
+std::string digest(const crypto::DigestPtr& kind, std::string_view text) {
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> value{};
-  std::size_t size = 0;
-  if (EVP_Q_digest(crypto::library(), name, nullptr, text.data(), text.size(), value.data(), &size) != 1) return {};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), value.data(), &size, kind.get(), nullptr) != 1) return {};
   return to_hex(ByteView{value}.first(size));
+}
+
+// Looked up once: each look-up by name takes a lock that all workers share.
+std::string md5(std::string_view text) {
+  static const crypto::DigestPtr kind{EVP_MD_fetch(crypto::library(), "MD5", nullptr)};
+  return digest(kind, text);
+}
+std::string sha256(std::string_view text) {
+  static const crypto::DigestPtr kind{EVP_MD_fetch(crypto::library(), "SHA256", nullptr)};
+  return digest(kind, text);
 }
 
 template <class Range>
@@ -75,7 +85,7 @@ std::string ja4_alpn(const std::vector<std::string>& protocols) {
 std::string ja4_hash(std::string_view text) {
   constexpr std::size_t kLength = 12;
   if (text.empty()) return std::string(kLength, '0');
-  return digest("SHA256", text).substr(0, kLength);
+  return sha256(text).substr(0, kLength);
 }
 
 }  // namespace
@@ -84,7 +94,7 @@ Ja3 ja3(const ClientHello& hello) {
   auto text =
       fmt::format("{},{},{},{},{}", hello.version, decimal(without_grease(hello.suites)),
                   decimal(extension_types(hello)), decimal(without_grease(hello.groups)), decimal(hello.point_formats));
-  auto hash = digest("MD5", text);
+  auto hash = md5(text);
   return {std::move(text), std::move(hash)};
 }
 

@@ -139,15 +139,14 @@ policy::PersonalityChoice Connection::choose_personality() const {
   const auto address = address_of(peer_);
   policy::Situation situation{.hello = hello, .address = address, .listener = listener_->address};
   if (listener_->personalities.size() == 1) return usual_choice(*state_, *listener_, situation);
-  const auto ja3 = hello::ja3(hello).hash;
-  if (auto record = services_.fleet->records().last_at(address, ja3)) {
+  if (auto record = services_.fleet->records().last_at(address, ja3_)) {
     situation.past = {.model = std::move(record->model),
                       .firmware = std::move(record->firmware),
                       .personality = std::move(record->personality)};
   }
   const auto usual = usual_choice(*state_, *listener_, situation);
   if (!listener_->config.ladder || usual.reason == "needs_quarantine") return usual;
-  return services_.ladder->choose({address, ja3}, usual, hello, listener_->personalities, services_.clock(),
+  return services_.ladder->choose({address, ja3_}, usual, hello, listener_->personalities, services_.clock(),
                                   listener_->config.ladder_window);
 }
 
@@ -165,7 +164,12 @@ void Connection::tell_ladder() {
 void Connection::hello_complete() {
   hello_us_ = since_accept(std::chrono::steady_clock::now());
   hello_.assign(hello_reader_->received().begin(), hello_reader_->received().end());
-  offered_version_ = std::min(hello_reader_->hello().highest_version(), kNewestTls);
+  const auto& hello = hello_reader_->hello();
+  offered_version_ = std::min(hello.highest_version(), kNewestTls);
+  ja3_ = hello::ja3(hello).hash;
+  ja4_ = hello::ja4(hello);
+  server_name_ = hello.server_name;
+  hello_is_sslv2_ = hello.format == hello::Format::sslv2;
   choice_ = choose_personality();
   hello_reader_.reset();
   phase_ = Phase::handshake;
@@ -253,12 +257,10 @@ store::ConnectionRow& Connection::row() {
   row.personality_reason = choice_.reason;
   row.chain = choice_.personality->chain;
   row.quarantined = choice_.personality->quarantine;
-  hello::Reader reader;
-  reader.feed(hello_);
-  row.hello_format = reader.hello().format == hello::Format::sslv2 ? "sslv2" : "tls";
-  row.server_name = reader.hello().server_name;
-  row.ja3 = hello::ja3(reader.hello()).hash;
-  row.ja4 = hello::ja4(reader.hello());
+  row.hello_format = hello_is_sslv2_ ? "sslv2" : "tls";
+  row.server_name = server_name_;
+  row.ja3 = ja3_;
+  row.ja4 = ja4_;
   return row;
 }
 
@@ -431,10 +433,11 @@ void Connection::watch_phone(const MacAddress& mac, const http::Request& request
   const auto& row = this->row();
   const auto time = services_.clock();
   const auto file = device::Catalogue::shipped().match_file(request.path);
+  if (client_key_.empty()) client_key_ = to_hex(stream_->facts().client_chain.front().key_fingerprint());
   const policy::Sighting sighting{
       .seen = {.mac = mac,
                .certificate = row.certificate,
-               .key = to_hex(stream_->facts().client_chain.front().key_fingerprint()),
+               .key = client_key_,
                .pinned_at = time,
                // A client may offer a session again with the session's version as its highest.
                .strongest_version = row.resumed ? std::uint16_t{0} : offered_version_,

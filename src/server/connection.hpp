@@ -139,6 +139,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Bytes hello_;
   std::int64_t hello_us_ = -1;
   std::uint16_t offered_version_ = 0;  ///< the highest in the hello that there is
+  std::string ja3_, ja4_, server_name_;
+  bool hello_is_sslv2_ = false;
   policy::PersonalityChoice choice_;
   TapePtr tape_;  ///< of a connection that may be captured; the stream writes to it
   std::unique_ptr<tls::Channel> stream_;
@@ -146,6 +148,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::unique_ptr<store::ConnectionRow> row_;  ///< once the handshake is over; see row()
   policy::Requester requester_;
+  std::string client_key_;  ///< key_fingerprint of the certificate, once a request has needed it
 
   /// The request that is being read and answered.
   struct Exchange {
