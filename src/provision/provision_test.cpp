@@ -179,6 +179,15 @@ class Keeper : public Provisioning {
     return FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443});
   }
 
+  /// Until the keeper has what the store has.
+  void wait_for_revision() {
+    const auto revision = *store_->revision();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (keeper_->current()->revision() < revision && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    ASSERT_EQ(keeper_->current()->revision(), revision);
+  }
+
   const Stranger stranger_{.mac = *MacAddress::parse("000e08000001"),
                            .product = "SPA-504G",
                            .serial = "CBT9",
@@ -269,10 +278,17 @@ TEST_F(Keeper, ForgetsADeviceThatWasRemovedAndEnteredAgain) {
   keep_record(*keeper_, mac_);
   ASSERT_TRUE(store_->remove_device(mac_));
   ASSERT_TRUE(store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
-  const auto revision = *store_->revision();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
-  while (keeper_->current()->revision() < revision && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::yield();
+  wait_for_revision();
+  EXPECT_FALSE(keeper_->records().find(mac_));
+}
+
+TEST_F(Keeper, ForgetsADeviceThatAConnectionSawAfterItWasRemoved) {
+  ASSERT_TRUE(store_->remove_device(mac_));
+  wait_for_revision();
+  keep_record(*keeper_, mac_);
+  const auto later = now() + std::chrono::seconds{1};
+  ASSERT_TRUE(store_->add_device({.mac = mac_, .model = "SPA504G", .serial = "", .group = "", .created = later}));
+  wait_for_revision();
   EXPECT_FALSE(keeper_->records().find(mac_));
 }
 
@@ -280,6 +296,26 @@ TEST_F(Keeper, TakesANewSiteBeforeItReturns) {
   keeper_->set_site({"other.example.com", 4443});
   const auto given = answer(get("/spa504G.cfg"), {}, *keeper_->current(), *box_);
   EXPECT_THAT(given.response.body, HasSubstr("https://other.example.com:4443/"));
+}
+
+TEST_F(Keeper, DoesNotReadTheFleetAgainForANewSite) {
+  const auto before = keeper_->current();
+  keeper_->set_site({"other.example.com", 4443});
+  EXPECT_NE(keeper_->current(), before);
+  EXPECT_EQ(&keeper_->current()->fleet(), &before->fleet());
+}
+
+TEST_F(Keeper, SharesTheDevicesThatDidNotChange) {
+  const auto other = *MacAddress::parse("000e08abcdee");
+  ASSERT_TRUE(store_->add_device({.mac = other, .model = "SPA504G", .serial = "", .group = "", .created = now()}));
+  wait_for_revision();
+  const auto before = keeper_->current();
+  ASSERT_TRUE(store_->set_parameters(store::Scope::of_device(other), {parameter("Time_Zone", "GMT+02:00")}));
+  wait_for_revision();
+  EXPECT_EQ(keeper_->current()->device(mac_), before->device(mac_));
+  EXPECT_NE(keeper_->current()->device(other), before->device(other));
+  const auto given = answer(get("/000e08abcdee.xml"), phone(other), *keeper_->current(), *box_);
+  EXPECT_THAT(given.response.body, HasSubstr("GMT+02:00"));
 }
 
 }  // namespace
