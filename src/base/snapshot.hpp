@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <utility>
 
 namespace firstring {
 
@@ -29,7 +28,7 @@ inline std::size_t own_slot() {
 template <class T>
 class Snapshot {
  public:
-  explicit Snapshot(std::shared_ptr<const T> initial = nullptr) { publish(std::move(initial)); }
+  explicit Snapshot(const std::shared_ptr<const T>& initial = nullptr) { publish(initial); }
 
   std::shared_ptr<const T> load() const {
     const auto& slot = slots_[snapshot_detail::own_slot()];

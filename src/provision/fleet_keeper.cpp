@@ -122,9 +122,9 @@ Site FleetKeeper::site() {
 Result<void> FleetKeeper::refresh() {
   auto before = view_.load();
   FIRSTRING_TRY(auto fleet, before ? store_->load_changes(before->fleet()) : store_->load());
-  auto view = std::make_shared<const FleetView>(std::move(fleet), site());
+  const auto view = std::make_shared<const FleetView>(std::move(fleet), site());
   const auto changed = before ? forget_gone(*before, *view) : 0;
-  view_.publish(std::move(view));
+  view_.publish(view);
   before.reset();
   if (changed >= kManyDevices) give_memory_back();
   return {};
