@@ -141,6 +141,15 @@ std::vector<Ending> every_ending() {
       just("not_http", with(row("not_http", "request"), [](auto& r) { r.local_port = 8080; }), {"8080"}),
       just("plain_http", with(row("not_tls", "hello"), [](auto& r) { r.detail = "plain HTTP"; })),
       just("not_tls", with(row("not_tls", "hello"), [](auto& r) { r.detail = "malformed: x"; }), {"malformed: x"}),
+      just("evicted", with(row("limit", "hello"), [](auto& r) { r.detail = "30 connections were open"; }),
+           {"30 connections were open"}),
+      just("left_waiting",
+           with(row("closed", "hello"),
+                [](auto& r) {
+                  r.hello_us = 1;
+                  r.queued_us = 12'000'000;
+                }),
+           {"12.0 s"}),
       just("no_bytes", row("closed", "tcp")),
       just("silent", with(row("timeout", "tcp"), [](auto& r) { r.closed_us = 10'000'000; }), {"10.0 s"}),
       just("closed_in_hello", with(row("closed", "hello"), [](auto& r) { r.bytes_in = 17; }), {"17 bytes"}),
