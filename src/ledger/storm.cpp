@@ -20,10 +20,8 @@ Timestamp after(const store::ConnectionRow& row, std::int64_t micros) {
 
 /// "9,984".
 std::string with_commas(std::size_t number) {
-  auto text = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), ",");
-  return text;
+  if (number < 1000) return std::to_string(number);
+  return fmt::format("{},{:03}", with_commas(number / 1000), number % 1000);
 }
 
 /// "0.4 s", "14 s", "3 min 12 s", "2 h 5 min".
