@@ -63,7 +63,7 @@ std::string lowered(std::size_t wanted, const MemoryLimit& memory, std::size_t p
                     std::uint64_t each, std::uint64_t needed) {
   return fmt::format(
       "limits.max_connections is {}, but half of the memory that this process may use ({} MiB by {}) has room for {} "
-      "{}, at {} KiB each; for all of them it takes {} MiB: {}",
+      "{}, at {} KiB each; for all of them it takes {} MiB: {}, or lower max_connections",
       wanted, memory.bytes / kMiB, memory.source, possible, what, each >> 10, needed / kMiB + 1, memory.remedy);
 }
 

@@ -33,20 +33,20 @@ TEST(Capacity, LeavesDescriptorsForEverythingElse) {
 }
 
 TEST(Capacity, LetsWhoHasNoRoomForAHandshakeWait) {
-  // Half of 1 GiB is 512 MiB: 20,000 of 8 KiB, and what is left in steps of 32 KiB.
+  // Half of 1 GiB is 512 MiB: 20,000 of 8 KiB, and what is left in steps of 40 KiB.
   const auto found = capacity(20'000, with_memory(1024));
   EXPECT_EQ(found.connections, 20'000U);
-  EXPECT_EQ(found.begun, (512U * 1024 - 20'000 * 8) / 32);
+  EXPECT_EQ(found.begun, (512U * 1024 - 20'000 * 8) / 40);
   EXPECT_THAT(found.warnings,
               ElementsAre(AllOf(HasSubstr("max_connections is 20000"), HasSubstr("1024 MiB by memory.max of the test"),
-                                HasSubstr("has room for 11384 of them in a handshake"), HasSubstr("it takes 1563 MiB"),
+                                HasSubstr("has room for 9107 of them in a handshake"), HasSubstr("it takes 1876 MiB"),
                                 HasSubstr("raise it"))));
 }
 
 TEST(Capacity, LowersWhatMayBeOpenWhereEvenThatHasNoRoom) {
   const auto found = capacity(20'000, with_memory(128));
   EXPECT_EQ(found.connections, 32U * 1024 / 8);
-  EXPECT_EQ(found.begun, 32U * 1024 / 32);
+  EXPECT_EQ(found.begun, 32U * 1024 / 40);
   EXPECT_THAT(found.warnings, ElementsAre(HasSubstr("has room for 4096 open connections, at 8 KiB each")));
 }
 
