@@ -395,6 +395,18 @@ TEST(NextContact, FollowsTheTimersOfThePhone) {
   EXPECT_EQ(seconds_of(0, {.periodic = "soon", .error_retry_delay = {}, .at = {}}).first, -1);
 }
 
+TEST(Timeline, SaysForHowLongAPhoneWaitedForItsTurnWhereThatIsLong) {
+  const auto told = [](std::int64_t queued_us) {
+    LedgerEntry entry{row("ok", "done"), {allowed()}};
+    entry.connection.hello_us = 20'000;
+    entry.connection.queued_us = queued_us;
+    return timeline({.who = "x", .chapters = {{entry, {}}}, .alarms = {}, .next = {}});
+  };
+  EXPECT_NE(told(3'240'000).find("3260.0 ms  its turn, after 3.2 s in the queue"), std::string::npos)
+      << told(3'240'000);
+  EXPECT_EQ(told(999'999).find("its turn"), std::string::npos);
+}
+
 TEST(Timeline, SaysWhatItMeansThatThereIsNothing) {
   EXPECT_NE(
       timeline({.who = "000e08abcdef", .chapters = {}, .alarms = {}, .next = {}}).find("never reached this server"),
