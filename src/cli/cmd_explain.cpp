@@ -66,6 +66,7 @@ JsonObject to_json(const ledger::Story::Chapter& chapter) {
   object.add("model", row.model).add("firmware", row.firmware);
   object.add("outcome", row.outcome).add("stage", row.stage);
   add_step("hello_us", row.hello_us);
+  add_step("queued_us", row.queued_us);
   add_step("server_flight_us", row.server_flight_us);
   add_step("client_flight_us", row.client_flight_us);
   add_step("handshake_us", row.handshake_us);

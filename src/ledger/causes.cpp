@@ -156,6 +156,17 @@ constexpr std::array kEndings{
     Cause{"shutdown", [](const Case& c) { return c.row.outcome == "shutdown"; },
           "The server was stopped while the connection was open.", ""},
 
+    // ---- a crowd ----
+    Cause{"evicted", [](const Case& c) { return c.row.outcome == "limit"; },
+          "The client had not said what it wants for {closed} when its place was needed for others: {detail}.",
+          "A flood of such connections does this: see who they come from with firstring ledger --failed. If there is "
+          "none, raise max_connections in [limits]."},
+    Cause{"left_waiting",
+          [](const Case& c) { return c.row.outcome == "closed" && c.row.stage == "hello" && c.row.hello_us >= 0; },
+          "The client closed TCP after its ClientHello had waited {queued} for its turn.",
+          "Phones seldom give up like this. If their wait is long outside of a storm (firstring ledger --alarms), this "
+          "machine is too slow for them."},
+
     // ---- no ClientHello ----
     Cause{"not_http", [](const Case& c) { return c.row.outcome == "not_http"; },
           "TLS was spoken to the plain HTTP port {local_port}.",

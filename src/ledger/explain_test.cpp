@@ -141,6 +141,15 @@ std::vector<Ending> every_ending() {
       just("not_http", with(row("not_http", "request"), [](auto& r) { r.local_port = 8080; }), {"8080"}),
       just("plain_http", with(row("not_tls", "hello"), [](auto& r) { r.detail = "plain HTTP"; })),
       just("not_tls", with(row("not_tls", "hello"), [](auto& r) { r.detail = "malformed: x"; }), {"malformed: x"}),
+      just("evicted", with(row("limit", "hello"), [](auto& r) { r.detail = "30 connections were open"; }),
+           {"30 connections were open"}),
+      just("left_waiting",
+           with(row("closed", "hello"),
+                [](auto& r) {
+                  r.hello_us = 1;
+                  r.queued_us = 12'000'000;
+                }),
+           {"12.0 s"}),
       just("no_bytes", row("closed", "tcp")),
       just("silent", with(row("timeout", "tcp"), [](auto& r) { r.closed_us = 10'000'000; }), {"10.0 s"}),
       just("closed_in_hello", with(row("closed", "hello"), [](auto& r) { r.bytes_in = 17; }), {"17 bytes"}),
@@ -384,6 +393,18 @@ TEST(NextContact, FollowsTheTimersOfThePhone) {
   EXPECT_EQ(seconds_of(0, growing).first, -1) << "at three by its own clock";
   EXPECT_EQ(seconds_of(0, {.periodic = "0", .error_retry_delay = {}, .at = {}}).first, -1) << "never";
   EXPECT_EQ(seconds_of(0, {.periodic = "soon", .error_retry_delay = {}, .at = {}}).first, -1);
+}
+
+TEST(Timeline, SaysForHowLongAPhoneWaitedForItsTurnWhereThatIsLong) {
+  const auto told = [](std::int64_t queued_us) {
+    LedgerEntry entry{row("ok", "done"), {allowed()}};
+    entry.connection.hello_us = 20'000;
+    entry.connection.queued_us = queued_us;
+    return timeline({.who = "x", .chapters = {{entry, {}}}, .alarms = {}, .next = {}});
+  };
+  EXPECT_NE(told(3'240'000).find("3260.0 ms  its turn, after 3.2 s in the queue"), std::string::npos)
+      << told(3'240'000);
+  EXPECT_EQ(told(999'999).find("its turn"), std::string::npos);
 }
 
 TEST(Timeline, SaysWhatItMeansThatThereIsNothing) {

@@ -61,6 +61,7 @@ json::object to_object(const store::LedgerEntry& entry) {
   object["client_flight_us"] = step(row.client_flight_us);
   object["handshake_us"] = step(row.handshake_us);
   object["closed_us"] = row.closed_us;
+  object["queued_us"] = step(row.queued_us);
   object["local_address"] = row.local_address;
   object["local_port"] = row.local_port;
   object["hello"] = to_hex(row.hello);

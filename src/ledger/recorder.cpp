@@ -11,8 +11,9 @@ namespace firstring::ledger {
 namespace {
 
 constexpr std::chrono::seconds kTrimEvery{60};
-constexpr std::size_t kTrimBatch = 2000;   // a few milliseconds of the writer's time
-constexpr std::size_t kMaxQuestions = 10;  // likewise, for each batch
+constexpr std::chrono::seconds kLookEvery{1};  // whether a storm is over
+constexpr std::size_t kTrimBatch = 2000;       // a few milliseconds of the writer's time
+constexpr std::size_t kMaxQuestions = 10;      // likewise, for each batch
 constexpr auto kResidence = std::chrono::days{7};
 
 std::atomic<std::int64_t> last_id{0};
@@ -98,13 +99,15 @@ void Recorder::run() {
       std::unique_lock lock{mutex_};
       // Asleep until there is something to write (or held rows to try again, or old ones to remove), then a moment more
       // for company: a storm is written in large batches, and a lone phone is in the ledger when somebody looks.
-      wake_.wait_for(lock, held_.size() > 0 ? options_.max_delay : kTrimEvery,
+      const std::chrono::milliseconds sleep = storms_.is_on() ? kLookEvery : kTrimEvery;
+      wake_.wait_for(lock, held_.size() > 0 ? options_.max_delay : sleep,
                      [this] { return stopping_ || waiting_ > 0 || trim_at_ < std::chrono::steady_clock::now(); });
       wake_.wait_for(lock, options_.max_delay, [this] { return stopping_ || waiting_ >= options_.batch; });
       last = stopping_;
     }
     collect();
-    watch_for_regressions();
+    watch();
+    if (auto over = last ? storms_.stop(now()) : storms_.tick(now())) raise(*std::move(over));
     flush();
     if (!last) trim();
   }
@@ -142,7 +145,12 @@ void Recorder::collect() {
   }
 }
 
-void Recorder::watch_for_regressions() {
+void Recorder::raise(store::AlarmRow alarm) {
+  spdlog::warn("alarm {}: {}", alarm.kind, alarm.text);
+  held_.alarms.push_back(std::move(alarm));
+}
+
+void Recorder::watch() {
   // Strangers decide how many of these there are.
   std::size_t questions = kMaxQuestions;
   for (; watched_ < held_.connections.size(); ++watched_) {
@@ -156,10 +164,8 @@ void Recorder::watch_for_regressions() {
         row.firmware = (*resident)->firmware;
       }
     }
-    if (auto alarm = regressions_.see(row)) {
-      spdlog::warn("alarm {}: {}", alarm->kind, alarm->text);
-      held_.alarms.push_back(*std::move(alarm));
-    }
+    if (auto alarm = regressions_.see(row)) raise(*std::move(alarm));
+    if (auto alarm = storms_.see(row)) raise(*std::move(alarm));
   }
 }
 

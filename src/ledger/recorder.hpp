@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ledger/regression.hpp"
+#include "ledger/storm.hpp"
 #include "store/ledger_store.hpp"
 
 namespace firstring::ledger {
@@ -66,7 +67,8 @@ class Recorder {
   void row_came();
   void run();
   void collect();
-  void watch_for_regressions();
+  void watch();
+  void raise(store::AlarmRow alarm);
   void flush();
   void trim();
 
@@ -76,8 +78,9 @@ class Recorder {
   std::vector<std::unique_ptr<Queue>> queues_;
   // The writer's own.
   Queue::Rows held_;         // collected and not yet written
-  std::size_t watched_ = 0;  // so many of held_.connections the watch has seen
+  std::size_t watched_ = 0;  // so many of held_.connections the watches have seen
   RegressionWatch regressions_;
+  StormWatch storms_;
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::uint64_t> lost_{0};
   std::chrono::steady_clock::time_point complained_{}, trim_at_{};

@@ -122,6 +122,19 @@ TEST(Recorder, TellsWhenPhonesStopWorkingThatOnlyTheirAddressNames) {
   EXPECT_EQ(sink.last.model, "SPA504G");
 }
 
+TEST(Recorder, TellsOfAStormAndOfItsEndAtTheLatestWhenItStops) {
+  Sink sink;
+  {
+    Recorder recorder{std::make_unique<SinkStore>(sink), 2, {}, {}};
+    store::ConnectionRow row;
+    row.accepted = now();
+    row.hello_us = 1;
+    for (std::size_t i = 0; i < 60; ++i) recorder.queue(i % 2).connection(row);
+    EXPECT_TRUE(sink.wait_for([&] { return sink.alarms == 1; }));
+  }
+  EXPECT_EQ(sink.alarms, 2U);
+}
+
 TEST(Recorder, WritesAFewRowsWithoutBeingAskedTo) {
   Sink sink;
   Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};

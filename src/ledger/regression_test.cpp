@@ -102,6 +102,10 @@ TEST_F(Regression, IsNotADeniedRequestNorAStrangersSilence) {
     silent.hello_us = -1;
     silent.outcome = "timeout";
     EXPECT_FALSE(watch_.see(silent));
+    auto left = bad("a");
+    left.outcome = "closed";
+    left.stage = "hello";
+    EXPECT_FALSE(watch_.see(left)) << "while it waited for its turn";
     auto stranger = bad("a");
     stranger.model.clear();
     EXPECT_FALSE(watch_.see(stranger));

@@ -32,6 +32,11 @@ std::string to_text(const Story::Chapter& chapter) {
                         row.server_name.empty() ? ", no SNI" : ", SNI " + printable(row.server_name, 80), row.ja4,
                         row.personality, row.personality_reason);
   }
+  constexpr std::int64_t kWorthTelling = 1'000'000;
+  if (row.queued_us >= kWorthTelling) {
+    text += fmt::format("  {:>10}  its turn, after {:.1f} s in the queue\n", milliseconds(row.hello_us + row.queued_us),
+                        static_cast<double>(row.queued_us) / 1e6);
+  }
   if (row.server_flight_us >= 0) {
     text +=
         fmt::format("  {:>10}  our flight: {} {}, chain '{}'{}\n", milliseconds(row.server_flight_us), row.version,

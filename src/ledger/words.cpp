@@ -240,6 +240,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"our_suites", our_suites},
     Placeholder{"our_versions", our_versions},
     Placeholder{"personality", [](const Case& c) { return c.row.personality; }},
+    Placeholder{"queued", [](const Case& c) { return seconds(c.row.queued_us); }},
     Placeholder{"reason", [](const Case& c) { return c.request->reason; }},
     Placeholder{"server_hash", [](const Case& c) { return hash_name(c.row.server_hash); }},
     Placeholder{"server_name",

@@ -30,6 +30,9 @@ constexpr std::uint16_t kNewestTls = 0x0304;
 constexpr std::chrono::seconds kQuarantinePatience{5};
 constexpr std::chrono::milliseconds kQuarantinePause{50};
 constexpr std::chrono::seconds kQuarantineDelay{3};
+/// How long a client may say nothing, or half a hello, though others need its place: a first packet that is lost comes
+/// again after 1 to 3 s.
+constexpr std::chrono::milliseconds kTimeToSpeak{3'000};
 
 IpAddress address_of(const asio::ip::tcp::endpoint& endpoint) {
   const auto ip = endpoint.address();
@@ -78,6 +81,8 @@ void Connection::start() {
   if (!error) socket_.set_option(asio::ip::tcp::no_delay{true}, error);
   if (error) return finish("closed", "tcp", error.message());
   if (services_.captures->any()) begin_tape();
+  const auto patience = requester_.tls ? listener_->config.hello_timeout : listener_->config.idle_timeout;
+  services_.admission->arrive(*this, address_of(peer_), accepted_at_ + std::min(patience / 2, kTimeToSpeak));
   if (listener_->config.kind == config::ListenerKind::phone) {
     hello_reader_ = std::make_unique<hello::Reader>();
     set_deadline(listener_->config.hello_timeout);
@@ -90,8 +95,8 @@ void Connection::start() {
 void Connection::drain() {
   draining_ = true;
   // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
-  constexpr std::chrono::seconds kTimeToSpeak{1};
-  const bool has_spoken = stage_ != "tcp" || std::chrono::steady_clock::now() - accepted_at_ < kTimeToSpeak;
+  constexpr std::chrono::seconds kTimeToBegin{1};
+  const bool has_spoken = stage_ != "tcp" || std::chrono::steady_clock::now() - accepted_at_ < kTimeToBegin;
   const bool waits_for_more = phase_ == Phase::idle && stage_ == "done";
   if (!has_spoken || waits_for_more) abort();
 }
@@ -99,6 +104,13 @@ void Connection::drain() {
 void Connection::abort() {
   if (phase_ == Phase::gone) return;
   if (phase_ != Phase::lingering) finish(stage_ == "done" ? "ok" : "shutdown", stage_, "the server was stopped");
+  close();
+}
+
+void Connection::make_room() {
+  finish("limit", stage_,
+         fmt::format("closed after {} ms to make room: {} connections were open",
+                     since_accept(std::chrono::steady_clock::now()) / 1000, services_.admission->open()));
   close();
 }
 
@@ -134,12 +146,12 @@ void Connection::read_hello() {
   }
 }
 
-policy::PersonalityChoice Connection::choose_personality() const {
+policy::PersonalityChoice Connection::choose_personality(std::optional<store::DeviceRecord> record) const {
   const auto& hello = hello_reader_->hello();
   const auto address = address_of(peer_);
   policy::Situation situation{.hello = hello, .address = address, .listener = listener_->address};
   if (listener_->personalities.size() == 1) return usual_choice(*state_, *listener_, situation);
-  if (auto record = services_.fleet->records().last_at(address, ja3_)) {
+  if (record) {
     situation.past = {.model = std::move(record->model),
                       .firmware = std::move(record->firmware),
                       .personality = std::move(record->personality)};
@@ -170,8 +182,34 @@ void Connection::hello_complete() {
   ja4_ = hello::ja4(hello);
   server_name_ = hello.server_name;
   hello_is_sslv2_ = hello.format == hello::Format::sslv2;
-  choice_ = choose_personality();
+  auto record = services_.fleet->records().last_at(address_of(peer_), ja3_);
+  const auto familiarity = record ? Admission::Familiarity::known : Admission::Familiarity::unknown;
+  choice_ = choose_personality(std::move(record));
   hello_reader_.reset();
+  phase_ = Phase::waiting;
+  ++deadline_number_;  // what comes now is for us to do
+  services_.admission->queue(*this, familiarity, std::chrono::steady_clock::now());
+  services_.begin_soon();
+  wait(Socket::wait_read, &Connection::wait_for_turn);
+}
+
+/// Something happened on the socket of a client that has nothing to say until we answer.
+void Connection::wait_for_turn() {
+  if (phase_ != Phase::waiting) return;
+  std::uint8_t next = 0;
+  const auto count = ::recv(socket_.native_handle(), &next, 1, MSG_PEEK);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::wait_for_turn);
+  if (count > 0) {
+    // Waiting on would not wait. What it sent stays in the socket until its turn.
+    waiting_self_ = shared_from_this();
+    return;
+  }
+  finish("closed", "hello", count < 0 ? errno_text(errno) : "the client closed the TCP connection");
+}
+
+void Connection::begin() {
+  const auto self = std::move(waiting_self_);
+  queued_us_ = since_accept(std::chrono::steady_clock::now()) - hello_us_;
   phase_ = Phase::handshake;
   if (choice_.personality->quarantine) {
     requester_.wire =
@@ -193,7 +231,8 @@ void Connection::hello_complete() {
 void Connection::hand_over() {
   auto pair = services_.quarantine->hand_over(socket_.native_handle(), hello_, listener_->config.handshake_timeout);
   if (!pair) {
-    const auto waited = std::chrono::microseconds{since_accept(std::chrono::steady_clock::now()) - hello_us_};
+    const auto waited =
+        std::chrono::microseconds{since_accept(std::chrono::steady_clock::now()) - hello_us_ - queued_us_};
     if (waited < kQuarantinePatience) return hand_over_later();
     return finish("handshake_failed", "hello", pair.error().what);
   }
@@ -252,6 +291,7 @@ store::ConnectionRow& Connection::row() {
   const auto received = hello_reader_ ? hello_reader_->received() : ByteView{hello_};
   row.hello.assign(received.begin(), received.end());
   row.hello_us = hello_us_;
+  row.queued_us = queued_us_;
   if (choice_.personality == nullptr) return row;
   row.personality = choice_.personality->name;
   row.personality_reason = choice_.reason;
@@ -401,6 +441,7 @@ void Connection::read_request() {
 
 void Connection::request_complete() {
   phase_ = Phase::answering;
+  services_.admission->spoke(*this);
   auto answer = decide();
   if (answer.is_stranger) return meet_stranger(answer);
   respond(std::move(answer));
@@ -512,6 +553,7 @@ void Connection::request_failed() {
   exchange_->row.reason = exchange_->reader.reason();
   exchange_->denial = exchange_->reader.reason();
   phase_ = Phase::answering;
+  services_.admission->spoke(*this);
   send(refusal, false, http::Body::with);
 }
 
@@ -618,6 +660,7 @@ void Connection::set_deadline(std::chrono::milliseconds time) {
 void Connection::deadline_passed() {
   switch (phase_) {
     case Phase::gone:
+    case Phase::waiting:
       return;
     case Phase::lingering:
       return close();
@@ -656,6 +699,8 @@ void Connection::fill_from_records() {
 void Connection::finish(std::string_view outcome, std::string_view stage, std::string detail) {
   if (phase_ == Phase::lingering || phase_ == Phase::gone) return;
   judge_taped_request(phase_ != Phase::request);
+  if (phase_ == Phase::waiting) queued_us_ = since_accept(std::chrono::steady_clock::now()) - hello_us_;
+  const auto self = std::move(waiting_self_);
   phase_ = Phase::lingering;
   if (exchange_ && exchange_->row.status != 0) record_request();  // decided, but the answer did not get through
   stage_ = stage;
@@ -682,6 +727,8 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
   fill_from_records();
   row().cause = ledger::cause_of(row(), exchange_ ? exchange_->denial : std::nullopt);
   stream_.reset();
+  services_.admission->settle(*this, conduct_of(row()), std::chrono::steady_clock::now());
+  if (services_.admission->may_begin()) services_.begin_soon();
   if (!tape_ || !services_.captures->take(tape_, *row_, services_.fleet->current()->captures(), services_.clock()))
     services_.ledger->connection(std::move(*row_));
   tape_.reset();

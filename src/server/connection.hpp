@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "crypto/secret_box.hpp"
@@ -18,6 +19,7 @@
 #include "policy/personality_choice.hpp"
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
+#include "server/admission.hpp"
 #include "server/captures.hpp"
 #include "server/state.hpp"
 #include "tls/quarantine_link.hpp"
@@ -37,15 +39,18 @@ struct ConnectionServices {
   tls::QuarantineLink* quarantine = nullptr;
   tls::VerdictCache* verdicts = nullptr;  ///< the worker's own
   Clock clock = now;
+  // The worker's own.
+  Admission* admission = nullptr;
+  std::function<void()> begin_soon{};  ///< somebody waits who may begin
 };
 
 /// One accepted TCP connection, from its first byte to its ledger row:
 ///
-///   reading the ClientHello -> handshake -> request -> answer -> request ... -> lingering -> gone
+///   reading the ClientHello -> waiting -> handshake -> request -> answer -> request ... -> lingering -> gone
 ///
-/// (a bootstrap connection begins with the request). Everything runs on the worker's thread; each step has a deadline.
-/// Exactly one ledger row is left, whatever happens.
-class Connection : public std::enable_shared_from_this<Connection> {
+/// (a bootstrap connection begins with the request). Everything runs on the worker's thread; each step has a deadline
+/// but for the waiting, which is for us and not for the client. Exactly one ledger row is left, whatever happens.
+class Connection : public std::enable_shared_from_this<Connection>, public Admission::Visitor {
  public:
   // Asio's own types with the executor spelt out: the type-erased one costs half a KiB a connection.
   using Executor = boost::asio::io_context::executor_type;
@@ -58,6 +63,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ~Connection();
 
   void start();
+  /// Its turn has come (Admission): the part of a handshake that costs us work begins.
+  void begin();
+  /// Closes at once one that has not said what it wants, for the sake of others.
+  void make_room();
   /// Lets a request that is being read or answered finish, and closes otherwise.
   void drain();
   /// Ends at once, with the outcome "shutdown".
@@ -68,7 +77,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read_hello();
   void hello_complete();
-  policy::PersonalityChoice choose_personality() const;
+  void wait_for_turn();
+  policy::PersonalityChoice choose_personality(std::optional<store::DeviceRecord> record) const;
   void tell_ladder();
   /// Gives the client to firstring-quarantine, and from then on has the other end of its pair for a socket.
   void hand_over();
@@ -122,7 +132,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ConnectionServices& services_;
   std::function<void(Connection&)> on_end_;
 
-  enum class Phase : unsigned char { hello, handshake, idle, request, answering, lingering, gone };
+  enum class Phase : unsigned char { hello, waiting, handshake, idle, request, answering, lingering, gone };
   Phase phase_ = Phase::hello;
   bool draining_ = false;
   std::uint64_t deadline_number_ = 0;
@@ -138,7 +148,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<hello::Reader> hello_reader_;
   Bytes hello_;
   std::int64_t hello_us_ = -1;
-  std::uint16_t offered_version_ = 0;  ///< the highest in the hello that there is
+  std::int64_t queued_us_ = -1;
+  std::shared_ptr<Connection> waiting_self_;  ///< while it waits for its turn and for nothing on its socket
+  std::uint16_t offered_version_ = 0;         ///< the highest in the hello that there is
   std::string ja3_, ja4_, server_name_;
   bool hello_is_sslv2_ = false;
   policy::PersonalityChoice choice_;

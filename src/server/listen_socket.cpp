@@ -12,9 +12,6 @@
 namespace firstring::server {
 namespace {
 
-/// Phones that come back all at once wait here, in the kernel; the kernel cuts it to net.core.somaxconn.
-constexpr int kBacklog = 4096;
-
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;

@@ -8,6 +8,9 @@
 
 namespace firstring::server {
 
+/// Phones that come back all at once wait here, in the kernel, for each socket; it cuts it to net.core.somaxconn.
+inline constexpr int kBacklog = 4096;
+
 /// The sockets of one listener, one for each worker, that share an address by SO_REUSEPORT: the kernel spreads the
 /// connections. Non-blocking, close-on-exec, listening from the moment they are handed over.
 struct ListenSockets {

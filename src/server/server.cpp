@@ -5,7 +5,6 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <csignal>
 
 #include "provision/fleet_keeper.hpp"
+#include "server/capacity.hpp"
 #include "server/captures.hpp"
 #include "server/listen_socket.hpp"
 #include "server/notify.hpp"
@@ -26,27 +26,6 @@ namespace firstring::server {
 namespace asio = boost::asio;
 
 namespace {
-
-/// Descriptors that are not for connections: databases, listeners, event loops.
-constexpr std::size_t kOtherDescriptors = 200;
-
-std::size_t allowed_connections(std::size_t wanted) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
-  if (limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-  }
-  const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
-  const auto possible = descriptors > kOtherDescriptors * 2 ? descriptors - kOtherDescriptors : descriptors / 2;
-  if (possible >= wanted) return wanted;
-  spdlog::warn(
-      "limits.max_connections is {}, but the limit of open files allows {}; raise it (LimitNOFILE= in the unit, or "
-      "ulimit -n)",
-      wanted, possible);
-  return possible;
-}
 
 /// Two servers on one state folder would both believe that they alone write the ledger.
 Result<FileDescriptor> lock_folder(const std::filesystem::path& dir) {
@@ -107,6 +86,7 @@ class Server {
                   fmt::format("{} has errors; nothing is served", (dir_ / "firstring.toml").string()));
     set_log_level(built.state->config);
     FIRSTRING_CHECK(open_services(*built.state));
+    for (const auto& warning : backlog_warnings()) spdlog::warn("{}", warning);
     start_workers();
     FIRSTRING_CHECK(apply(std::move(built.state)));
     std::signal(SIGPIPE, SIG_IGN);
@@ -159,7 +139,7 @@ class Server {
                                   .ladder = &ladder_,
                                   .quarantine = &quarantine_.link(),
                                   .clock = now};
-      workers_.push_back(std::make_unique<Worker>(services, 0));
+      workers_.push_back(std::make_unique<Worker>(services));
     }
   }
 
@@ -195,8 +175,10 @@ class Server {
       for (std::size_t i = 0; i < worker_count_; ++i)
         for_workers[i][fresh_at[one]].socket = std::move(fresh[one].sockets[i]);
     }
-    const auto share =
-        std::max<std::size_t>(1, allowed_connections(state->config.limits.max_connections) / worker_count_);
+    const auto room = capacity(state->config.limits.max_connections, machine_);
+    for (const auto& warning : room.warnings) spdlog::warn("{}", warning);
+    const Admission::Limits share{.connections = std::max<std::size_t>(1, room.connections / worker_count_),
+                                  .begun = std::max<std::size_t>(1, room.begun / worker_count_)};
     const auto first_phone =
         std::find_if(open.begin(), open.end(), [](const Open& one) { return one.kind == config::ListenerKind::phone; });
     keeper_->set_site(
@@ -282,6 +264,7 @@ class Server {
   }
 
   std::filesystem::path dir_;
+  const Machine machine_ = read_machine();  // what is available later is less by what we hold
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer drain_timer_, drain_poll_;

@@ -7,6 +7,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include "server/listen_socket.hpp"
+
 namespace firstring::server {
 
 namespace asio = boost::asio;
@@ -17,7 +19,11 @@ namespace {
 /// After accept fails for want of descriptors or memory: how long before the next try.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 /// Accepted in one go before other events get their turn.
-constexpr int kAcceptBatch = 64;
+constexpr std::size_t kAcceptBatch = 64;
+/// With all places taken: how often it is looked whether somebody silent may go.
+constexpr std::chrono::milliseconds kRoomPause{100};
+/// How long handshakes begin in one go before what has begun already gets its turn: about a dozen of the old phones'.
+constexpr std::chrono::milliseconds kBeginTime{5};
 
 }  // namespace
 
@@ -44,21 +50,23 @@ std::string key_of(const ListenerState& listener) {
 
 }  // namespace
 
-Worker::Worker(ConnectionServices services, std::size_t max_connections)
-    : services_(std::move(services)), max_connections_(max_connections), guard_(asio::make_work_guard(io_)) {
+Worker::Worker(ConnectionServices services) : services_(std::move(services)), guard_(asio::make_work_guard(io_)) {
   services_.verdicts = &verdicts_;
+  services_.admission = &admission_;
+  services_.begin_soon = [this] { begin_soon(); };
   thread_ = std::thread{[this] { io_.run(); }};
 }
 
 Worker::~Worker() { stop(); }
 
 void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners,
-                   std::size_t max_connections) {
+                   Admission::Limits limits) {
   // A shared pointer, since asio's handlers may be copied and descriptors cannot.
   auto given = std::make_shared<std::vector<WorkerListener>>(std::move(listeners));
-  asio::post(io_, [this, state = std::move(state), given, max_connections] {
+  asio::post(io_, [this, state = std::move(state), given, limits] {
     state_ = state;
-    max_connections_ = max_connections;
+    limits_ = limits;
+    admission_.set_limits(limits);
     std::unordered_map<std::string, std::shared_ptr<Acceptor>> next;
     for (auto& [listener, socket] : *given) {
       const auto key = key_of(*listener);
@@ -75,6 +83,7 @@ void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListene
     }
     acceptors_ = std::move(next);
     resume_accepting();
+    if (admission_.may_begin()) begin_soon();
   });
 }
 
@@ -85,12 +94,13 @@ void Worker::resume_accepting() {
 }
 
 void Worker::accept(const std::shared_ptr<Acceptor>& acceptor) {
-  if (draining_ || open_.load() >= max_connections_ || !acceptor->socket.is_open()) return;
+  if (draining_ || !acceptor->socket.is_open()) return;
+  if (open_.load() >= limits_.connections) return await_room();
   acceptor->waiting = true;
   acceptor->socket.async_wait(tcp::acceptor::wait_read, [this, acceptor](const boost::system::error_code& error) {
     acceptor->waiting = false;
     if (error || draining_) return;
-    if (const auto failure = take_waiting(*acceptor); failure) {
+    if (const auto failure = take_waiting(*acceptor, kAcceptBatch); failure) {
       spdlog::error("accept on {}: {}; trying again in {} ms", acceptor->listener->config.address.to_string(),
                     failure.message(), kAcceptPause.count());
       acceptor->waiting = true;
@@ -105,14 +115,15 @@ void Worker::accept(const std::shared_ptr<Acceptor>& acceptor) {
   });
 }
 
-boost::system::error_code Worker::take_waiting(Acceptor& acceptor) {
-  for (int i = 0; i < kAcceptBatch && open_.load() < max_connections_; ++i) {
+boost::system::error_code Worker::take_waiting(Acceptor& acceptor, std::size_t most) {
+  for (std::size_t i = 0; i < most && open_.load() < limits_.connections; ++i) {
     Connection::Socket socket{io_};
     boost::system::error_code failure;
     acceptor.socket.accept(socket, failure);
     if (failure == asio::error::would_block) return {};
     if (failure == asio::error::connection_aborted || failure == asio::error::interrupted) continue;
     if (failure) return failure;
+    make_room();
     ++open_;
     auto connection = std::make_shared<Connection>(std::move(socket), state_, acceptor.listener, services_,
                                                    [this](Connection& one) { ended(one); });
@@ -124,8 +135,47 @@ boost::system::error_code Worker::take_waiting(Acceptor& acceptor) {
 
 void Worker::ended(Connection& connection) {
   if (connections_.erase(&connection) == 0) return;
-  const bool was_full = open_.fetch_sub(1) >= max_connections_;
+  admission_.leave(connection);
+  const bool was_full = open_.fetch_sub(1) >= limits_.connections;
   if (was_full && !draining_) asio::post(io_, [this] { resume_accepting(); });
+}
+
+bool Worker::make_room() {
+  auto* silent = admission_.expendable(std::chrono::steady_clock::now());
+  if (silent == nullptr) return false;
+  static_cast<Connection*>(silent)->make_room();
+  return true;
+}
+
+void Worker::await_room() {
+  if (awaiting_room_) return;
+  awaiting_room_ = true;
+  room_timer_.expires_after(kRoomPause);
+  room_timer_.async_wait([this](const boost::system::error_code&) {
+    awaiting_room_ = false;
+    if (draining_) return;
+    for (std::size_t i = 0; i < kAcceptBatch && make_room(); ++i) {
+    }
+    resume_accepting();
+  });
+}
+
+void Worker::begin_soon() {
+  if (beginning_) return;
+  beginning_ = true;
+  // Behind everything that is ready now: whoever has begun is ahead of whoever has not.
+  asio::post(io_, [this] { begin_waiting(); });
+}
+
+void Worker::begin_waiting() {
+  beginning_ = false;
+  auto time = std::chrono::steady_clock::now();
+  for (const auto until = time + kBeginTime; time < until; time = std::chrono::steady_clock::now()) {
+    auto* next = admission_.next(time);
+    if (next == nullptr) return;
+    static_cast<Connection*>(next)->begin();
+  }
+  if (admission_.may_begin()) begin_soon();
 }
 
 std::vector<std::shared_ptr<Connection>> Worker::live_connections() const {
@@ -142,7 +192,7 @@ void Worker::drain() {
     boost::system::error_code ignored;
     for (const auto& [key, acceptor] : acceptors_) {
       // Who has connected already would get a reset by the close.
-      (void)take_waiting(*acceptor);
+      (void)take_waiting(*acceptor, kBacklog);
       acceptor->socket.close(ignored);
     }
     acceptors_.clear();
@@ -156,6 +206,7 @@ void Worker::stop() {
     draining_ = true;
     boost::system::error_code ignored;
     for (const auto& [key, acceptor] : acceptors_) acceptor->socket.close(ignored);
+    room_timer_.cancel();
     for (const auto& connection : live_connections()) connection->abort();
     guard_.reset();
   });

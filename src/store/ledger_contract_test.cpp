@@ -111,6 +111,7 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   row.quarantined = true;
   row.capture = "000e08abcdef.pcapng";
   row.known_bad = "2006-06-wrong-certificates";
+  row.queued_us = 9;
   EXPECT_OK(store_->append({{row}, {}, {}}));
 
   const auto found = open()->find({});
@@ -170,6 +171,7 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   EXPECT_EQ(kept.quarantined, row.quarantined);
   EXPECT_EQ(kept.capture, row.capture);
   EXPECT_EQ(kept.known_bad, row.known_bad);
+  EXPECT_EQ(kept.queued_us, row.queued_us);
 }
 
 TEST_P(LedgerContract, KeepsAlarmsAndFindsThemByDeviceAndTime) {

@@ -27,8 +27,9 @@ struct ConnectionRow {
   std::int64_t client_flight_us = -1;  ///< the client's certificate or key exchange came
   std::int64_t handshake_us = -1;      ///< the handshake was complete
   std::int64_t closed_us = 0;
-  std::string listener;  ///< "phone 0.0.0.0:8443"
-  std::string address;   ///< the peer's
+  std::int64_t queued_us = -1;  ///< not after `accepted`: how long the complete ClientHello waited for its turn here
+  std::string listener;         ///< "phone 0.0.0.0:8443"
+  std::string address;          ///< the peer's
   std::uint16_t port = 0;
   std::string local_address;  ///< the address that it came to
   std::uint16_t local_port = 0;

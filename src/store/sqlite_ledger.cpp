@@ -67,6 +67,7 @@ void for_each_column(Row& row, Visit&& visit) {
   visit("quarantined", row.quarantined);
   visit("capture", row.capture);
   visit("known_bad", row.known_bad);
+  visit("queued_us", row.queued_us);
 }
 
 template <class Row, class Visit>
