@@ -119,7 +119,7 @@ class Storm {
   unsigned phones_arrived_ = 0, phones_done_ = 0;
   unsigned phones_open_ = 0;  ///< that have not taken their leave
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
-  Time began_, first_arrived_, last_served_;
+  Time began_, last_served_;
   std::vector<microseconds> added_, added_resumed_, lateness_;
   StormReport report_;
 };
@@ -191,7 +191,7 @@ void Storm::let_in_those_due(Time now) {
     const auto moment = SteadyClock::now();
     lateness_.push_back(since(began_ + peer.arrival.at, moment));
     if (peer.is_phone()) {
-      if (phones_arrived_++ == 0) first_arrived_ = moment;
+      ++phones_arrived_;
       report_.most_open = std::max(report_.most_open, ++phones_open_);
     } else {
       ++report_.misbehaved[static_cast<std::size_t>(peer.arrival.role)].came;
@@ -350,13 +350,13 @@ void Storm::leave(std::uint32_t index, Time now) {
   const bool established = peer.connection && peer.connection->established();
   if (established) ++report_.connections;
   peer.connection.reset();
+  ++peer.visit;  // alarms and events that are still on their way are not for the next visit
   if (!peer.is_phone()) {
     auto& misbehaved = report_.misbehaved[static_cast<std::size_t>(peer.arrival.role)];
     ++(established ? misbehaved.closed_by_server : misbehaved.refused);
   } else if (peer.done) {
     --phones_open_;
   } else {
-    ++peer.visit;
     alarms_.push({now, index, peer.visit});
   }
 }
@@ -382,7 +382,7 @@ void Storm::sum_up(Time now) {
   const auto first = std::find_if(peers_.begin(), peers_.end(), is_phone);
   const auto last = std::find_if(peers_.rbegin(), peers_.rend(), is_phone);
   report_.ideal = last->arrival.at - first->arrival.at + plan_.think;
-  if (!added_.empty()) report_.until_served = since(first_arrived_, last_served_);
+  if (!added_.empty()) report_.until_served = since(began_ + first->arrival.at, last_served_);
   report_.added = distribution_of(std::move(added_));
   report_.added_resumed = distribution_of(std::move(added_resumed_));
   report_.lateness = distribution_of(std::move(lateness_));

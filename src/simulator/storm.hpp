@@ -66,7 +66,7 @@ struct StormReport {
   std::uint64_t answer_bytes = 0;             ///< bodies
 
   std::chrono::microseconds wall{0};          ///< all of it
-  std::chrono::microseconds until_served{0};  ///< from the first phone's arrival to the last one's whole answer
+  std::chrono::microseconds until_served{0};  ///< from the first phone's planned arrival to the last one's whole answer
   std::chrono::microseconds ideal{0};  ///< the same with a server that takes no time: the last arrival and `think`
   Distribution added;          ///< of served phones: from connect to whole answer, less `think`: server and queue
   Distribution added_resumed;  ///< the same of their further visits
