@@ -37,7 +37,7 @@ struct StormPlan {
   const ClientTraits* tls = nullptr;            ///< of all of them; nullptr: each as its model does
   std::chrono::milliseconds over{40'000};       ///< they come within this
   std::chrono::milliseconds think{6'000};       ///< what a phone computes in a full handshake, before its own flight
-  std::chrono::milliseconds deadline{600'000};  ///< from the first arrival's beginning on; then all is ended
+  std::chrono::milliseconds deadline{600'000};  ///< after it began; then all is ended
   unsigned misbehaving = 0;                     ///< further peers, which hold what they have until all phones are done
   unsigned sources = 0;                         ///< see source_of(); only for a server on 127.0.0.0/8
   unsigned resumptions = 0;                     ///< so often each phone comes again at once with its session

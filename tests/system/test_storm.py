@@ -1,14 +1,28 @@
 """A whole fleet that comes back at once, played by `firstring storm` against the real server."""
 
+import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
-from support.server import DEADLINE, Server, firstring, json_lines
+from support.server import BINARY, DEADLINE, Server, environment, firstring, json_lines
 
 PHONES = 60
-QUICK = ["--over", "2s", "--deadline", "2m"]
+TLS = ["tls1.0-dhe", "tls1.0-rsa", "tls1.0-ecdhe", "tls1.2-ecdhe", "tls1.3", "modern"]
+
+
+def first_mac(block):
+    """Phones of their own for a test: a server remembers what TLS a phone has spoken."""
+    return f"02f1f5{block:02x}0000"
+
+
+def enter(folder, count, first):
+    """Enters the phones of a storm as an operator would."""
+    devices = folder / "phones.csv"
+    devices.write_text(firstring("storm", "--phones", count, "--first-mac", first, "--print-devices").stdout)
+    firstring("device", "import", devices, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +30,9 @@ def demo(tmp_path_factory):
     """A running demonstration that knows the phones of every storm here."""
     folder = tmp_path_factory.mktemp("storm") / "demo"
     firstring("init", folder, "--demo", "--port", 0, "--bootstrap-port", 0)
-    devices = folder / "phones.csv"
-    devices.write_text(firstring("storm", "--phones", PHONES, "--print-devices").stdout)
-    firstring("device", "import", devices, folder=folder)
+    for block in range(1, 1 + len(TLS)):
+        enter(folder, 3, first_mac(block))
+    enter(folder, PHONES, first_mac(0))
     with Server(folder) as running:
         yield running
 
@@ -46,7 +60,9 @@ def rows_beside(server, before, count):
 
 def test_all_phones_are_served_beside_peers_that_misbehave(demo):
     before = {row["connection"] for row in demo.ledger()}
-    report = storm(demo, "--phones", PHONES, "--think", "200ms", *QUICK, "--misbehaving", 10, "--sources", 20)
+    # Longer than phones wait for the server to close: nothing may come of that once it has closed.
+    window = ["--over", "3s", "--deadline", "2m"]
+    report = storm(demo, "--phones", PHONES, "--think", "200ms", *window, "--misbehaving", 10, "--sources", 20)
     assert report["served"] == report["phones"] == PHONES
     assert report["failures"] == {}
     came = {role: peers["came"] for role, peers in report["misbehaving"].items()}
@@ -76,14 +92,15 @@ def test_phones_come_again_with_their_session(demo):
     assert report["added_resumed"]["count"] == 20
 
 
-@pytest.mark.parametrize("tls", ["tls1.0-dhe", "tls1.0-rsa", "tls1.0-ecdhe", "tls1.2-ecdhe", "tls1.3", "modern"])
+@pytest.mark.parametrize("tls", TLS)
 def test_phones_speak_any_tls(demo, tls):
-    report = storm(demo, "--phones", 3, "--think", "10ms", "--over", "1ms", "--tls", tls)
+    first = first_mac(1 + TLS.index(tls))
+    report = storm(demo, "--phones", 3, "--first-mac", first, "--think", "10ms", "--over", "1ms", "--tls", tls)
     assert report["served"] == 3, report
 
 
 def test_entered_phones_keep_the_tls_of_their_models(demo):
-    # The four of the demonstration are among them; their MAC addresses come before those of the storm.
+    # Three of the demonstration's phones come first by their MAC addresses, one with a modern TLS.
     before = {row["connection"] for row in demo.ledger()}
     report = storm(demo, "--entered", "--phones", 5, "--think", "0s", "--over", "1ms")
     assert report["served"] == 5, report
@@ -115,3 +132,16 @@ def test_a_storm_ends_at_its_deadline(demo):
             "storm", "--server", address, "--phones", 3, "--over", "1ms", "--deadline", "500ms", folder=demo.folder, status=1
         )
     assert "FAILED 3: timed_out: in the handshake" in result.stdout
+
+
+def test_a_storm_that_is_interrupted_tells_what_it_has(demo):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        command = [BINARY, "storm", "--server", address, "--phones", "1", "--over", "1ms", "--dir", demo.folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+            mute.settimeout(DEADLINE)
+            peer, _ = mute.accept()
+            with peer:  # it has come, and nobody answers
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1 and "FAILED 1: abandoned: in the handshake" in out
