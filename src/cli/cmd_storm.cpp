@@ -266,9 +266,9 @@ std::vector<Command> storm_commands() {
            "The phones' certificates are signed by the maker of a state folder made with --demo, or by another; all "
            "share one key. The server must know the phones: --print-devices lists them for `firstring device import`.\n"
            "For thousands of phones allow this and the server enough open files (ulimit -n).",
-       .examples = {"firstring storm --phones 2000 --print-devices > phones.csv",
-                    "firstring device import phones.csv --dir demo",
-                    "firstring storm --dir demo --server localhost:8443 --phones 2000 --misbehaving 10 --sources 500"},
+       .examples = {"firstring storm --phones 2000 --print-devices",
+                    "firstring storm --dir demo --server localhost:8443 --phones 2000 --misbehaving 10 --sources 500",
+                    "firstring storm --server 192.0.2.1:443 --path /$MA.xml --maker-cert ca.crt --maker-key ca.key"},
        .arguments =
            {{.name = "--server", .value = "HOST:PORT", .help = "where to; any server, not only this one"},
             {.name = "--phones", .value = "N", .help = "how many phones (100)", .check = is_number},
