@@ -16,9 +16,6 @@
 namespace firstring::simulator {
 namespace {
 
-/// Linux gives the port when it connects, so that each source address has all of them for each server.
-constexpr int kOn = 1;
-
 bool is_reset(int error) { return error == ECONNRESET || error == EPIPE; }
 
 /// The alert that the server sent, if that is what `error` tells.
@@ -61,9 +58,11 @@ Result<StormConnection> StormConnection::open(Role role, const SocketAddress& se
                                               std::string request) {
   FileDescriptor fd{::socket(server.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd) return fail(Errc::io, fmt::format("open a socket: {}", errno_text(errno)));
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);
+  const int on = 1;
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (source) {
-    ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &kOn, sizeof kOn);
+    // The port is chosen when it connects, so that each server can have all of them.
+    ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     const auto from = to_socket_address({*source, 0});
     if (::bind(fd.get(), from.get(), from.length) != 0) {
       return fail(Errc::io, fmt::format("come from {}: {}", source->to_string(), errno_text(errno)));
