@@ -1,0 +1,315 @@
+"""What is measured: each function gives rows, which are plain data for bench/report.py.
+
+A row: `group`, `name`, `unit` and `values`, {contestant: {setting: [one figure for each round]}}; some have more. Every
+contestant works on core 0 and its load on core 1; in each round all contestants have their turn, in another order.
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import itertools
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+import servers
+from servers import FIRSTRING, PACKAGED_SESSIONS
+from support import server
+
+LOAD_CORE = "1"
+
+
+class LoadFailed(Exception):
+    """What the load says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What client and server speak. `exchange_bits`: of the DH group or the curve, 0 for none."""
+
+    name: str
+    version: str
+    cipher: str
+    group: str
+    exchange_bits: int
+    server_bits: int = 2048
+    maker: str = "old"
+
+
+DHE = Variant("TLS 1.0 DHE 1024", "TLSv1", "DHE-RSA-AES256-SHA", "", 1024)
+ECDHE = Variant("TLS 1.2 ECDHE P-256", "TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", "P-256", 256)
+VARIANTS = [
+    DHE,
+    dataclasses.replace(DHE, name="TLS 1.0 DHE 1024, server key RSA 1024", server_bits=1024),
+    Variant("TLS 1.0 RSA", "TLSv1", "AES256-SHA", "", 0),
+    ECDHE,
+    Variant("TLS 1.3 X25519", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519", 253, maker="new"),
+]
+
+
+def _variants(resumed):
+    """Resumed handshakes make no use of the server's key."""
+    return [variant for variant in VARIANTS if not resumed or variant.server_bits == 2048]
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    rounds: int = 5
+    handshakes: int = 200  # a round
+    requests: int = 1500  # a round; Apache ends a connection after 100
+    phones: int = 20  # that come again and again
+    held: int = 3000
+    in_flight: tuple = (100, 1000, 10_000)
+    devices: int = 100_000
+    starts: int = 3
+    counted: int = 20  # handshakes under callgrind
+
+
+QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4)
+
+
+class Bench:
+    """What all measurements share: the material, a state folder and the load program."""
+
+    def __init__(self, folder, load, size, peers):
+        self.folder, self.load, self.size, self.peers = folder, load, size, peers
+        self.material = servers.Material(folder / "material")
+        self.state = folder / "state"
+        servers.make_state(self.state, self.material, max(size.phones, size.held, *size.in_flight))
+        self._started = 0
+
+    def firstring(self, **options):
+        return servers.start_firstring(self.state, self.material, **options)
+
+    def peer(self, name, sessions=None, **options):
+        self._started += 1
+        folder = self.folder / f"{name}-{self._started}"
+        return servers.start_peer(name, folder, self.material, sessions or PACKAGED_SESSIONS[name], **options)
+
+    @contextlib.contextmanager
+    def loading(self, contestant, mode, variant, count, **more):
+        """A load that has prepared itself and waits: gives a function that lets it work and gives its report."""
+        maker = self.material.makers[variant.maker]
+        arguments = {
+            "port": contestant.ports[variant.server_bits], "path": contestant.path, "bytes": servers.DOCUMENT_BYTES,
+            "version": variant.version, "cipher": variant.cipher, "group": variant.group,
+            "exchange_bits": variant.exchange_bits, "server_bits": variant.server_bits, "ca": maker.ca.certificate,
+            "ca_key": maker.ca.key, "phone_key": maker.phone_key, "hash": maker.hash,
+            "first_mac": f"{servers.FIRST_MAC[variant.maker]:012x}", "phones": self.size.phones, "count": count, **more,
+        }  # fmt: skip
+        process = subprocess.Popen(
+            ["taskset", "-c", LOAD_CORE, self.load, mode, *(f"{name}={value}" for name, value in arguments.items())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+        def finish(word=""):
+            out, error = process.communicate(word, timeout=600)
+            if process.returncode != 0:
+                raise LoadFailed(f"{contestant.name}, {variant.name}, {mode}: {error.strip()}")
+            return json.loads(out) if out else None
+
+        try:
+            if process.stdout.readline() != "ready\n":
+                finish()
+            yield lambda: finish("go\n")
+        finally:
+            if process.poll() is None:
+                process.kill()
+            with contextlib.suppress(ValueError, OSError):  # closed already
+                process.communicate()
+
+    def cpu_milliseconds(self, contestant, mode, variant, count, **more):
+        """CPU of the server for each of `count`, with what it puts off until later."""
+        with self.loading(contestant, mode, variant, count, **more) as work:
+            before = contestant.process.settled_cpu_seconds()
+            done = work()["count"]
+            return (contestant.process.settled_cpu_seconds() - before) * 1000 / done
+
+
+def _row(group, name, unit, values, **more):
+    return {"group": group, "name": name, "unit": unit, "values": values, **more}
+
+
+def _in_turn(contestants, number):
+    """Each goes first, and each follows another, in turn."""
+    start = number % len(contestants)
+    turned = contestants[start:] + contestants[:start]
+    return turned if number // len(contestants) % 2 == 0 else turned[::-1]
+
+
+def _cannot_resume(failure):
+    return "not resumed" in str(failure) or "no session" in str(failure)
+
+
+def _rounds(bench, contestants, mode, variant, count, **more):
+    """{contestant: {setting: [figure of each round]}} of those that do this at all."""
+    spent = {name: {} for name, _, _ in contestants}
+    for number in range(bench.size.rounds):
+        for name, setting, running in _in_turn(contestants, number):
+            try:
+                figure = bench.cpu_milliseconds(running, mode, variant, count, **more)
+            except LoadFailed as failure:
+                if not _cannot_resume(failure) or name == FIRSTRING:
+                    raise
+                contestants = [one for one in contestants if one[2] is not running]
+                continue
+            spent[name].setdefault(setting, []).append(figure)
+    return spent
+
+
+def handshakes(bench, progress):
+    """Full and resumed handshakes and requests of a kept connection. Peers as packaged, and in the settings that could
+    be cheaper: full handshakes without any means to resume, resumed ones by the other means."""
+    with contextlib.ExitStack() as stack:
+        ours = (FIRSTRING, "usual", stack.enter_context(bench.firstring()))
+        running = {
+            (name, sessions): stack.enter_context(bench.peer(name, sessions))
+            for name in bench.peers
+            for sessions in ("tickets", "cache", "none")
+        }
+
+        def contestants(*settings):
+            """`settings` besides the packaged one, which comes first."""
+            chosen = [ours]
+            for name in bench.peers:
+                packaged = PACKAGED_SESSIONS[name]
+                for sessions in (packaged, *(one for one in settings if one != packaged)):
+                    chosen.append((name, f"usual: {sessions}" if sessions == packaged else sessions, running[name, sessions]))
+            return chosen
+
+        for resumed in False, True:
+            group = "resumed" if resumed else "full"
+            others = ("tickets", "cache") if resumed else ("none",)
+            for variant in _variants(resumed):
+                progress(f"{group}: {variant.name}")
+                values = _rounds(bench, contestants(*others), "handshakes", variant, bench.size.handshakes, resumed=int(resumed))
+                yield _row(group, variant.name, "ms CPU a handshake", values, variant=variant.name)
+        for variant in DHE, ECDHE:
+            progress(f"requests: {variant.name}")
+            values = _rounds(bench, contestants(), "requests", variant, bench.size.requests)
+            yield _row("requests", f"{variant.cipher}, {variant.version}", "ms CPU a request", values)
+
+
+def memory(bench, progress):
+    """What each connection holds in mid-handshake. The peers with room for so many."""
+    values, idle = {}, {}
+    for name in (FIRSTRING, *bench.peers):
+        progress(f"memory: {name}")
+        with bench.firstring() if name == FIRSTRING else bench.peer(name, large=True) as running:
+            bench.cpu_milliseconds(running, "handshakes", DHE, bench.size.phones)
+            before = running.process.proportional_bytes()
+            with bench.loading(running, "hold", DHE, bench.size.held):
+                held = running.process.proportional_bytes()
+        setting = "usual" if name == FIRSTRING else "large"
+        values[name] = {setting: [(held - before) / bench.size.held / 1024]}
+        idle[name] = before / 1024 / 1024
+    yield _row("memory", f"in mid-handshake, {bench.size.held:,} at once", "KiB a connection", values, idle_mib=idle)
+
+
+def linear(bench, progress):
+    """Whether a phone costs the same among many: so many are in the middle of their handshake at once."""
+    values = {}
+    with bench.firstring() as running:
+        for number in range(min(bench.size.rounds, 3)):
+            for count in bench.size.in_flight:
+                progress(f"linear: {count:,} in flight")
+                repeat = max(bench.size.in_flight[-1] // count // 5, 1)
+                spent = bench.cpu_milliseconds(running, "wave", DHE, count, repeat=repeat)
+                values.setdefault(f"{count:,}", []).append(spent)
+    yield _row("linear", "TLS 1.0 DHE 1024, all in mid-handshake at once", "ms CPU a phone", {FIRSTRING: values})
+
+
+def startup(bench, progress):
+    """From exec to READY=1 with a large fleet, and the memory that is then resident."""
+    progress(f"startup: {bench.size.devices:,} devices")
+    folder = bench.folder / "large-state"
+    server.firstring("init", folder, "--host", "localhost")
+    csv = folder / "phones.csv"
+    csv.write_text(servers.device_csv(0x000E08300000 + number for number in range(bench.size.devices)))
+    server.firstring("device", "import", csv, folder=folder)
+    seconds, resident = [], []
+    for _ in range(bench.size.starts):
+        begin = time.monotonic()
+        with servers.start_firstring(folder, bench.material) as running:
+            seconds.append(time.monotonic() - begin)
+            running.process.settled_cpu_seconds()
+            resident.append(running.process.resident_bytes() / 1024 / 1024)
+    name = f"{bench.size.devices:,} devices"
+    yield _row("startup", f"{name}: until READY=1", "s", {FIRSTRING: {"usual": seconds}})
+    yield _row("startup", f"{name}: resident", "MiB", {FIRSTRING: {"usual": resident}})
+
+
+# ---- instruction counts ---------------------------------------------------------------------------------------------
+
+
+def _total(dump):
+    for line in dump.read_text(errors="replace").splitlines():
+        if line.startswith(("totals:", "summary:")):
+            return int(line.split()[1])
+    raise LoadFailed(f"{dump} has no total")
+
+
+def _count_of(bench, progress, name, profiles):
+    """{(group, variant's name): instructions for each handshake} of one contestant."""
+    counts = {}
+    prefix = bench.folder / f"callgrind-{name}"
+    valgrind = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={prefix}", "--quiet")
+    started = bench.firstring(prefix=valgrind) if name == FIRSTRING else bench.peer(name, single=True, prefix=valgrind)
+    dumps = itertools.count(1)
+    with started as running:
+
+        def dump():
+            running.process.settled_cpu_seconds(idle=0.6)  # what it does while idle takes long under valgrind
+            subprocess.run(["callgrind_control", "-d", str(running.process.pid)], check=True, capture_output=True)
+            return pathlib.Path(f"{prefix}.{next(dumps)}")
+
+        for resumed in False, True:
+            group = "resumed" if resumed else "full"
+            for variant in _variants(resumed):
+                progress(f"instructions: {name}, {group}, {variant.name}")
+                more = {"resumed": int(resumed), "phones": 4}
+                try:
+                    with bench.loading(running, "handshakes", variant, bench.size.counted, **more) as work:
+                        dump()
+                        work()
+                        counted = dump()
+                except LoadFailed as failure:
+                    if not _cannot_resume(failure):
+                        raise
+                    continue
+                counts[group, variant.name] = _total(counted) / bench.size.counted
+                if profiles:
+                    shutil.copy(counted, profiles / re.sub(r"[ ,]+", "-", f"{name}-{group}-{variant.name}.callgrind"))
+    return counts
+
+
+def count_instructions(bench, progress, names, profiles=None):
+    """{(group, variant's name): {contestant: instructions for each handshake}} by callgrind, peers as packaged. Counted
+    from one dump of the running server to the next, so that neither start nor first contacts are in it. `profiles`: a
+    folder where the dumps are kept, for callgrind_annotate."""
+    if profiles:
+        profiles.mkdir(parents=True, exist_ok=True)
+    counts = {}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # counts do not depend on time
+        for name, counted in zip(names, pool.map(lambda name: _count_of(bench, progress, name, profiles), names), strict=True):
+            for row, count in counted.items():
+                counts.setdefault(row, {})[name] = count
+    return counts
+
+
+MEASUREMENTS = {"handshake": handshakes, "memory": memory, "linear": linear, "startup": startup}
+
+
+def sized(quick, rounds=None, handshakes=None):
+    size = QUICK if quick else Size()
+    given = {"rounds": rounds, "handshakes": handshakes}
+    return dataclasses.replace(size, **{name: value for name, value in given.items() if value})
+
+
+def as_data(size):
+    return dataclasses.asdict(size)
