@@ -185,7 +185,7 @@ def device_csv(macs):
 
 def make_state(folder, material, phones):
     """A state folder that knows so many phones of each maker, with a profile of DOCUMENT_BYTES for each, which becomes
-    the peers' document."""
+    the peers' document. Gives the length of the value that fills it up."""
     server.firstring("init", folder, "--host", "localhost")
     macs = [first + number for first in FIRST_MAC.values() for number in range(phones)]
     csv = folder / "phones.csv"
@@ -196,8 +196,10 @@ def make_state(folder, material, phones):
         return server.firstring("render", f"{macs[0]:012x}", folder=folder).stdout.encode()
 
     server.firstring("set", "base", "GPP_A=x", folder=folder)
-    server.firstring("set", "base", "GPP_A=" + "x" * (DOCUMENT_BYTES - len(render()) + 1), folder=folder)
+    filler = DOCUMENT_BYTES - len(render()) + 1
+    server.firstring("set", "base", "GPP_A=" + "x" * filler, folder=folder)
     material.document.write_bytes(render())
+    return filler
 
 
 def _config(material, ports):
