@@ -22,6 +22,7 @@ from servers import FIRSTRING, PACKAGED_SESSIONS
 from support import server
 
 LOAD_CORE = "1"
+STORM_MAC = "000e08400000"
 
 
 class LoadFailed(Exception):
@@ -69,10 +70,14 @@ class Size:
     in_flight: tuple = (100, 1000, 10_000)
     devices: int = 100_000
     starts: int = 3
-    counted: int = 20  # handshakes under callgrind
+    counted: int = 20  # handshakes or requests under callgrind
+    storm: int = 5000  # phones
+    arrival: float = 40  # seconds within which they come
+    thinking: float = 6  # seconds that each computes
+    patience: float = 60  # seconds after which a storm is ended: more than 1.2 times what it need take
 
 
-QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4)
+QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4, 20, 0.5, 0.2, 5)
 
 
 class Bench:
@@ -194,7 +199,7 @@ def handshakes(bench, progress):
         for variant in DHE, ECDHE:
             progress(f"requests: {variant.name}")
             values = _rounds(bench, contestants(), "requests", variant, bench.size.requests)
-            yield _row("requests", f"{variant.cipher}, {variant.version}", "ms CPU a request", values)
+            yield _row("requests", f"{variant.cipher}, {variant.version}", "ms CPU a request", values, variant=variant.name)
 
 
 def memory(bench, progress):
@@ -266,6 +271,51 @@ def startup(bench, progress):
     yield _row("startup", f"{name}: resident", "MiB", {FIRSTRING: {"usual": resident}})
 
 
+def _storm(bench, running, misbehaving):
+    """What `firstring storm` reports, and the server's CPU for each phone."""
+    maker, size = bench.material.makers["old"], bench.size
+    command = [
+        server.BINARY, "storm", "--json", "--server", f"127.0.0.1:{running.ports[2048]}", "--phones", size.storm,
+        "--over", f"{size.arrival * 1000:.0f}ms", "--think", f"{size.thinking * 1000:.0f}ms",
+        "--deadline", f"{size.patience * 1000:.0f}ms", "--misbehaving", misbehaving, "--sources", max(size.storm // 5, 1),
+        "--maker-cert", maker.ca.certificate, "--maker-key", maker.ca.key, "--phone-key", maker.phone_key,
+        "--first-mac", STORM_MAC,
+    ]  # fmt: skip
+    if running.name != FIRSTRING:
+        command += ["--path", running.path]
+    before = running.process.settled_cpu_seconds()
+    done = subprocess.run(["taskset", "-c", LOAD_CORE, *map(str, command)], capture_output=True, text=True, timeout=600)
+    if not done.stdout.startswith("{"):
+        raise LoadFailed(f"storm against {running.name}: {done.stderr.strip()}")
+    spent = running.process.settled_cpu_seconds() - before
+    return {**json.loads(done.stdout), "cpu_ms": spent * 1000 / size.storm}
+
+
+def storms(bench, progress):
+    """A fleet that comes back after a power cut, alone and with peers that misbehave. The peers as packaged, and with
+    room for as many connections as there may be and no sessions."""
+    size = bench.size
+    phones = server.firstring("storm", "--print-devices", "--phones", size.storm, "--first-mac", STORM_MAC).stdout
+    csv = bench.folder / "storm.csv"
+    csv.write_text(phones)
+    server.firstring("device", "import", csv, folder=bench.state)
+    name = f"{size.storm:,} phones within {size.arrival:g} s, each computing {size.thinking:g} s"
+    for misbehaving in 0, 10:
+        values = {}
+        for contestant in (FIRSTRING, *(peer for peer in bench.peers if peer != "haproxy")):
+            for setting in ("usual",) if contestant == FIRSTRING else ("usual", "best"):
+                progress(f"storm: {contestant}, {setting}, {misbehaving}% misbehave")
+                if contestant == FIRSTRING:
+                    started = bench.firstring()
+                elif setting == "usual":
+                    started = bench.peer(contestant)
+                else:
+                    started = bench.peer(contestant, "none", large=True)
+                with started as running:
+                    values.setdefault(contestant, {})[setting] = [_storm(bench, running, misbehaving)]
+        yield _row("storm", name + (f", and {misbehaving}% more that misbehave" if misbehaving else ""), "", values)
+
+
 # ---- instruction counts ---------------------------------------------------------------------------------------------
 
 
@@ -276,8 +326,14 @@ def _total(dump):
     raise LoadFailed(f"{dump} has no total")
 
 
+def _counted_rows():
+    """[(group, variant)]"""
+    rows = [("full", variant) for variant in VARIANTS] + [("resumed", variant) for variant in _variants(resumed=True)]
+    return rows + [("requests", variant) for variant in (DHE, ECDHE)]
+
+
 def _count_of(bench, progress, name, profiles):
-    """{(group, variant's name): instructions for each handshake} of one contestant."""
+    """{(group, variant's name): instructions for each handshake or request} of one contestant."""
     counts = {}
     prefix = bench.folder / f"callgrind-{name}"
     valgrind = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={prefix}", "--quiet")
@@ -290,23 +346,22 @@ def _count_of(bench, progress, name, profiles):
             subprocess.run(["callgrind_control", "-d", str(running.process.pid)], check=True, capture_output=True)
             return pathlib.Path(f"{prefix}.{next(dumps)}")
 
-        for resumed in False, True:
-            group = "resumed" if resumed else "full"
-            for variant in _variants(resumed):
-                progress(f"instructions: {name}, {group}, {variant.name}")
-                more = {"resumed": int(resumed), "phones": 4}
-                try:
-                    with bench.loading(running, "handshakes", variant, bench.size.counted, **more) as work:
-                        dump()
-                        work()
-                        counted = dump()
-                except LoadFailed as failure:
-                    if not _cannot_resume(failure):
-                        raise
-                    continue
-                counts[group, variant.name] = _total(counted) / bench.size.counted
-                if profiles:
-                    shutil.copy(counted, profiles / re.sub(r"[ ,]+", "-", f"{name}-{group}-{variant.name}.callgrind"))
+        for group, variant in _counted_rows():
+            progress(f"instructions: {name}, {group}, {variant.name}")
+            mode = "requests" if group == "requests" else "handshakes"
+            more = {"resumed": int(group == "resumed"), "phones": 4}
+            try:
+                with bench.loading(running, mode, variant, bench.size.counted, **more) as work:
+                    dump()
+                    work()
+                    counted = dump()
+            except LoadFailed as failure:
+                if not _cannot_resume(failure):
+                    raise
+                continue
+            counts[group, variant.name] = _total(counted) / bench.size.counted
+            if profiles:
+                shutil.copy(counted, profiles / re.sub(r"[ ,]+", "-", f"{name}-{group}-{variant.name}.callgrind"))
     return counts
 
 
@@ -324,7 +379,7 @@ def count_instructions(bench, progress, names, profiles=None):
     return counts
 
 
-MEASUREMENTS = {"handshake": handshakes, "memory": memory, "linear": linear, "startup": startup}
+MEASUREMENTS = {"handshake": handshakes, "memory": memory, "linear": linear, "startup": startup, "storm": storms}
 
 
 def sized(quick, rounds=None, handshakes=None):

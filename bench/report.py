@@ -124,6 +124,10 @@ def targets_met(results):
             medians = [statistics.median(values) for values in row["values"][FIRSTRING].values()]
             worst = max(abs(one / medians[0] - 1) for one in medians)
             found.append((f"cost of a phone among many: {worst:.0%} off that among few, within 15% wanted", worst <= 0.15))
+        if row["group"] == "storm":
+            storm = _ours(row)[0]
+            said = f"storm of {row['name']}: {storm['served']:,} served in {storm['ratio']:.3f} of the least time, all in at most 1.2 wanted"
+            found.append((said, storm["served"] == storm["phones"] and storm["ratio"] <= 1.2))
     return found
 
 
@@ -138,6 +142,25 @@ def _linear_table(row):
 
 def _startup_table(rows):
     return _table(["", "median (least..most)"], [[row["name"], f"{_spread(_ours(row), 2)} {row['unit']}"] for row in rows])
+
+
+_FAILED = ["refused", "reset", "closed", "tls_failed", "other_status", "bad_answer"]
+
+
+def _storm_table(row):
+    lines = []
+    for name, settings in row["values"].items():
+        for setting, (storm,) in settings.items():
+            all_served = storm["served"] == storm["phones"]
+            lines.append([
+                TITLES[name], setting, f"{storm['served']:,}", f"{sum(storm[one] for one in _FAILED):,}",
+                f"{storm['timed_out'] + storm['abandoned']:,}",
+                f"{storm['until_served_us'] / 1e6:.1f} s" if all_served else "never all",
+                f"{storm['ratio']:.3f}" if all_served else "-",
+                f"{storm['added']['p50_us'] / 1e6:.2f} s", f"{storm['added']['p99_us'] / 1e6:.2f} s", f"{storm['cpu_ms']:.2f} ms",
+            ])  # fmt: skip
+    heading = ["", "setting", "served", "turned away", "still waiting", "until the last", "of the least", "each, median", "each, p99", "CPU a phone"]
+    return _table(heading, lines)
 
 
 def _facts(results):
@@ -159,6 +182,12 @@ def text(results):
         parts += [f"Cost of a phone: {row['name']}.", _linear_table(row)]
     if rows := of_group("startup"):
         parts += ["Start.", _startup_table(rows)]
+    for row in of_group("storm"):
+        parts += [
+            f"Storm: {row['name']}; ended after {results['size']['patience']:g} s. Least: the last arrival and its computing. Each: from "
+            "connect to the whole answer, less the phone's own computing.",
+            _storm_table(row),
+        ]
     if found := targets_met(results):
         parts.append("Against the targets:")
         parts.append("\n".join(f"- {'met' if met else 'MISSED'}: {sentence}" for sentence, met in found))

@@ -15,7 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-GROUPS = ["handshake", "memory", "linear", "startup"]
+GROUPS = ["handshake", "memory", "linear", "startup", "storm"]
 
 
 def arguments():

@@ -61,11 +61,12 @@ class Material:
         self.server = made.make("server", "/CN=localhost", made.server_root, key=2048, md="sha256", extensions=names)
         self.small = made.legacy_server
         self.server_root = made.server_root
-        old, new = made.phone("old", pki.OWN_MAC), made.phone("new", pki.OWN_MAC, made.strict_root, key=2048, md="sha256")
-        self.makers = {
-            "old": Makers(made.maker_root, old.key, "sha1"),
-            "new": Makers(made.strict_root, new.key, "sha256"),
-        }
+        ca = "basicConstraints = critical,CA:TRUE\nsubjectKeyIdentifier = hash\n"
+        self.makers = {}
+        for name, bits, digest in ("old", 1024, "sha1"), ("new", 2048, "sha256"):
+            root = made.make(f"{name}-maker", f"/O=Cisco Systems/CN={name} client root", key=bits, md=digest, extensions=ca)
+            phone = made.phone(f"{name}-phone", pki.OWN_MAC, root, key=bits, md=digest)
+            self.makers[name] = Makers(root, phone.key, digest)
         self.roots = folder / "roots.pem"
         self.roots.write_text("".join(maker.ca.certificate.read_text() for maker in self.makers.values()))
         self.dh = self._dh_parameters()
