@@ -207,7 +207,7 @@ def memory(bench, progress):
     values, idle = {}, {}
     for name in (FIRSTRING, *bench.peers):
         progress(f"memory: {name}")
-        with bench.firstring() if name == FIRSTRING else bench.peer(name, large=True) as running:
+        with bench.firstring() if name == FIRSTRING else bench.peer(name, room=bench.size.held + 100) as running:
             bench.cpu_milliseconds(running, "handshakes", DHE, bench.size.phones)
             before = running.process.proportional_bytes()
             with bench.loading(running, "hold", DHE, bench.size.held):
@@ -310,7 +310,7 @@ def storms(bench, progress):
                 elif setting == "usual":
                     started = bench.peer(contestant)
                 else:
-                    started = bench.peer(contestant, "none", large=True)
+                    started = bench.peer(contestant, "none", room=size.storm * 8 // 5)
                 with started as running:
                     values.setdefault(contestant, {})[setting] = [_storm(bench, running, misbehaving)]
         yield _row("storm", name + (f", and {misbehaving}% more that misbehave" if misbehaving else ""), "", values)

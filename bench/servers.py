@@ -2,7 +2,7 @@
 line for each request with version, cipher and subject, and one worker on one core.
 
 Each has two TLS ports, for its server key of 2048 and of 1024 bits. What the peers' packages set and what matters here
-is as Debian 12 has it, sessions among it (`PACKAGED_SESSIONS`); "large" lifts the packages' limits on connections.
+is as Debian 12 has it, sessions among it (`PACKAGED_SESSIONS`); `room` lifts the packages' limits on connections.
 """
 
 import contextlib
@@ -262,15 +262,15 @@ http {{
 """
 
 
-def _nginx(folder, values, sessions, large, single):
+def _nginx(folder, values, sessions, room, single):
     text = _NGINX.format(
         **values,
         folder=folder,
         master="off" if single else "on",
         user="user www-data;" if os.geteuid() == 0 else "",
-        files=20000 if large else 1024,
-        connections=16000 if large else 768,
-        listen=" backlog=4096" if large else "",
+        files=room + 100 if room else 1024,
+        connections=room or 768,
+        listen=" backlog=4096" if room else "",
         tickets="on" if sessions == "tickets" else "off",
         cache="shared:SSL:10m" if sessions == "cache" else "none" if sessions == "tickets" else "off",
     )
@@ -284,7 +284,7 @@ global
   tune.ssl.cachesize {cache}
   ssl-default-bind-options ssl-min-ver TLSv1.0{tickets}
   ssl-default-bind-ciphers ALL:@SECLEVEL=0
-  maxconn 8000
+  maxconn {room}
 defaults
   log global
   mode http
@@ -301,11 +301,12 @@ frontend phones
 """
 
 
-def _haproxy(folder, values, sessions, large, single):
+def _haproxy(folder, values, sessions, room, single):
     text = _HAPROXY.format(
         **values,
         cache=20000 if sessions == "cache" else 0,
         tickets="" if sessions == "tickets" else " no-tls-tickets",
+        room=room or 8000,
     )
     return text, [program("haproxy"), "-db", "-f"]
 
@@ -367,14 +368,14 @@ SSLVerifyDepth 1
 """
 
 
-def _apache(folder, values, sessions, large, single):
+def _apache(folder, values, sessions, room, single):
     text = _APACHE.format(
         **values,
         folder=folder,
         modules="\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in _APACHE_MODULES),
         user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
-        threads=8000 if large else 150,
-        backlog=4096 if large else 511,
+        threads=room or 150,
+        backlog=4096 if room else 511,
         cache=f"shmcb:{folder}/sessions(512000)" if sessions == "cache" else "none",
         tickets="on" if sessions == "tickets" else "off",
     )
@@ -407,8 +408,8 @@ def _end(process):
         process.wait()
 
 
-def start_peer(name, folder, material, sessions, *, large=False, single=False, prefix=ON_ITS_CORE):
-    """`sessions`: "tickets", "cache" or "none"; `single`: without the parent process, for callgrind."""
+def start_peer(name, folder, material, sessions, *, room=0, single=False, prefix=ON_ITS_CORE):
+    """`sessions`: "tickets", "cache" or "none"; `room`: for so many connections; `single`: without the parent process, for callgrind."""
     folder.mkdir()
     if os.geteuid() == 0:
         folder.chmod(0o777)  # its worker is another user, and makes files here
@@ -419,7 +420,7 @@ def start_peer(name, folder, material, sessions, *, large=False, single=False, p
         "small_chain": material.small.chain, "small_key": material.small.key,
         "all": material.all, "small_all": material.small_all,
     }  # fmt: skip
-    text, command = _CONFIGURE[name](folder, values, sessions, large, single)
+    text, command = _CONFIGURE[name](folder, values, sessions, room, single)
     config = folder / "config"
     config.write_text(text)
     with (folder / "output").open("wb") as out:
