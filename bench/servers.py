@@ -268,8 +268,8 @@ def _nginx(folder, values, sessions, room, single):
         folder=folder,
         master="off" if single else "on",
         user="user www-data;" if os.geteuid() == 0 else "",
-        files=room + 100 if room else 1024,
-        connections=room or 768,
+        files=2 * room + 100 if room else 1024,
+        connections=2 * room or 768,  # nearly full, it closes others
         listen=" backlog=4096" if room else "",
         tickets="on" if sessions == "tickets" else "off",
         cache="shared:SSL:10m" if sessions == "cache" else "none" if sessions == "tickets" else "off",
