@@ -53,11 +53,6 @@ VARIANTS = [
 ]
 
 
-def _variants(resumed):
-    """Resumed handshakes make no use of the server's key."""
-    return [variant for variant in VARIANTS if not resumed or variant.server_bits == 2048]
-
-
 @dataclasses.dataclass(frozen=True)
 class Size:
     """How much of everything."""
@@ -83,12 +78,21 @@ QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4, 20, 0.5, 0.2, 5)
 class Bench:
     """What all measurements share: the material, a state folder and the load program."""
 
-    def __init__(self, folder, load, size, peers):
-        self.folder, self.load, self.size, self.peers = folder, load, size, peers
+    def __init__(self, folder, load, size, peers, only=""):
+        self.folder, self.load, self.size, self.peers, self.only = folder, load, size, peers, only
         self.material = servers.Material(folder / "material")
         self.state = folder / "state"
         self.filler = servers.make_state(self.state, self.material, max(size.phones, size.held, *size.in_flight))
         self._started = 0
+
+    def rows(self, *groups):
+        """[(group, variant)] of handshakes and requests, as far as they are wanted."""
+        rows = {
+            "full": VARIANTS,
+            "resumed": [variant for variant in VARIANTS if variant.server_bits == 2048],  # makes no use of the server's key
+            "requests": [DHE, ECDHE],
+        }
+        return [(group, variant) for group in groups for variant in rows[group] if self.only in f"{group}: {variant.name}"]
 
     def firstring(self, **options):
         return servers.start_firstring(self.state, self.material, **options)
@@ -189,17 +193,15 @@ def handshakes(bench, progress):
                     chosen.append((name, f"usual: {sessions}" if sessions == packaged else sessions, running[name, sessions]))
             return chosen
 
-        for resumed in False, True:
-            group = "resumed" if resumed else "full"
-            others = ("tickets", "cache") if resumed else ("none",)
-            for variant in _variants(resumed):
-                progress(f"{group}: {variant.name}")
-                values = _rounds(bench, contestants(*others), "handshakes", variant, bench.size.handshakes, resumed=int(resumed))
-                yield _row(group, variant.name, "ms CPU a handshake", values, variant=variant.name)
-        for variant in DHE, ECDHE:
-            progress(f"requests: {variant.name}")
+        for group, variant in bench.rows("full", "resumed"):
+            progress(f"{group}: {variant.name}")
+            others, resumed = (("tickets", "cache"), 1) if group == "resumed" else (("none",), 0)
+            values = _rounds(bench, contestants(*others), "handshakes", variant, bench.size.handshakes, resumed=resumed)
+            yield _row(group, variant.name, "ms CPU a handshake", values, variant=variant.name)
+        for group, variant in bench.rows("requests"):
+            progress(f"{group}: {variant.name}")
             values = _rounds(bench, contestants(), "requests", variant, bench.size.requests)
-            yield _row("requests", f"{variant.cipher}, {variant.version}", "ms CPU a request", values, variant=variant.name)
+            yield _row(group, f"{variant.cipher}, {variant.version}", "ms CPU a request", values, variant=variant.name)
 
 
 def memory(bench, progress):
@@ -326,12 +328,6 @@ def _total(dump):
     raise LoadFailed(f"{dump} has no total")
 
 
-def _counted_rows():
-    """[(group, variant)]"""
-    rows = [("full", variant) for variant in VARIANTS] + [("resumed", variant) for variant in _variants(resumed=True)]
-    return rows + [("requests", variant) for variant in (DHE, ECDHE)]
-
-
 def _count_of(bench, progress, name, profiles):
     """{(group, variant's name): instructions for each handshake or request} of one contestant."""
     counts = {}
@@ -346,7 +342,7 @@ def _count_of(bench, progress, name, profiles):
             subprocess.run(["callgrind_control", "-d", str(running.process.pid)], check=True, capture_output=True)
             return pathlib.Path(f"{prefix}.{next(dumps)}")
 
-        for group, variant in _counted_rows():
+        for group, variant in bench.rows("full", "resumed", "requests"):
             progress(f"instructions: {name}, {group}, {variant.name}")
             mode = "requests" if group == "requests" else "handshakes"
             more = {"resumed": int(group == "resumed"), "phones": 4}

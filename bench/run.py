@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"what to measure: {', '.join(GROUPS)}; else all")
     parser.add_argument("--rounds", type=int, help="how often each contestant has its turn")
     parser.add_argument("--handshakes", type=int, help="in a round")
+    parser.add_argument("--only", default="", metavar="TEXT", help="of handshakes, the rows with that in their name: 'full: TLS 1.0'")
     parser.add_argument("--peers", default="nginx,haproxy,apache", help="whom to measure beside Firstring")
     parser.add_argument("--instructions", action="store_true", help="count instructions of Firstring and nginx as well")
     parser.add_argument("--profiles", type=pathlib.Path, metavar="FOLDER", help="keep callgrind's files there; implies --instructions")
@@ -36,7 +37,7 @@ def arguments():
     options = parser.parse_args()
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no benchmark '{unknown.pop()}'; there are: {', '.join(GROUPS)}")
-    if options.write and (options.groups or options.quick):
+    if options.write and (options.groups or options.quick or options.only):
         parser.error("--write goes with all of the benchmark")
     options.groups = options.groups or GROUPS
     options.instructions = options.instructions or options.write or bool(options.profiles)
@@ -81,12 +82,15 @@ def measure(options):
     with tempfile.TemporaryDirectory(prefix="firstring-bench-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)  # the peers' workers are another user
-        bench = measuring.Bench(folder, options.load.resolve(), size, peers)
-        for group in options.groups:
-            rows += measuring.MEASUREMENTS[group](bench, progress)
-        if options.instructions:
-            names = [servers.FIRSTRING, *(peer for peer in peers if peer == "nginx")]
-            counts = measuring.count_instructions(bench, progress, names, options.profiles)
+        bench = measuring.Bench(folder, options.load.resolve(), size, peers, options.only)
+        try:
+            for group in options.groups:
+                rows += measuring.MEASUREMENTS[group](bench, progress)
+            if options.instructions:
+                names = [servers.FIRSTRING, *(peer for peer in peers if peer == "nginx")]
+                counts = measuring.count_instructions(bench, progress, names, options.profiles)
+        except measuring.LoadFailed as failure:
+            sys.exit(f"bench: {failure}")
     for row in rows:
         row["instructions"] = counts.get((row["group"], row.get("variant")), {})
     return {"facts": facts, "size": measuring.as_data(size), "rows": rows}
