@@ -82,7 +82,8 @@ class Bench:
         self.folder, self.load, self.size, self.peers, self.only = folder, load, size, peers, only
         self.material = servers.Material(folder / "material")
         self.state = folder / "state"
-        self.filler = servers.make_state(self.state, self.material, max(size.phones, size.held, *size.in_flight))
+        document, self.filler = servers.make_state(self.state, max(size.phones, size.held, *size.in_flight))
+        self.material.document.write_bytes(document)
         self._started = 0
 
     def rows(self, *groups):
@@ -94,8 +95,8 @@ class Bench:
         }
         return [(group, variant) for group in groups for variant in rows[group] if self.only in f"{group}: {variant.name}"]
 
-    def firstring(self, **options):
-        return servers.start_firstring(self.state, self.material, **options)
+    def firstring(self, state=None, **options):
+        return servers.start_firstring(state or self.state, self.material, **options)
 
     def peer(self, name, sessions=None, **options):
         self._started += 1
@@ -319,6 +320,10 @@ def storms(bench, progress):
 # ---- instruction counts ---------------------------------------------------------------------------------------------
 
 
+_COUNTED_PHONES = 4
+server.DEADLINE = 120  # seconds: starting under valgrind takes its time
+
+
 def _total(dump):
     for line in dump.read_text(errors="replace").splitlines():
         if line.startswith(("totals:", "summary:")):
@@ -331,7 +336,12 @@ def _count_of(bench, progress, name, profiles):
     counts = {}
     prefix = bench.folder / f"callgrind-{name}"
     valgrind = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={prefix}", "--quiet")
-    started = bench.firstring(prefix=valgrind) if name == FIRSTRING else bench.peer(name, single=True, prefix=valgrind)
+    if name == FIRSTRING:
+        state = bench.folder / "small-state"  # a large one takes long to load under valgrind
+        servers.make_state(state, _COUNTED_PHONES)
+        started = bench.firstring(state, prefix=valgrind)
+    else:
+        started = bench.peer(name, single=True, prefix=valgrind)
     dumps = itertools.count(1)
     with started as running:
 
@@ -343,7 +353,7 @@ def _count_of(bench, progress, name, profiles):
         for group, variant in bench.rows("full", "resumed", "requests"):
             progress(f"instructions: {name}, {group}, {variant.name}")
             mode = "requests" if group == "requests" else "handshakes"
-            more = {"resumed": int(group == "resumed"), "phones": 4}
+            more = {"resumed": int(group == "resumed"), "phones": _COUNTED_PHONES}
             try:
                 with bench.loading(running, mode, variant, bench.size.counted, **more) as work:
                     dump()

@@ -84,11 +84,11 @@ def measure(options):
         folder.chmod(0o755)  # the peers' workers are another user
         bench = measuring.Bench(folder, options.load.resolve(), size, peers, options.only)
         try:
-            for group in options.groups:
-                rows += measuring.MEASUREMENTS[group](bench, progress)
             if options.instructions:
                 names = [servers.FIRSTRING, *(peer for peer in peers if peer == "nginx")]
                 counts = measuring.count_instructions(bench, progress, names, options.profiles)
+            for group in options.groups:
+                rows += measuring.MEASUREMENTS[group](bench, progress)
         except measuring.LoadFailed as failure:
             sys.exit(f"bench: {failure}")
     for row in rows:

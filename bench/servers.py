@@ -184,9 +184,9 @@ def device_csv(macs):
     return "mac,model,serial\n" + "".join(lines)
 
 
-def make_state(folder, material, phones):
-    """A state folder that knows so many phones of each maker, with a profile of DOCUMENT_BYTES for each, which becomes
-    the peers' document. Gives the length of the value that fills it up."""
+def make_state(folder, phones):
+    """A state folder that knows so many phones of each maker, with a profile of DOCUMENT_BYTES for each, which is given
+    back with the length of the value that fills it up."""
     server.firstring("init", folder, "--host", "localhost")
     macs = [first + number for first in FIRST_MAC.values() for number in range(phones)]
     csv = folder / "phones.csv"
@@ -199,8 +199,7 @@ def make_state(folder, material, phones):
     server.firstring("set", "base", "GPP_A=x", folder=folder)
     filler = DOCUMENT_BYTES - len(render()) + 1
     server.firstring("set", "base", "GPP_A=" + "x" * filler, folder=folder)
-    material.document.write_bytes(render())
-    return filler
+    return render(), filler
 
 
 def _config(material, ports):
