@@ -23,6 +23,7 @@ std::vector<Command> capture_commands();
 std::vector<Command> evidence_commands();
 std::vector<Command> personality_commands();
 std::vector<Command> simulate_commands();
+std::vector<Command> storm_commands();
 
 /// All of them, as `firstring --help` shows them.
 const Program& program();

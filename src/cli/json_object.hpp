@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <concepts>
 #include <cstdint>
 #include <string>
@@ -24,6 +26,9 @@ class JsonObject {
     requires(!std::same_as<Number, bool>)
   JsonObject& add(std::string_view name, Number value) {
     return add_raw(name, std::to_string(value));
+  }
+  JsonObject& add(std::string_view name, std::same_as<double> auto value) {
+    return add_raw(name, fmt::format("{:.6g}", value));
   }
   /// The name with the value null.
   JsonObject& add_null(std::string_view name) { return add_raw(name, "null"); }

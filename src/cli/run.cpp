@@ -18,7 +18,7 @@ const Program& program() {
                         {"Phones", {"device", "group", "enrol"}},
                         {"What they get", {"set", "unset", "layers", "line", "render"}},
                         {"What happened", {"ledger", "explain", "capture", "evidence"}},
-                        {"Try it", {"simulate"}}};
+                        {"Try it", {"simulate", "storm"}}};
     program.families = {{"personality", "What the server can be in a TLS handshake, and for whom."},
                         {"device", "The phones and ATAs that this server knows."},
                         {"group", "Groups of devices, which may lie in each other."},
@@ -27,7 +27,7 @@ const Program& program() {
     for (auto* commands :
          {init_commands, check_commands, expiry_commands, serve_commands, device_commands, group_commands,
           enrol_commands, set_commands, line_commands, render_commands, ledger_commands, explain_commands,
-          capture_commands, evidence_commands, personality_commands, simulate_commands}) {
+          capture_commands, evidence_commands, personality_commands, simulate_commands, storm_commands}) {
       for (auto& command : commands()) program.commands.push_back(std::move(command));
     }
     return program;

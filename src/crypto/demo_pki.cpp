@@ -73,12 +73,16 @@ CertificateRequest server_request(const std::string& host) {
   return request;
 }
 
-Result<Issued> make(CertificateRequest request, Strength strength, std::chrono::days life, const Issued* issuer) {
+CertificateRequest valid_for(std::chrono::days life, CertificateRequest request) {
   request.not_before = now() - std::chrono::days{1};
   request.not_after = request.not_before + life;
+  return request;
+}
+
+Result<Issued> make(CertificateRequest request, Strength strength, std::chrono::days life, const Issued* issuer) {
   request.hash = strength.hash;
   FIRSTRING_TRY(auto key, PrivateKey::generate_rsa(strength.rsa_bits));
-  FIRSTRING_TRY(auto certificate, issue(request, key, issuer));
+  FIRSTRING_TRY(auto certificate, issue(valid_for(life, std::move(request)), key, issuer));
   return Issued{std::move(certificate), std::move(key)};
 }
 
@@ -110,9 +114,9 @@ Result<std::vector<PkiFile>> make_files(const std::string& host) {
   files.push_back({"pki/device-ca-demo.crt", maker.certificate.to_pem(), 0644});
   files.push_back({"demo/maker.key", maker.key.to_pem(), 0600});
   for (const auto& phone : kPhones) {
-    FIRSTRING_TRY(const auto issued,
-                  make({.subject = phone_subject(phone), .extended_key_usage = "clientAuth"}, kOld, kLongLife, &maker));
-    add(fs::path{"demo/phones"} / phone.mac.bare(), issued);
+    FIRSTRING_TRY(auto key, demo_phone_key());
+    FIRSTRING_TRY(auto certificate, issue_demo_phone(phone, key, maker));
+    add(fs::path{"demo/phones"} / phone.mac.bare(), {std::move(certificate), std::move(key)});
   }
   return files;
 }
@@ -140,6 +144,14 @@ Result<void> make_private_folder(const fs::path& path) {
 }  // namespace
 
 std::span<const DemoPhone> demo_phones() { return kPhones; }
+
+Result<PrivateKey> demo_phone_key() { return PrivateKey::generate_rsa(kOld.rsa_bits); }
+
+Result<Certificate> issue_demo_phone(const DemoPhone& phone, const PrivateKey& key, const Issued& maker) {
+  const auto request =
+      valid_for(kLongLife, {.subject = phone_subject(phone), .hash = kOld.hash, .extended_key_usage = "clientAuth"});
+  return issue(request, key, &maker);
+}
 
 Result<void> write_demo_pki(const fs::path& dir, const std::string& host) {
   FIRSTRING_CHECK(check_host(host));

@@ -7,6 +7,7 @@
 
 #include "base/mac_address.hpp"
 #include "base/result.hpp"
+#include "crypto/issue.hpp"
 
 namespace firstring::crypto {
 
@@ -19,6 +20,12 @@ struct DemoPhone {
 
 /// Four phones; between them both subject layouts of spa-phones.md 1.1.
 std::span<const DemoPhone> demo_phones();
+
+/// A key such as old phones have: RSA-1024.
+Result<PrivateKey> demo_phone_key();
+
+/// The certificate that a maker puts into a phone, for `key`: SHA-1, valid from a day ago for 20 years.
+Result<Certificate> issue_demo_phone(const DemoPhone& phone, const PrivateKey& key, const Issued& maker);
 
 /// Makes the throwaway certificates of `firstring init --demo` below the state folder `dir`:
 ///

@@ -28,6 +28,12 @@ constexpr std::array kTraits{
         "P-256:P-384:P-521", kOld, false, NameCheck::cn_resolves_to_server},
     // MPP: like OpenSSL 1.1.1 with its DEFAULT suites.
     ClientTraits{"modern", TLS1_2_VERSION, TLS1_3_VERSION, "DEFAULT", nullptr, 0, true, NameCheck::host_name},
+    // No model's: one key exchange each, for comparing servers (`firstring storm --tls`).
+    ClientTraits{"tls1.0-rsa", TLS1_VERSION, TLS1_VERSION, "AES256-SHA:AES128-SHA", nullptr, kOld, false,
+                 NameCheck::cn_resolves_to_server},
+    ClientTraits{"tls1.2-ecdhe", TLS1_2_VERSION, TLS1_2_VERSION,
+                 "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256", nullptr, 0, true, NameCheck::host_name},
+    ClientTraits{"tls1.3", TLS1_3_VERSION, TLS1_3_VERSION, "DEFAULT", nullptr, 0, true, NameCheck::host_name},
 };
 
 }  // namespace
@@ -42,6 +48,23 @@ Result<const ClientTraits*> find_client_traits(std::string_view name) {
   for (const auto& traits : kTraits) names.push_back(traits.name);
   return fail(Errc::invalid_input, fmt::format("choose the TLS client '{}': there is none of that name; use one of {}",
                                                name, fmt::join(names, ", ")));
+}
+
+Result<crypto::SslContextPtr> make_client_context(const ClientTraits& traits) {
+  crypto::SslContextPtr context{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_client_method())};
+  if (!context) return crypto::openssl_failure("set up the phone's TLS");
+  SSL_CTX* const raw = context.get();
+  // Phones and the certificates in them are as weak as they are.
+  SSL_CTX_set_security_level(raw, 0);
+  SSL_CTX_set_options(raw, traits.options | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(raw, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
+  if (SSL_CTX_set_min_proto_version(raw, traits.min_version) != 1 ||
+      SSL_CTX_set_max_proto_version(raw, traits.max_version) != 1 ||
+      SSL_CTX_set_cipher_list(raw, traits.ciphers) != 1 ||
+      (traits.groups != nullptr && SSL_CTX_set1_groups_list(raw, traits.groups) != 1)) {
+    return crypto::openssl_failure("set up the phone's TLS");
+  }
+  return context;
 }
 
 }  // namespace firstring::simulator

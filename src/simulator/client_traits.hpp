@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "crypto/openssl.hpp"
 
 namespace firstring::simulator {
 
@@ -32,5 +33,8 @@ std::span<const ClientTraits> client_traits();
 
 /// By name; the error lists the names that there are.
 Result<const ClientTraits*> find_client_traits(std::string_view name);
+
+/// A context that says what such a client says; checks no server and has no certificate yet.
+Result<crypto::SslContextPtr> make_client_context(const ClientTraits& traits);
 
 }  // namespace firstring::simulator

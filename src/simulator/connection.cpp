@@ -1,7 +1,6 @@
 #include "simulator/connection.hpp"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -17,32 +16,6 @@
 
 namespace firstring::simulator {
 namespace {
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-};
-
-SocketAddress to_socket_address(const Endpoint& endpoint) {
-  SocketAddress result;
-  const auto& octets = endpoint.address.octets();
-  if (endpoint.address.is_v4()) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, octets.data() + 12, 4);
-    std::memcpy(&result.storage, &address, sizeof address);
-    result.length = sizeof address;
-  } else {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(endpoint.port);
-    std::memcpy(&address.sin6_addr, octets.data(), 16);
-    std::memcpy(&result.storage, &address, sizeof address);
-    result.length = sizeof address;
-  }
-  return result;
-}
 
 TlsFacts& facts_of(const SSL* ssl) { return *static_cast<TlsFacts*>(SSL_get_app_data(ssl)); }
 
@@ -69,19 +42,8 @@ int on_certificate_asked(SSL* ssl, void*) noexcept {
 }
 
 Result<crypto::SslContextPtr> make_context(const ClientTraits& traits, const Phone& phone, const Attempt& attempt) {
-  crypto::SslContextPtr context{SSL_CTX_new_ex(crypto::library(), nullptr, TLS_client_method())};
-  if (!context) return crypto::openssl_failure("set up the phone's TLS");
+  FIRSTRING_TRY(auto context, make_client_context(traits));
   SSL_CTX* const raw = context.get();
-  // Phones and the certificates in them are as weak as they are.
-  SSL_CTX_set_security_level(raw, 0);
-  SSL_CTX_set_options(raw, traits.options | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode(raw, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
-  if (SSL_CTX_set_min_proto_version(raw, traits.min_version) != 1 ||
-      SSL_CTX_set_max_proto_version(raw, traits.max_version) != 1 ||
-      SSL_CTX_set_cipher_list(raw, traits.ciphers) != 1 ||
-      (traits.groups != nullptr && SSL_CTX_set1_groups_list(raw, traits.groups) != 1)) {
-    return crypto::openssl_failure("set up the phone's TLS");
-  }
   if (!attempt.trust.empty()) {
     for (const auto& ca : attempt.trust) {
       if (X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), ca.native()) != 1) {
@@ -126,27 +88,6 @@ std::string key_exchange_of(SSL* ssl) {
 
 }  // namespace
 
-Result<std::vector<IpAddress>> resolve(const std::string& host) {
-  if (auto address = IpAddress::parse(host)) return std::vector{*address};
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* raw = nullptr;
-  if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &raw); error != 0) {
-    return fail(Errc::not_found, fmt::format("resolve {}: {}", printable(host), to_lower(::gai_strerror(error))));
-  }
-  const std::unique_ptr<addrinfo, crypto::Deleter<::freeaddrinfo>> found{raw};
-  std::vector<IpAddress> addresses;
-  for (const addrinfo* each = raw; each != nullptr; each = each->ai_next) {
-    sockaddr_in address{};
-    std::memcpy(&address, each->ai_addr, std::min<std::size_t>(sizeof address, each->ai_addrlen));
-    std::array<std::uint8_t, 4> octets{};
-    std::memcpy(octets.data(), &address.sin_addr, octets.size());
-    addresses.push_back(IpAddress::from_v4(octets));
-  }
-  return addresses;
-}
-
 Result<Socket> Socket::connect(const Endpoint& to, Deadline deadline) {
   const auto failed = [&](int error) {
     return fail(Errc::unavailable, fmt::format("connect to {}: {}", to.to_string(), errno_text(error)));
@@ -157,7 +98,7 @@ Result<Socket> Socket::connect(const Endpoint& to, Deadline deadline) {
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const auto address = to_socket_address(to);
   Socket socket{std::move(fd), deadline};
-  if (::connect(socket.fd_.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0) {
+  if (::connect(socket.fd_.get(), address.get(), address.length) != 0) {
     if (errno != EINPROGRESS) return failed(errno);
     if (auto ready = socket.wait(POLLOUT); !ready) {
       return fail(std::move(ready).error().while_(fmt::format("connect to {}", to.to_string())));

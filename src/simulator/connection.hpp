@@ -10,15 +10,13 @@
 #include "base/ip_address.hpp"
 #include "base/result.hpp"
 #include "crypto/openssl.hpp"
+#include "simulator/address.hpp"
 #include "simulator/client_traits.hpp"
 #include "simulator/simulator.hpp"
 
 namespace firstring::simulator {
 
 using Deadline = std::chrono::steady_clock::time_point;
-
-/// The addresses of a host name, IPv4 only, as phones ask DNS (spa-phones.md 2.2); an address of either kind is itself.
-Result<std::vector<IpAddress>> resolve(const std::string& host);
 
 /// A connected TCP socket whose every wait ends at the deadline.
 class Socket {

@@ -103,4 +103,19 @@ Result<std::string> own_profile_path(const Phone& phone) {
   return expand_macros(phone.model.own_profile, phone);
 }
 
+bool stands_in_request(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+}
+
+Result<std::string> request_path(const Phone& phone, std::string_view path) {
+  if (path.empty()) return own_profile_path(phone);
+  auto expanded = expand_macros(path, phone);
+  if (!expanded.starts_with('/') || !stands_in_request(expanded)) {
+    return fail(Errc::invalid_input,
+                fmt::format("use the path '{}': it must begin with '/' and hold no spaces", printable(expanded)));
+  }
+  return expanded;
+}
+
 }  // namespace firstring::simulator

@@ -40,4 +40,10 @@ std::string expand_macros(std::string_view text, const Phone& phone);
 /// The path of the phone's own profile, expanded. Error: the model's data name none.
 Result<std::string> own_profile_path(const Phone& phone);
 
+/// Whether a text can stand in a request line or a header: no spaces, no control characters.
+bool stands_in_request(std::string_view text);
+
+/// `path` with its macros expanded, or the phone's own profile if it is empty. Error: it is no path.
+Result<std::string> request_path(const Phone& phone, std::string_view path);
+
 }  // namespace firstring::simulator

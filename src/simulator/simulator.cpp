@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
-#include <memory>
 
 #include "base/text.hpp"
 #include "crypto/openssl.hpp"
@@ -15,87 +13,11 @@
 namespace firstring::simulator {
 namespace {
 
-constexpr std::size_t kMaxHead = 65536;
-constexpr std::size_t kMaxBody = 16U << 20;
-
-struct Server {
-  std::string host;
-  std::uint16_t port;
-};
-
-Result<Server> parse_server(std::string_view text, Scheme scheme) {
-  const std::uint16_t standard = scheme == Scheme::https ? 443 : 80;
-  const auto bad = [&] {
-    return fail(Errc::invalid_input, fmt::format("read the server '{}': not of the form host:port", printable(text)));
-  };
-  if (const auto endpoint = Endpoint::parse(text)) return Server{endpoint->address.to_string(), endpoint->port};
-  if (const auto address = IpAddress::parse(text)) return Server{address->to_string(), standard};
-  const auto colon = text.rfind(':');
-  Server server{std::string{text.substr(0, colon)}, standard};
-  if (colon != std::string_view::npos) {
-    const auto port = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
-    if (error != std::errc{} || end != port.data() + port.size() || server.port == 0) return bad();
-  }
-  const auto allowed = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
-           c == '_';
-  };
-  if (server.host.empty() || !std::all_of(server.host.begin(), server.host.end(), allowed)) return bad();
-  return server;
-}
-
 /// TLS or the bare socket: what the request goes through.
 struct Stream {
   std::function<Result<void>(ByteView)> send;
   std::function<Result<std::size_t>(std::span<std::uint8_t>)> receive;
 };
-
-Result<Answer> parse_head(std::string_view head) {
-  const auto bad = [] { return fail(Errc::invalid_input, "read the answer: it is not HTTP/1.0 or HTTP/1.1"); };
-  const auto lines = split(head, '\n');
-  const auto first = trim(lines[0]);
-  Answer answer;
-  if (!first.starts_with("HTTP/1.") || first.size() < 12 || first[8] != ' ') return bad();
-  const auto [end, error] = std::from_chars(first.data() + 9, first.data() + 12, answer.status);
-  if (error != std::errc{} || end != first.data() + 12 || answer.status < 100) return bad();
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    const auto line = trim(lines[i]);
-    if (line.empty()) continue;
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0) return bad();
-    answer.headers.emplace_back(line.substr(0, colon), trim(line.substr(colon + 1)));
-  }
-  return answer;
-}
-
-std::string_view header_of(const Answer& answer, std::string_view name) {
-  for (const auto& [key, value] : answer.headers) {
-    if (equals_ignoring_case(key, name)) return value;
-  }
-  return {};
-}
-
-/// Bodies end by Content-Length only: nothing says that SPA phones understand chunks (spa-phones.md 2.2).
-Result<std::size_t> content_length(const Answer& answer) {
-  if (answer.status == 204 || answer.status == 304) return std::size_t{0};
-  const auto text = header_of(answer, "Content-Length");
-  if (text.empty()) {
-    return fail(Errc::invalid_input,
-                fmt::format("read the answer: {} has no Content-Length, and phones may not understand anything else",
-                            answer.status));
-  }
-  std::size_t length = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return fail(Errc::invalid_input, fmt::format("read the answer: bad Content-Length '{}'", printable(text, 40)));
-  }
-  if (length > kMaxBody) {
-    return fail(Errc::limit_exceeded,
-                fmt::format("read the answer: {} bytes are more than the {} allowed", length, kMaxBody));
-  }
-  return length;
-}
 
 Result<Answer> ask(const Stream& stream, std::string_view request) {
   FIRSTRING_CHECK(stream.send(as_bytes(request)));
@@ -111,7 +33,7 @@ Result<Answer> ask(const Stream& stream, std::string_view request) {
   std::size_t searched = 0;
   std::size_t head_end = std::string::npos;
   while ((head_end = received.find("\r\n\r\n", searched)) == std::string::npos) {
-    if (received.size() > kMaxHead) return fail(Errc::limit_exceeded, "read the answer: its head does not end");
+    if (received.size() > kMaxAnswerHead) return fail(Errc::limit_exceeded, "read the answer: its head does not end");
     searched = received.size() < 3 ? 0 : received.size() - 3;
     FIRSTRING_CHECK(read_more(received.empty() ? "without an answer" : "within the head"));
   }
@@ -240,19 +162,11 @@ std::string next_of(const Report& report) {
 /// Goes through the attempt; returns early where the phone would give up.
 Result<void> go(const Phone& phone, const Attempt& attempt, Report& report, Recorder& record) {
   FIRSTRING_TRY(const auto* const traits, find_client_traits(phone.model.tls_client));
-  FIRSTRING_TRY(const auto server, parse_server(attempt.server, attempt.scheme));
-  if (attempt.path.empty()) {
-    FIRSTRING_TRY(report.path, own_profile_path(phone));
-  } else {
-    report.path = expand_macros(attempt.path, phone);
-  }
-  const auto is_unfit = [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; };
-  if (!report.path.starts_with('/') || std::any_of(report.path.begin(), report.path.end(), is_unfit)) {
-    return fail(Errc::invalid_input,
-                fmt::format("use the path '{}': it must begin with '/' and hold no spaces", printable(report.path)));
-  }
+  const std::uint16_t standard_port = attempt.scheme == Scheme::https ? 443 : 80;
+  FIRSTRING_TRY(const auto server, parse_server(attempt.server, standard_port));
+  FIRSTRING_TRY(report.path, request_path(phone, attempt.path));
   const auto& url_name = attempt.name.empty() ? server.host : attempt.name;
-  if (std::any_of(url_name.begin(), url_name.end(), is_unfit)) {
+  if (!stands_in_request(url_name)) {
     return fail(Errc::invalid_input, fmt::format("use the name '{}': it is no host name", printable(url_name)));
   }
 
@@ -307,11 +221,7 @@ Result<void> go(const Phone& phone, const Attempt& attempt, Report& report, Reco
     record_certificates(phone, facts, record);
   }
 
-  const std::uint16_t standard = attempt.scheme == Scheme::https ? 443 : 80;
-  const auto host = url_name.find(':') == std::string::npos ? url_name : "[" + url_name + "]";
-  const auto request =
-      fmt::format("GET {} HTTP/1.1\r\nHost: {}{}\r\nUser-Agent: {}\r\nConnection: close\r\n\r\n", report.path, host,
-                  server.port == standard ? "" : fmt::format(":{}", server.port), user_agent(phone));
+  const auto request = request_text(phone, report.path, url_name, server.port, standard_port);
   const Stream stream{
       [&](ByteView bytes) { return tls ? tls->send(bytes) : socket->send(bytes); },
       [&](std::span<std::uint8_t> into) { return tls ? tls->receive(into) : socket->receive(into); },

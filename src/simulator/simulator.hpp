@@ -3,11 +3,11 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
+#include "simulator/answer.hpp"
 #include "simulator/document.hpp"
 #include "simulator/phone.hpp"
 
@@ -53,12 +53,6 @@ struct TlsFacts {
   bool renegotiation_asked = false;  ///< and refused
   std::optional<Alert> received;     ///< the last, without close_notify
   std::optional<Alert> sent;         ///< likewise
-};
-
-struct Answer {
-  unsigned status = 0;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  ///< may hold the account's password: print it only when asked to
 };
 
 /// What a phone makes of an attempt (spa-phones.md 2.3).

@@ -1,0 +1,318 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/device_list.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/json_object.hpp"
+#include "cli/state_folder.hpp"
+#include "crypto/demo_pki.hpp"
+#include "simulator/storm.hpp"
+
+namespace firstring::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using simulator::Ending;
+using simulator::Role;
+using std::chrono::microseconds;
+
+constexpr unsigned kPhones = 100;
+constexpr unsigned kMaxPhones = 200'000;
+/// Locally administered (IEEE 802c): no real phone has it.
+constexpr auto kFirstMac = "02f1f5000000";
+constexpr auto kModel = "SPA504G";
+constexpr Ending kFailures[] = {Ending::refused,      Ending::reset,      Ending::closed,    Ending::tls_failed,
+                                Ending::other_status, Ending::bad_answer, Ending::timed_out, Ending::abandoned};
+constexpr Role kMisbehaving[] = {Role::half_hello, Role::silent, Role::renegotiation, Role::flood};
+
+std::chrono::milliseconds duration_or(const Context& context, std::string_view argument,
+                                      std::chrono::milliseconds otherwise) {
+  return context.given(argument) ? context.duration(argument) : otherwise;
+}
+
+/// Made-up phones, counted up from --first-mac.
+Result<std::vector<store::Device>> made_up_devices(const Context& context) {
+  FIRSTRING_TRY(const auto* const model, find_model(context.given("--model") ? context.text("--model") : kModel));
+  FIRSTRING_TRY(const auto first,
+                MacAddress::parse(context.given("--first-mac") ? context.text("--first-mac") : std::string{kFirstMac}));
+  const auto count = context.number("--phones", kPhones);
+  constexpr std::uint64_t kMacs = std::uint64_t{1} << 48;
+  if (first.as_number() + count > kMacs)
+    return fail(Errc::invalid_input,
+                fmt::format("count {} MAC addresses up from {}: there are not so many", count, first.bare()));
+  std::vector<store::Device> devices(count);
+  for (unsigned i = 0; i < count; ++i) {
+    devices[i].mac = MacAddress::from_number(first.as_number() + i);
+    devices[i].model = model->name;
+    devices[i].serial = fmt::format("STORM{:06}", i);
+  }
+  return devices;
+}
+
+/// The first --phones of those in the state folder, all if it is not given.
+Result<std::vector<store::Device>> entered_devices(const Context& context) {
+  FIRSTRING_TRY(const auto fleet, open_fleet(context));
+  FIRSTRING_TRY(auto devices, fleet->devices());
+  const std::size_t wanted = context.number("--phones", kMaxPhones);
+  if (devices.size() > wanted) devices.resize(wanted);
+  if (devices.empty())
+    return fail(Errc::not_found, "the state folder has no devices; enter some with: firstring device import FILE.csv");
+  return devices;
+}
+
+/// The phones' maker: --maker-cert and --maker-key, else that of a state folder made with --demo.
+Result<crypto::Issued> find_maker(const Context& context) {
+  fs::path certificate = context.text("--maker-cert");
+  fs::path key = context.text("--maker-key");
+  if (certificate.empty()) {
+    FIRSTRING_TRY(const auto dir, state_folder(context));
+    certificate = dir / "pki" / "device-ca-demo.crt";
+    key = dir / "demo" / "maker.key";
+    std::error_code error;
+    if (!fs::exists(key, error)) {
+      return fail(Errc::not_found,
+                  fmt::format("there is no {}, which signs the phones' certificates; name a folder made with "
+                              "`firstring init --demo`, or a maker with --maker-cert and --maker-key",
+                              key.string()));
+    }
+  }
+  FIRSTRING_TRY(auto chain, crypto::Certificate::chain_from_file(certificate));
+  FIRSTRING_TRY(auto private_key, crypto::PrivateKey::from_file(key));
+  if (!private_key.matches(chain.front())) {
+    return fail(Errc::invalid_input, fmt::format("use the phones' maker: {} is not the key of {}; give the two that "
+                                                 "belong together",
+                                                 key.string(), certificate.string()));
+  }
+  return crypto::Issued{std::move(chain.front()), std::move(private_key)};
+}
+
+/// The one key of all phones: kept, since a server that remembers a phone's key must find it again in the next storm.
+Result<crypto::PrivateKey> phone_key(const Context& context) {
+  fs::path file = context.text("--phone-key");
+  if (file.empty()) {
+    if (context.given("--maker-cert")) return crypto::demo_phone_key();
+    FIRSTRING_TRY(const auto dir, state_folder(context));
+    file = dir / "demo" / "storm.key";
+  }
+  std::error_code error;
+  if (fs::exists(file, error)) return crypto::PrivateKey::from_file(file);
+  FIRSTRING_TRY(auto key, crypto::demo_phone_key());
+  FIRSTRING_CHECK(write_file(file, key.to_pem(), 0600));
+  return key;
+}
+
+Result<std::vector<simulator::StormPhone>> make_phones(const Context& context,
+                                                       const std::vector<store::Device>& devices,
+                                                       const crypto::PrivateKey& key, const crypto::Issued& maker) {
+  std::vector<simulator::StormPhone> phones;
+  phones.reserve(devices.size());
+  auto shown = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  for (const auto& device : devices) {
+    if (const auto now = std::chrono::steady_clock::now(); now - shown >= std::chrono::milliseconds{200}) {
+      shown = now;
+      context.terminal().progress(fmt::format("making certificates: {} of {}", phones.size(), devices.size()));
+    }
+    FIRSTRING_TRY(const auto* const model, find_model(device.model));
+    FIRSTRING_TRY(const auto certificate,
+                  crypto::issue_demo_phone({device.mac, model->name, device.serial}, key, maker));
+    phones.push_back({device.mac, model, device.serial, certificate.to_der()});
+  }
+  return phones;
+}
+
+std::string seconds(microseconds time) { return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6); }
+std::string milliseconds(microseconds time) {
+  return fmt::format("{:.1f} ms", static_cast<double>(time.count()) / 1e3);
+}
+double ratio(microseconds a, microseconds b) {
+  return b.count() > 0 ? static_cast<double>(a.count()) / static_cast<double>(b.count()) : 0;
+}
+
+JsonObject to_json(const simulator::Distribution& times) {
+  JsonObject object;
+  return object.add("count", times.count)
+      .add("p50_us", times.p50.count())
+      .add("p90_us", times.p90.count())
+      .add("p99_us", times.p99.count())
+      .add("max_us", times.max.count());
+}
+
+JsonObject to_json(const simulator::StormReport& report) {
+  JsonObject object;
+  object.add("phones", report.phones).add("served", report.count(Ending::served));
+  for (const auto ending : kFailures) object.add(simulator::to_string(ending), report.count(ending));
+  JsonObject failures;
+  for (const auto& [text, count] : report.failures) failures.add(text, count);
+  object.add("failures", failures);
+  object.add("until_served_us", report.until_served.count()).add("ideal_us", report.ideal.count());
+  object.add("ratio", ratio(report.until_served, report.ideal)).add("wall_us", report.wall.count());
+  object.add("added", to_json(report.added)).add("added_resumed", to_json(report.added_resumed));
+  object.add("lateness", to_json(report.lateness));
+  object.add("connections", report.connections).add("resumed", report.resumed).add("most_open", report.most_open);
+  object.add("answer_bytes", report.answer_bytes).add("client_cpu_us", report.client_cpu.count());
+  JsonObject misbehaving;
+  for (const auto role : kMisbehaving) {
+    JsonObject one;
+    const auto& peers = report.of(role);
+    one.add("came", peers.came).add("refused", peers.refused).add("closed_by_server", peers.closed_by_server);
+    misbehaving.add(simulator::to_string(role), one);
+  }
+  return object.add("misbehaving", misbehaving);
+}
+
+std::string line_of(const simulator::Distribution& times) {
+  return fmt::format("half within {}, 90 % within {}, 99 % within {}, all within {}", milliseconds(times.p50),
+                     milliseconds(times.p90), milliseconds(times.p99), milliseconds(times.max));
+}
+
+void print(const Context& context, const simulator::StormReport& report) {
+  auto& terminal = context.terminal();
+  terminal.print(fmt::format("{} of {} phones served, the last {} after the first came; {} is ideal (ratio {:.2f})\n",
+                             report.count(Ending::served), report.phones, seconds(report.until_served),
+                             seconds(report.ideal), ratio(report.until_served, report.ideal)));
+  for (const auto& [text, count] : report.failures)
+    terminal.print(fmt::format("FAILED {}: {}\n", count, visible(text)));
+  terminal.print(fmt::format("added by server and queue: {}\n", line_of(report.added)));
+  if (report.added_resumed.count > 0) {
+    terminal.print(fmt::format("further visits: {}, {} of them resumed: {}\n", report.added_resumed.count,
+                               report.resumed, line_of(report.added_resumed)));
+  }
+  for (const auto role : kMisbehaving) {
+    const auto& peers = report.of(role);
+    if (peers.came == 0) continue;
+    terminal.print(fmt::format("misbehaving, {}: {} came, {} refused, {} closed by the server\n",
+                               simulator::to_string(role), peers.came, peers.refused, peers.closed_by_server));
+  }
+  terminal.print(
+      fmt::format("this side: {} connections, {} phones at once, {} CPU ({} a phone, {:.0f} % of the time), "
+                  "arrivals late by {} (99 %)\n",
+                  report.connections, report.most_open, seconds(report.client_cpu),
+                  milliseconds(report.client_cpu / std::max(report.phones, 1U)),
+                  100 * ratio(report.client_cpu, report.wall), milliseconds(report.lateness.p99)));
+  if (ratio(report.client_cpu, report.wall) > 0.9 || report.lateness.p99 > std::chrono::milliseconds{100})
+    terminal.print("this side could not keep up: what it measured says little of the server\n");
+}
+
+Result<int> storm(Context& context) {
+  if (context.given("--maker-cert") != context.given("--maker-key"))
+    return context.refuse("--maker-cert and --maker-key go together");
+  if (context.given("--entered") && (context.given("--model") || context.given("--first-mac")))
+    return context.refuse("--entered excludes --model and --first-mac: the state folder knows them");
+  const auto count = context.number("--phones", kPhones);
+  if (count < 1 || count > kMaxPhones) return context.refuse(fmt::format("--phones is 1 to {}", kMaxPhones));
+  if (context.number("--misbehaving", 0) > 100) return context.refuse("--misbehaving is 0 to 100");
+
+  FIRSTRING_TRY(const auto devices, context.given("--entered") ? entered_devices(context) : made_up_devices(context));
+  if (context.given("--print-devices")) {
+    context.terminal().print(write_device_list(devices));
+    return 0;
+  }
+  if (!context.given("--server")) return context.refuse("--server is missing");
+  FIRSTRING_TRY(const auto maker, find_maker(context));
+  FIRSTRING_TRY(auto key, phone_key(context));
+  FIRSTRING_TRY(auto phones, make_phones(context, devices, key, maker));
+  simulator::StormPlan plan{.server = context.text("--server"),
+                            .path = context.text("--path"),
+                            .phones = std::move(phones),
+                            .key = std::move(key)};
+  if (context.given("--tls")) {
+    FIRSTRING_TRY(plan.tls, simulator::find_client_traits(context.text("--tls")));
+  }
+  plan.over = duration_or(context, "--over", plan.over);
+  plan.think = duration_or(context, "--think", plan.think);
+  plan.deadline = duration_or(context, "--deadline", plan.deadline);
+  plan.misbehaving = static_cast<unsigned>(plan.phones.size()) * context.number("--misbehaving", 0) / 100;
+  plan.sources = context.number("--sources", 0);
+  plan.resumptions = context.number("--resume", 0);
+  plan.seed = context.number("--seed", 1);
+
+  const InterruptGuard interrupts;
+  FIRSTRING_TRY(const auto report, simulator::run_storm(plan, [&](const simulator::StormProgress& now) {
+                  context.terminal().progress(fmt::format("{} s: {} of {} phones came, {} served, {} failed",
+                                                          now.elapsed.count() / 1000, now.arrived, plan.phones.size(),
+                                                          now.served, now.failed));
+                  return !interrupts.interrupted();
+                }));
+  context.terminal().progress({});
+  if (context.json()) {
+    context.terminal().print(to_json(report).line());
+  } else {
+    print(context, report);
+  }
+  return report.count(Ending::served) == report.phones ? 0 : 1;
+}
+
+std::string tls_clients() {
+  std::string names;
+  for (const auto& traits : simulator::client_traits()) names.append(names.empty() ? "" : ", ").append(traits.name);
+  return names;
+}
+
+}  // namespace
+
+std::vector<Command> storm_commands() {
+  return {
+      {.name = "storm",
+       .summary = "Plays a whole fleet that comes back after a power cut.",
+       .description =
+           "Each phone comes at a moment of its own, speaks the TLS of its model, computes for a while inside the "
+           "handshake as old phones do, fetches its profile and goes. It tries once: whatever keeps it from its "
+           "profile counts as a failure. It does not check the server's certificate. Exit status 0 if all were "
+           "served.\n"
+           "The phones' certificates are signed by the maker of a state folder made with --demo, or by another; all "
+           "share one key. The server must know the phones: --print-devices lists them for `firstring device import`.\n"
+           "For thousands of phones allow this and the server enough open files (ulimit -n).",
+       .examples = {"firstring storm --phones 2000 --print-devices",
+                    "firstring storm --dir demo --server localhost:8443 --phones 2000 --misbehaving 10 --sources 500",
+                    "firstring storm --server 192.0.2.1:443 --path /$MA.xml --maker-cert ca.crt --maker-key ca.key"},
+       .arguments =
+           {{.name = "--server", .value = "HOST:PORT", .help = "where to; any server, not only this one"},
+            {.name = "--phones", .value = "N", .help = "how many phones (100)", .check = is_number},
+            {.name = "--over", .value = "TIME", .help = "the time within which they come (40s)", .check = is_duration},
+            {.name = "--think",
+             .value = "TIME",
+             .help = "what each computes in a full handshake, before its own flight (6s)",
+             .check = is_duration},
+            {.name = "--deadline", .value = "TIME", .help = "when all is ended (10m)", .check = is_duration},
+            {.name = "--model", .value = "MODEL", .help = "what they are (SPA504G)"},
+            {.name = "--tls", .value = "CLIENT", .help = "in place of their model's TLS one of: " + tls_clients()},
+            {.name = "--path",
+             .value = "PATH",
+             .help = "ask for this file in place of their own profile; may hold macros, as in /$MA.xml"},
+            {.name = "--first-mac",
+             .value = "MAC",
+             .help = "the first phone's; the others count up (02f1f5000000, which no real phone has)",
+             .check = is_mac},
+            {.name = "--entered", .value = {}, .help = "play the devices that the state folder has, or N of them"},
+            {.name = "--print-devices",
+             .value = {},
+             .help = "print the phones as CSV for `device import`, and no more"},
+            {.name = "--maker-cert", .value = "FILE", .help = "the CA that signs the phones' certificates, PEM"},
+            {.name = "--maker-key", .value = "FILE", .help = "its key, PEM, which only its owner may read"},
+            {.name = "--phone-key",
+             .value = "FILE",
+             .help = "the key that all phones share, PEM; made if it is not there (DIR/demo/storm.key)"},
+            {.name = "--resume",
+             .value = "TIMES",
+             .help = "so often each comes again at once with its TLS session (0)",
+             .check = is_number},
+            {.name = "--misbehaving",
+             .value = "PERCENT",
+             .help = "so many further peers, of the number of phones: half hellos, silence after the server's flight, "
+                     "tries to renegotiate, and a flood from one address, in equal parts (0)",
+             .check = is_number},
+            {.name = "--sources",
+             .value = "N",
+             .help = "come from so many addresses of 127.1.0.0/16, misbehaving peers from others; only for a server on "
+                     "this machine",
+             .check = is_number},
+            {.name = "--seed", .value = "NUMBER", .help = "another order of arrivals (1)", .check = is_number},
+            json_flag()},
+       .run = storm}};
+}
+
+}  // namespace firstring::cli
