@@ -1,4 +1,5 @@
-"""Foreign TLS stacks as phones: each makes one connection and one request, and gives the status (None: no answer)."""
+"""Foreign TLS stacks as phones: each makes one connection and one request, and gives the whole answer or its status (None: no
+answer)."""
 
 import os
 import pathlib
@@ -15,8 +16,8 @@ def _request(path):
     return f"GET {path} HTTP/1.0\r\n\r\n".encode()
 
 
-def _status(output):
-    found = re.search(rb"HTTP/1\.[01] (\d{3}) ", output) or re.search(rb"^status (\d{3})", output, re.MULTILINE)
+def status_of(output):
+    found = re.search(rb"HTTP/1\.[01] (\d{3}) ", output)
     return int(found.group(1)) if found else None
 
 
@@ -58,12 +59,12 @@ class Client:
             )
 
     def get(self, port, identity, path, version):
-        return _status(self.run(port, identity, path, version).stdout)
+        return status_of(self.run(port, identity, path, version).stdout)
 
     def get_twice(self, port, identity, path, version):
         """Two connections, the second with the session of the first. The statuses of those that asked for something."""
         commands = self.commands_twice(port, identity, path, version)
-        return [_status(self.execute(command, path).stdout) for command in commands]
+        return [status_of(self.execute(command, path).stdout) for command in commands]
 
     def commands_twice(self, port, identity, path, version):
         """For those that resume: one command that makes both connections, or one for each."""

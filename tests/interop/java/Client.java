@@ -11,7 +11,7 @@ import javax.net.ssl.*;
 
 /**
  * A phone on Java's TLS stack: `Client HOST PORT PATH PROTOCOL[,PROTOCOL] [PKCS12 [twice]]` makes one GET and prints the
- * status; `twice` makes another over a new connection, with the session of the first.
+ * answer; `twice` makes another over a new connection, with the session of the first.
  * -Dtrust=PEM names the one CA that the server must be of.
  * The protocol SSLv2Hello makes it send its ClientHello in the format of SSL 2.0, as OpenSSL 0.9.8 did.
  * -Ddisabled= and -DdisabledInChains= are jdk.tls.disabledAlgorithms and jdk.certpath.disabledAlgorithms; -Dsuites= is what
@@ -55,8 +55,8 @@ public class Client {
       String suites = System.getProperty("suites");
       if (suites != null) socket.setEnabledCipherSuites(suites.split(","));
       socket.getOutputStream().write(("GET " + arguments[2] + " HTTP/1.0\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
-      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
-      System.out.println("status " + answer.split(" ")[1]);
+      socket.getInputStream().transferTo(System.out);
+      System.out.flush();
     }
   }
 

@@ -1,0 +1,55 @@
+"""{client} x {certificate} x {own profile, other's, bootstrap}: what must come of each, whatever the client and whichever
+process speaks with it."""
+
+import collections
+
+from interop import clients
+
+from support import pki
+from support.server import OTHER_SECRET, SECRET
+
+OWN, OTHER, BOOTSTRAP = f"/{pki.OWN_MAC}.xml", f"/{pki.OTHER_MAC}.xml", "/spa504G.cfg"
+IDENTITIES = ["own", "other", "none", "generic", "expired", "unknown_ca", "forged"]
+SECRETS = {("own", OWN): SECRET, ("other", OTHER): OTHER_SECRET}  # the right cell of each phone
+
+Cell = collections.namedtuple("Cell", "client version identity file")
+
+
+def cells(kinds):
+    """Each certificate and each file for these pairs of client and version."""
+    return [Cell(*kind, identity, file) for kind in kinds for identity in IDENTITIES for file in (OWN, OTHER, BOOTSTRAP)]
+
+
+def name_of(cell):
+    return "-".join(cell).replace("/", "")
+
+
+def expected(cell, secrets=True):
+    """(status, reasons that will do). `secrets`: whether the way to the client is good enough for them."""
+    if cell.file == BOOTSTRAP:
+        return 200, {"public"}
+    if (cell.identity, cell.file) in SECRETS:
+        return (200, {"bound"}) if secrets else (403, {"quarantined"})
+    reasons = {
+        "own": {"other_device"},
+        "other": {"other_device"},
+        "none": {"no_certificate"},
+        "generic": {"generic_certificate"},
+        "expired": {"expired"},
+        # GnuTLS keeps its certificate to itself when the server does not list its CA.
+        "unknown_ca": {"unknown_ca", "no_certificate"},
+        "forged": {"bad_signature"},
+    }
+    return 403, reasons[cell.identity]
+
+
+def check(cell, output, row, secrets=True):
+    """What the client got, and the connection's row in the ledger, are what must come of this cell."""
+    status, reasons = expected(cell, secrets)
+    assert (row["outcome"], row["status"], row["decision"]) == ("ok", status, "allow" if status == 200 else "deny"), row
+    assert row["reason"] in reasons
+    assert clients.status_of(output) == status
+    assert (row["certificate"] != "") == (row["verdict"] != "none")
+    told = {key for key, secret in SECRETS.items() if secret.encode() in output}
+    right = {(cell.identity, cell.file)} & SECRETS.keys() if secrets else set()
+    assert told == right, "a secret went to the wrong client, or the right one missed its own"
