@@ -64,7 +64,8 @@ std::vector<Command> check_commands() {
            .summary = "Checks firstring.toml and all that it names.",
            .description = "As `serve` does before it begins. Prints file:line:column, what is wrong and what to do, "
                           "for every fault, also of certificates and keys. "
-                          "Exit status 1 if there is an error.",
+                          "Exit status 1 if there is an error: then `serve` would not start. What has expired is a "
+                          "warning; monitor dates with `firstring expiry --fail-within 30d`.",
            .examples = {"firstring check /var/lib/firstring"},
            .arguments = {{.name = "DIR", .value = {}, .help = "the state folder; or --dir"}, json_flag()},
            .run = check}};

@@ -105,15 +105,16 @@ struct PairKeys {
   std::string_view certificate, key;
 };
 
+/// Dates are warnings, all of them: a day that passes must not keep the server from its next start.
 void check_server_dates(SectionChecker& checker, std::string_view key, std::span<const crypto::Certificate> chain) {
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const auto who = fmt::format("{} ({})", which(i), chain[i].subject_text());
     if (checker.at() > chain[i].not_after()) {
-      checker.error(key, fmt::format("{} expired on {}", who, date_of(chain[i].not_after())),
-                    "phones would refuse it: have it renewed");
+      checker.warning(key, fmt::format("{} expired on {}", who, date_of(chain[i].not_after())),
+                      "phones that know the date refuse it, `firstring expiry` says how many: have it renewed");
     } else if (checker.at() < chain[i].not_before()) {
-      checker.error(key, fmt::format("{} is not valid before {}", who, date_of(chain[i].not_before())),
-                    "wait until then, or set this machine's clock right");
+      checker.warning(key, fmt::format("{} is not valid before {}", who, date_of(chain[i].not_before())),
+                      "wait until then, or set this machine's clock right");
     } else if (chain[i].not_after() - checker.at() < kExpiryNotice) {
       checker.warning(key, fmt::format("{} expires on {}", who, date_of(chain[i].not_after())),
                       "have it renewed before then");
@@ -169,24 +170,23 @@ void check_server_chain(const ServerChain& section, SectionChecker checker) {
 void check_device_dates(const DeviceCa& section, std::string_view key, const crypto::Certificate& certificate,
                         SectionChecker& checker) {
   if (checker.at() < certificate.not_before()) {
-    checker.error(
+    checker.warning(
         key, fmt::format("{} is not valid before {}", certificate.subject_text(), date_of(certificate.not_before())),
-        "set this machine's clock right");
+        "phones below it are refused until then: set this machine's clock right");
   }
   if (checker.at() <= certificate.not_after()) return;
   auto what = fmt::format("{} expired on {}", certificate.subject_text(), date_of(certificate.not_after()));
   if (section.accept_expired) {
     checker.warning(key, std::move(what), "phones below it are let in because of accept_expired = true");
   } else if (section.accept_expired_until) {
-    // No error, even when the day has passed: that was foreseen, and must not keep the server from its next start.
     checker.warning(key, std::move(what),
                     fmt::format("phones below it {} because of accept_expired_until = {}",
                                 checker.at() < section.expired_accepted_before() ? "are let in" : "are refused",
                                 date_of(Timestamp{*section.accept_expired_until})));
   } else {
-    checker.error(
-        key, std::move(what),
-        "phones below it would be refused: set accept_expired = true for this device_ca, or remove the certificate");
+    checker.warning(key, std::move(what),
+                    "phones below it are refused, `firstring expiry` says how many: set accept_expired_until = DAY or "
+                    "accept_expired = true for this device_ca, or remove the certificate");
   }
 }
 

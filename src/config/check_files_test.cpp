@@ -156,20 +156,21 @@ TEST_F(CheckFiles, RefusesAKeyThatOthersCanRead) {
                                 HasSubstr("other users can read this secret (mode 0640); run: chmod 600 leaf.key"))));
 }
 
-TEST_F(CheckFiles, RefusesAnExpiredServerCertificate) {
+TEST_F(CheckFiles, WarnsOfAnExpiredServerCertificate) {
   auto request = request_for("leaf");
   request.not_after = kNow - 1s;
   write("leaf.crt", leaf(request, ec_key()).to_pem());
-  EXPECT_THAT(check(), ElementsAre("firstring.toml:5:1: error: the certificate (CN=leaf) expired on 2026-11-22; phones "
-                                   "would refuse it: have it renewed"));
+  EXPECT_THAT(check(), ElementsAre("firstring.toml:5:1: warning: the certificate (CN=leaf) expired on 2026-11-22; "
+                                   "phones that know the date refuse it, `firstring expiry` says how many: have it "
+                                   "renewed"));
 }
 
-TEST_F(CheckFiles, RefusesAServerCertificateOfTheFuture) {
+TEST_F(CheckFiles, WarnsOfAServerCertificateOfTheFuture) {
   auto request = request_for("leaf");
   request.not_before = kNow + 24h;
   write("leaf.crt", leaf(request, ec_key()).to_pem());
   EXPECT_THAT(check(),
-              ElementsAre(HasSubstr(":5:1: error: the certificate (CN=leaf) is not valid before 2026-11-24; ")));
+              ElementsAre(HasSubstr(":5:1: warning: the certificate (CN=leaf) is not valid before 2026-11-24; ")));
 }
 
 TEST_F(CheckFiles, WarnsThirtyDaysBeforeAServerCertificateExpires) {
@@ -260,24 +261,25 @@ TEST_F(CheckFiles, WarnsOfACertificateOfNoCaAmongRoots) {
   EXPECT_THAT(check(), ElementsAre(HasSubstr(":9:1: warning: roots.pem holds 1 certificate of no CA")));
 }
 
-TEST_F(CheckFiles, RefusesAnExpiredDeviceCaUnlessThatIsAccepted) {
+TEST_F(CheckFiles, SaysWhatBecomesOfThePhonesOfAnExpiredDeviceCa) {
   auto request = request_for("Old maker");
   request.is_ca = true;
   request.not_after = kNow - 24h;
   write("roots.pem", crypto::issue(request, ec_key(), nullptr)->to_pem());
-  EXPECT_THAT(check(), ElementsAre(HasSubstr(":9:1: error: CN=Old maker expired on 2026-11-22; phones below it would "
-                                             "be refused: set accept_expired = true")));
+  EXPECT_THAT(check(), ElementsAre(AllOf(HasSubstr(":9:1: warning: CN=Old maker expired on 2026-11-22; phones "
+                                                   "below it are refused, `firstring expiry` says how many: "),
+                                         HasSubstr("accept_expired = true"))));
   EXPECT_THAT(check("accept_expired = true"),
               ElementsAre(HasSubstr(":9:1: warning: CN=Old maker expired on 2026-11-22; ")));
 }
 
-TEST_F(CheckFiles, RefusesADeviceCaOfTheFuture) {
+TEST_F(CheckFiles, WarnsOfADeviceCaOfTheFuture) {
   auto request = request_for("New maker");
   request.is_ca = true;
   request.not_before = kNow + 24h;
   write("roots.pem", crypto::issue(request, ec_key(), nullptr)->to_pem());
   EXPECT_THAT(check("accept_expired = true"),
-              ElementsAre(HasSubstr(":9:1: error: CN=New maker is not valid before 2026-11-24; ")));
+              ElementsAre(HasSubstr(":9:1: warning: CN=New maker is not valid before 2026-11-24; ")));
 }
 
 TEST_F(CheckFiles, LooksAtIntermediatesToo) {

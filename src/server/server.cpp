@@ -72,6 +72,26 @@ void report(const std::vector<config::Diagnostic>& diagnostics) {
 
 void set_log_level(const config::Config& config) { spdlog::set_level(spdlog::level::from_str(config.log.level)); }
 
+/// Says which certificate outside its dates would take the place of a valid one; "" if none would. To start with such a
+/// one is better than not to start, to change to it is not.
+std::string change_for_the_worse(const State& served, const State& next) {
+  const auto time = now();
+  const auto is_valid = [&](const tls::ShownChain& shown) {
+    return shown.leaf.not_before() <= time && time <= shown.leaf.not_after();
+  };
+  for (const auto& [personality, context] : next.contexts) {
+    const auto old = served.contexts.find(personality);
+    if (old == served.contexts.end()) continue;
+    for (const auto key : {crypto::KeyType::rsa, crypto::KeyType::ec}) {
+      const auto& shown = context->shown(key);
+      if (is_valid(shown) || !is_valid(old->second->shown(key))) continue;
+      return fmt::format("the certificate of server chain '{}' ({}) is outside its dates, the one shown now is not",
+                         context->chain_name(), shown.leaf.subject_text());
+    }
+  }
+  return {};
+}
+
 class Server {
  public:
   explicit Server(std::filesystem::path dir)
@@ -216,8 +236,8 @@ class Server {
     notify_reloading();
     auto built = build_state(dir_);
     report(built.diagnostics);
-    const auto applied =
-        built.state ? apply(built.state) : Result<void>{fail(Errc::invalid_input, "the configuration has errors")};
+    const auto worse = built.state ? change_for_the_worse(*state_, *built.state) : "the configuration has errors";
+    const auto applied = worse.empty() ? apply(built.state) : Result<void>{fail(Errc::invalid_input, worse)};
     if (applied) {
       set_log_level(state_->config);
       spdlog::info("reloaded; {} listeners", open_.size());

@@ -174,6 +174,14 @@ class Pki:
         return self.make("forgiving-root", "/O=Linksys/CN=Linksys Client Root", extensions=_CA)
 
     @functools.cached_property
+    def expired_root(self):
+        return self.make("expired-root", "/O=Cisco Systems/CN=Old Client Root", years=(2006, 2016), extensions=_CA)
+
+    @functools.cached_property
+    def below_expired_root(self):
+        return self.phone("below-expired-root", OWN_MAC, self.expired_root)
+
+    @functools.cached_property
     def stranger_root(self):
         return self.make("stranger-root", "/O=Somebody/CN=Some Other Root", extensions=_CA)
 

@@ -74,7 +74,7 @@ def test_counts_all_entered_phones_while_the_ledger_is_empty(state):
 
 
 def test_works_where_the_configuration_has_errors(state, certificates):
-    """An expired certificate is one, and that is when somebody asks."""
+    """A key that does not belong to its certificate is one, and so is a missing file."""
     file = state / "firstring.toml"
     text = file.read_text().replace(str(certificates.modern_server.chain), str(certificates.expired_server.chain))
     file.write_text(text.replace(str(certificates.legacy_server.chain), "/nonexistent.pem"))

@@ -135,6 +135,35 @@ def test_new_certificates_are_shown_after_a_reload(state, certificates, tmp_path
         assert shown(server) != before
 
 
+def replace_modern(text, certificates, other):
+    text = text.replace(str(certificates.modern_server.chain), str(other.chain))
+    return text.replace(str(certificates.modern_server.key), str(other.key))
+
+
+def test_what_has_expired_does_not_hinder_a_start(state, certificates):
+    """Invariant 7: the phones of that CA are refused, with the reason, and everybody else is served."""
+    file = state / "firstring.toml"
+    text = replace_modern(file.read_text(), certificates, certificates.expired_server)
+    text += f'\n[[device_ca]]\nname = "old"\nroots = "{certificates.expired_root.certificate}"\nmin_rsa_bits = 1024\n'
+    file.write_text(text + 'weak_hashes = ["sha1"]\n')
+    with Server(state) as server:
+        assert server.get(OWN, certificates.own).status == 200
+        assert server.get(OWN, certificates.own, version="1.0").status == 200
+        refused = server.get(OWN, certificates.below_expired_root)
+        assert (refused.status, server.row_of(refused.source)["reason"]) == (403, "expired")
+        assert "Old Client Root expired on 2016-01-01" in server.log_text()
+        server.reload()
+        assert "reload refused" not in server.log_text(), "nothing gets worse"
+
+
+def test_a_reload_does_not_change_a_valid_certificate_for_one_that_has_expired(running, certificates):
+    rewrite(running, lambda text: replace_modern(text, certificates, certificates.expired_server))
+    running.reload()
+    assert "reload refused, serving on as before: the certificate of server chain 'modern' (CN=localhost)" in running.log_text()
+    with client.connect(running.port, trust=certificates.server_root) as sock:  # who looks at the date
+        assert sock.version() == "TLSv1.2"
+
+
 def test_sigterm_lets_a_running_request_finish(state, certificates):
     with Server(state) as server:
         with client.connect(server.port, certificates.own) as sock:
