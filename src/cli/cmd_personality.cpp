@@ -260,7 +260,8 @@ Result<int> test(Context& context) {
 /// that got through.
 struct Seen {
   store::ConnectionRow last;
-  std::string worked;  ///< its personality, or ""
+  std::string ja3, ja4;  ///< of its hello as it is without a session to take up
+  std::string worked;    ///< its personality, or ""
 };
 
 Result<Seen> find_seen(const Context& context, const std::string& who) {
@@ -277,14 +278,21 @@ Result<Seen> find_seen(const Context& context, const std::string& who) {
   Seen seen;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     const auto& row = entry->connection;
-    if (row.ja4.empty()) continue;
-    if (seen.last.ja4.empty()) seen.last = row;
-    if (row.ja4 == seen.last.ja4 && row.ja3 == seen.last.ja3 && row.handshake_us >= 0) {
+    hello::Reader reader;
+    if (reader.feed(row.hello) != hello::Reader::State::complete) continue;
+    const auto hello = hello::without_session(reader.hello());
+    const auto ja3 = hello::ja3(hello).hash, ja4 = hello::ja4(hello);
+    if (seen.ja4.empty()) {
+      seen.last = row;
+      seen.ja3 = ja3;
+      seen.ja4 = ja4;
+    }
+    if (ja4 == seen.ja4 && ja3 == seen.ja3 && row.handshake_us >= 0) {
       seen.worked = row.personality;
       break;
     }
   }
-  if (seen.last.ja4.empty()) {
+  if (seen.ja4.empty()) {
     return fail(Errc::not_found,
                 fmt::format("the ledger has no ClientHello of {}: let it call once, then try again", who));
   }
@@ -297,7 +305,7 @@ std::string rule_text(const Seen& seen, const std::string& who, const std::strin
       "# The hello of {}{}{} at {} from {}.\n[[rule]]\npersonality = \"{}\"\nja3 = [\"{}\"]\nja4 = [\"{}\"]\n", who,
       row.model.empty() ? "" : ", " + visible(row.model, 40),
       row.firmware.empty() ? "" : " " + visible(row.firmware, 40), to_iso8601(row.accepted).substr(0, 10), row.address,
-      personality, row.ja3, row.ja4);
+      personality, seen.ja3, seen.ja4);
   if (only_here)
     text += fmt::format("networks = [\"{}\"]\n",
                         IpAddress::parse(row.address) ? Prefix::parse(row.address)->to_string() : row.address);
@@ -344,7 +352,7 @@ Result<int> learn(Context& context) {
   if (context.given("--write")) FIRSTRING_CHECK(append_to_config(dir, rule));
   if (context.json()) {
     JsonObject object;
-    object.add("personality", personality).add("ja3", seen.last.ja3).add("ja4", seen.last.ja4);
+    object.add("personality", personality).add("ja3", seen.ja3).add("ja4", seen.ja4);
     object.add("connection", seen.last.id).add("rule", rule).add("written", context.given("--write"));
     context.terminal().print(object.line());
     return 0;

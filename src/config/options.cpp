@@ -217,7 +217,9 @@ const SectionTable<Rule>& rule_table() {
              "The listeners that they call, by their configured address."},
             {"server_names", Texts{}, &Rule::server_names, optional,
              "The names that they ask for (SNI); phones seldom do."},
-            {"ja3", Texts{}, &Rule::ja3, optional, "The JA3 fingerprints of their ClientHello."},
+            {"ja3", Texts{}, &Rule::ja3, optional, "The JA3 fingerprints of their ClientHello.",
+             "A client of TLS 1.3 that takes up a session again says so in one more extension, which makes another "
+             "fingerprint: it is known by the one without it as well, here and for ja4."},
             {"ja4", Texts{}, &Rule::ja4, optional, "The JA4 fingerprints of their ClientHello."},
             {"models", Texts{}, &Rule::models, optional,
              "The models that they are, as far as it is known who came from that address with that ClientHello last.",

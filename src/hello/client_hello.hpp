@@ -21,6 +21,7 @@ inline constexpr std::uint16_t kSignatureAlgorithms = 13;
 inline constexpr std::uint16_t kAlpn = 16;
 inline constexpr std::uint16_t kSessionTicket = 35;
 inline constexpr std::uint16_t kPreSharedKey = 41;
+inline constexpr std::uint16_t kEarlyData = 42;
 inline constexpr std::uint16_t kSupportedVersions = 43;
 }  // namespace extension
 
@@ -133,6 +134,11 @@ struct Ja3 {
   std::string hash;
 };
 Ja3 ja3(const ClientHello& hello);
+
+/// The hello as the same client sends it when it has no session to take up: without pre_shared_key and early_data (RFC
+/// 8446 sections 4.2.11 and 4.2.10). Whoever knows clients by their fingerprint takes that of this one, for the
+/// published ones change as soon as a client of TLS 1.3 comes back.
+ClientHello without_session(ClientHello hello);
 
 /// JA4 for TLS over TCP, "t12d1516h2_8daaf6152771_e5627efa2ab1". https://github.com/FoxIO-LLC/ja4
 std::string ja4(const ClientHello& hello);

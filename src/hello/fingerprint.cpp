@@ -90,6 +90,14 @@ std::string ja4_hash(std::string_view text) {
 
 }  // namespace
 
+ClientHello without_session(ClientHello hello) {
+  std::erase_if(hello.extensions, [](const auto& one) {
+    return one.type == extension::kPreSharedKey || one.type == extension::kEarlyData;
+  });
+  hello.offers_psk = false;
+  return hello;
+}
+
 Ja3 ja3(const ClientHello& hello) {
   auto text =
       fmt::format("{},{},{},{},{}", hello.version, decimal(without_grease(hello.suites)),

@@ -193,6 +193,18 @@ TEST(Ja4, CountsNoFurtherThan99) {
   EXPECT_EQ(ja4(hello).substr(0, 10), "t00i990000");
 }
 
+TEST(WithoutSession, IsWhatTheClientSendsTheFirstTime) {
+  auto first = with_extensions({extension::kSupportedVersions, 0x0033});
+  first.suites = {0x1301};
+  auto second = first;
+  second.extensions.push_back({extension::kEarlyData, {}});
+  second.extensions.push_back({extension::kPreSharedKey, {0, 1}});
+  second.offers_psk = true;
+  EXPECT_NE(ja3(second).hash, ja3(first).hash);
+  EXPECT_EQ(without_session(second), first);
+  EXPECT_EQ(without_session(first), first);
+}
+
 TEST(Ja4, ShowsAProtocolOfOtherOctetsInHexadecimal) {
   // The examples of JA4.md, and others by its rules.
   const std::vector<std::pair<std::string, std::string>> examples = {

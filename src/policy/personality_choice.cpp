@@ -73,6 +73,11 @@ const tls::Personality* find(std::span<const tls::Personality* const> allowed, s
   return found != allowed.end() ? *found : nullptr;
 }
 
+bool has_fingerprint(const tls::Match& match, const hello::ClientHello& hello) {
+  return (match.ja3.empty() || names(match.ja3, hello::ja3(hello).hash)) &&
+         (match.ja4.empty() || names(match.ja4, hello::ja4(hello)));
+}
+
 PersonalityChoice choose_by_data(const Situation& situation, std::span<const tls::Personality* const> allowed) {
   for (const auto* personality : allowed) {
     if (!can_meet(*personality, situation.hello)) continue;
@@ -94,8 +99,8 @@ bool matches(const tls::Match& match, const Situation& situation) {
          (match.networks.empty() || std::any_of(match.networks.begin(), match.networks.end(),
                                                 [&](const auto& one) { return one.contains(situation.address); })) &&
          // Last, since fingerprints take a while to compute.
-         (match.ja3.empty() || names(match.ja3, hello::ja3(situation.hello).hash)) &&
-         (match.ja4.empty() || names(match.ja4, hello::ja4(situation.hello)));
+         ((match.ja3.empty() && match.ja4.empty()) || has_fingerprint(match, situation.hello) ||
+          (situation.hello.offers_psk && has_fingerprint(match, hello::without_session(situation.hello))));
 }
 
 bool can_meet(const tls::Personality& personality, const hello::ClientHello& hello) {

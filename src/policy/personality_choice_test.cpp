@@ -238,6 +238,18 @@ TEST_F(Condition, OnFingerprints) {
   EXPECT_FALSE(holds());
 }
 
+TEST_F(Condition, OnFingerprintsOfAClientThatTakesUpItsSession) {
+  match.ja3 = {hello::ja3(hello).hash};
+  match.ja4 = {hello::ja4(hello)};
+  hello.extensions.push_back({hello::extension::kPreSharedKey, {}});
+  hello.offers_psk = true;
+  EXPECT_TRUE(holds());
+  match.ja3 = {hello::ja3(hello).hash};
+  EXPECT_FALSE(holds()) << "both of one hello or both of the other";
+  match.ja4 = {hello::ja4(hello)};
+  EXPECT_TRUE(holds()) << "or by what a tool shows";
+}
+
 TEST_F(Condition, OnModelAndFirmware) {
   match.models = {"SPA502G", "SPA504G"};
   match.firmware_from = "7.5.2";

@@ -158,14 +158,14 @@ policy::PersonalityChoice Connection::choose_personality(std::optional<store::De
   }
   const auto usual = usual_choice(*state_, *listener_, situation);
   if (!listener_->config.ladder || usual.reason == "needs_quarantine") return usual;
-  return services_.ladder->choose({address, ja3_}, usual, hello, listener_->personalities, services_.clock(),
+  return services_.ladder->choose({address, client_ja3_}, usual, hello, listener_->personalities, services_.clock(),
                                   listener_->config.ladder_window);
 }
 
 /// A client that has asked for something has accepted what it was shown.
 void Connection::tell_ladder() {
   if (choice_.personality == nullptr || !listener_->config.ladder || listener_->personalities.size() == 1) return;
-  const policy::Ladder::Client client{address_of(peer_), row().ja3};
+  const policy::Ladder::Client client{address_of(peer_), client_ja3_};
   if (policy::blames_personality(row())) {
     services_.ladder->failed(client, row().personality, services_.clock());
   } else if (row().stage == "response" || row().stage == "done") {
@@ -179,10 +179,11 @@ void Connection::hello_complete() {
   const auto& hello = hello_reader_->hello();
   offered_version_ = std::min(hello.highest_version(), kNewestTls);
   ja3_ = hello::ja3(hello).hash;
+  client_ja3_ = hello.offers_psk ? hello::ja3(hello::without_session(hello)).hash : ja3_;
   ja4_ = hello::ja4(hello);
   server_name_ = hello.server_name;
   hello_is_sslv2_ = hello.format == hello::Format::sslv2;
-  auto record = services_.fleet->records().last_at(address_of(peer_), ja3_);
+  auto record = services_.fleet->records().last_at(address_of(peer_), client_ja3_);
   const auto familiarity = record ? Admission::Familiarity::known : Admission::Familiarity::unknown;
   choice_ = choose_personality(std::move(record));
   hello_reader_.reset();
@@ -484,7 +485,7 @@ void Connection::watch_phone(const MacAddress& mac, const http::Request& request
                .strongest_version = row.resumed ? std::uint16_t{0} : offered_version_,
                .address = row.address,
                .last_seen = time,
-               .ja3 = row.ja3,
+               .ja3 = client_ja3_,
                .personality = row.personality,
                .model = row.model,
                .firmware = agent != nullptr ? agent->version : std::string{}},
@@ -687,9 +688,9 @@ void Connection::fill_from_records() {
   auto& row = this->row();
   if (row.model.empty()) row.model = model_of_product(requester_.identity.product);
   const bool proven = requester_.verdict.accepted && requester_.identity.mac.has_value();
-  if (row.ja3.empty() || (proven && !row.firmware.empty())) return;
+  if (client_ja3_.empty() || (proven && !row.firmware.empty())) return;
   const auto& records = services_.fleet->records();
-  const auto record = proven ? records.find(*requester_.identity.mac) : records.last_at(address_of(peer_), row.ja3);
+  const auto record = proven ? records.find(*requester_.identity.mac) : records.last_at(address_of(peer_), client_ja3_);
   if (!record) return;
   if (!proven) row.likely_device = record->mac.bare();
   if (row.model.empty()) row.model = record->model;

@@ -152,6 +152,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   std::shared_ptr<Connection> waiting_self_;  ///< while it waits for its turn and for nothing on its socket
   std::uint16_t offered_version_ = 0;         ///< the highest in the hello that there is
   std::string ja3_, ja4_, server_name_;
+  std::string client_ja3_;  ///< of the hello without_session: what the client is known by
   bool hello_is_sslv2_ = false;
   policy::PersonalityChoice choice_;
   TapePtr tape_;  ///< of a connection that may be captured; the stream writes to it

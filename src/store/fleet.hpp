@@ -125,7 +125,7 @@ struct DeviceRecord {
   std::uint16_t strongest_version = 0;  ///< the highest that it offered: hello::ClientHello::highest_version
   std::string address;                  ///< that it came from last: IpAddress::to_string
   Timestamp last_seen{};
-  std::string ja3;          ///< of its last hello
+  std::string ja3;          ///< of its last hello, hello::without_session
   std::string personality;  ///< that its last handshake succeeded with
   std::string model;        ///< device::Model::name, or ""
   std::string firmware;     ///< as its User-Agent claimed last, or ""

@@ -177,3 +177,21 @@ def test_a_complete_handshake_without_a_request_leads_nowhere(port_of_all, certi
             pass
     port_of_all.row_of(port_of_all.get_plain("/the-end").source)
     assert {row["personality"] for row in port_of_all.ledger() if row["address"] == "127.9.1.2"} == {"modern-2026-11"}
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_phone_that_takes_up_its_session_keeps_the_rung_that_worked(tmp_path, certificates, port_of_all, newest_rows, version):
+    """In TLS 1.3 such a hello has one extension more, and so another fingerprint."""
+    phone = clients.OpenSsl(tmp_path, certificates)
+    phone.trust = certificates.root_2k
+    newest_rows()
+    keep, take_up = phone.commands_twice(port_of_all.port, certificates.own, OWN, version)
+    if version == "1.3":
+        keep, take_up = [*keep, "-groups", "P-256"], [*take_up, "-groups", "P-256"]  # a client of its own in the ladder
+    else:
+        keep, take_up = [*keep, "-curves", "P-384"], [*take_up, "-curves", "P-384"]
+    statuses = [clients.status_of(phone.execute(command, OWN).stdout) for command in (keep, keep, take_up, take_up)]
+    rows = newest_rows()
+    assert statuses == [None, 200, 200, 200], rows
+    assert [row["resumed"] for row in rows] == [False, False, True, True]
+    assert {row["personality"] for row in rows[1:]} == {"mpp-2026-11"}
