@@ -101,12 +101,17 @@ void QuarantineKeeper::retire_all() {
 
 void QuarantineKeeper::start() {
   std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0)
-    return spdlog::error("quarantine: make a socket pair: {}", errno_text(errno));
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+    spdlog::error("quarantine: make a socket pair: {}", errno_text(errno));
+    return start_later();
+  }
   FileDescriptor ours{pair[0]};
   const FileDescriptor theirs{pair[1]};
   const auto pid = spawn(*wanted_, theirs.get());
-  if (!pid) return spdlog::error("quarantine: {}", pid.error().what);
+  if (!pid) {
+    spdlog::error("quarantine: {}", pid.error().what);
+    return start_later();
+  }
   auto child = std::make_shared<Child>(io_, *pid);
   child->link.reset(::fcntl(ours.get(), F_DUPFD_CLOEXEC, 0));
   child->control.assign({AF_UNIX, 0}, ours.release());
@@ -146,6 +151,10 @@ void QuarantineKeeper::ended(const std::shared_ptr<Child>& child) {
   if (std::chrono::steady_clock::now() - child->began > kLongLife) next_pause_ = {};
   spdlog::error("quarantine: process {} ended {}; its clients were cut off, and it is started again in {} ms",
                 child->pid, how_it_ended(status), next_pause_.count());
+  start_later();
+}
+
+void QuarantineKeeper::start_later() {
   pause_.expires_after(next_pause_);
   next_pause_ = std::clamp(next_pause_ * 2, kFirstPause, kLongestPause);
   pause_.async_wait([this](const boost::system::error_code& error) {

@@ -56,6 +56,8 @@ class QuarantineKeeper {
   };
 
   void start();
+  /// After a pause that grows from time to time.
+  void start_later();
   void retire_all();
   void listen(const std::shared_ptr<Child>& child);
   void heard(const std::shared_ptr<Child>& child, std::size_t bytes);

@@ -181,11 +181,16 @@ def test_it_has_given_up_whatever_it_can(tmp_path, certificates, phones):
         assert os.geteuid() != 0 or b"NOTIFY_SOCKET" not in words.read_bytes()
 
 
-def begin_handshake(port):
-    """A client of SSL 3.0 that has got the server's flight and says nothing more."""
+# The alert no_certificate, and most of a key exchange.
+CLIENT_FLIGHT = bytes.fromhex("15030000020129" + "160300008410000080") + bytes(100)
+
+
+def begin_handshake(port, answer=b""):
+    """A client of SSL 3.0 that has got the server's flight, and says so much and nothing more."""
     socket = client.open_tcp(port)
     socket.sendall(bytes.fromhex(HELLO.read_text()))
     assert socket.recv(1) == b"\x16"
+    socket.sendall(answer)
     return socket, socket.getsockname()[0]
 
 
@@ -193,7 +198,7 @@ def begin_handshake(port):
 def test_its_death_costs_one_failed_row_for_each_client_it_had(tmp_path, certificates, phones, number):
     with Server(state_with(tmp_path / "state", certificates)) as server:
         first = process_of(server)
-        cut_off = [begin_handshake(server.port) for _ in range(3)]
+        cut_off = [begin_handshake(server.port, CLIENT_FLIGHT[:size]) for size in (0, 1, 6, 7, 11, 16, 100)]
         modern = client.open_tcp(server.port)  # a client of another kind, in the middle of nothing
         os.kill(first, number)
         for socket, _ in cut_off:
@@ -213,6 +218,21 @@ def test_its_death_costs_one_failed_row_for_each_client_it_had(tmp_path, certifi
         assert (row["outcome"], row["stage"], row["cause"]) == ("handshake_failed", "hello", "quarantine_ended")
         assert "the quarantine ended" in row["detail"] and row["quarantined"] is True
     assert f"process {first} ended by signal {int(number)}" in server.log_text()
+
+
+def test_a_start_that_failed_is_tried_again(tmp_path, certificates, phones):
+    program = tmp_path / "quarantine"
+    shutil.copy(PROGRAM, program)
+    with Server(state_with(tmp_path / "state", certificates, f'enabled = true\nprogram = "{program}"\n')) as server:
+        first = process_of(server)
+        away = program.rename(tmp_path / "away")
+        os.kill(first, signal.SIGKILL)
+        until = time.monotonic() + DEADLINE
+        while f"start {program}: " not in server.log_text():
+            assert time.monotonic() < until, server.log_text()
+            time.sleep(0.02)
+        away.rename(program)
+        assert status_of(ask(phones, "nss-ssl3", server.port, None, BOOTSTRAP)) == 200
 
 
 def test_a_client_that_goes_silent_is_timed_out_at_its_stage(tmp_path, certificates, phones):
