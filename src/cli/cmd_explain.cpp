@@ -35,13 +35,17 @@ ledger::ResyncTimers timers_of(const Context& context, const MacAddress& mac) {
   return timers;
 }
 
+/// Others may have asked for its file.
+bool is_of(const store::ConnectionRow& row, const MacAddress& mac) {
+  return row.device == mac.bare() || row.likely_device == mac.bare();
+}
+
 std::optional<ledger::NextContact> next_contact_of(const Context& context, const MacAddress& mac,
                                                    const std::vector<store::LedgerEntry>& entries) {
   const store::LedgerEntry* newest = nullptr;
   unsigned failed = 0;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    // Others may have asked for its file.
-    if (entry->connection.device != mac.bare() && entry->connection.likely_device != mac.bare()) continue;
+    if (!is_of(entry->connection, mac)) continue;
     if (newest == nullptr) newest = &*entry;
     if (entry->connection.cause == "served") break;
     ++failed;
@@ -119,7 +123,16 @@ Result<int> explain(Context& context) {
   FIRSTRING_TRY(const auto store, open_ledger(context));
   FIRSTRING_TRY(auto entries, store->find(query));
   if (query.mac) {
-    FIRSTRING_TRY(story.alarms, store->alarms({.mac = query.mac, .since = query.since, .limit = query.limit}));
+    store::AlarmQuery alarms{.mac = query.mac, .since = query.since, .limit = query.limit};
+    // What befalls its model on several phones befalls this one too.
+    const auto newest = std::find_if(entries.rbegin(), entries.rend(), [&](const auto& entry) {
+      return is_of(entry.connection, *query.mac) && !entry.connection.model.empty();
+    });
+    if (newest != entries.rend()) {
+      alarms.model = newest->connection.model;
+      alarms.firmware = newest->connection.firmware;
+    }
+    FIRSTRING_TRY(story.alarms, store->alarms(alarms));
     story.next = next_contact_of(context, *query.mac, entries);
   }
   ledger::Historian historian{*store, look_up};

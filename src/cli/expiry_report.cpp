@@ -39,7 +39,14 @@ std::vector<std::string> shown_by(const config::Config& config, const std::strin
 }  // namespace
 
 ExpiryReport::ExpiryReport(const config::Config& config) {
-  for (const auto& chain : config.server_chains) add_server_chain(config, chain);
+  for (const auto& chain : config.server_chains) add_server_chain(config, chain, shown_by(config, chain.name));
+  if (config.quarantine.enabled) {
+    const auto& personality = tls::quarantine_personality();
+    config::ServerChain chain;
+    chain.name = personality.chain;
+    chain.certificate = config.quarantine.certificate;
+    add_server_chain(config, chain, {personality.name});
+  }
   for (const auto& ca : config.device_cas) add_device_ca(config, ca);
 }
 
@@ -59,12 +66,12 @@ void ExpiryReport::count(std::size_t date) {
   if (date != kNone) ++dates_[date].phones;
 }
 
-void ExpiryReport::add_server_chain(const config::Config& config, const config::ServerChain& chain) {
-  const auto personalities = shown_by(config, chain.name);
+void ExpiryReport::add_server_chain(const config::Config& config, const config::ServerChain& chain,
+                                    const std::vector<std::string>& personalities) {
   auto certificates = read(crypto::Certificate::chain_from_file(config.resolve(chain.certificate)));
   const auto first = certificates.size();
+  auto& pairs = by_chain_[chain.name];
   if (!chain.ecdsa_certificate.empty()) {
-    // The ledger does not tell which of the two a phone was shown: each counts for both.
     auto second = read(crypto::Certificate::chain_from_file(config.resolve(chain.ecdsa_certificate)));
     certificates.insert(certificates.end(), second.begin(), second.end());
   }
@@ -74,7 +81,8 @@ void ExpiryReport::add_server_chain(const config::Config& config, const config::
                                   : i == first                   ? "ECDSA certificate"
                                   : certificate.is_self_issued() ? "root"
                                                                  : "intermediate";
-    by_chain_[chain.name].push_back(
+    if (i == 0 || i == first) pairs.push_back({.key_bits = static_cast<int>(certificate.key_bits()), .dates = {}});
+    pairs.back().dates.push_back(
         add_date({.kind = "server_chain",
                   .name = chain.name,
                   .at = certificate.not_after(),
@@ -130,7 +138,14 @@ void ExpiryReport::add_device_ca(const config::Config& config, const config::Dev
 void ExpiryReport::add(const store::CertificateInUse& phone) {
   ++phones_;
   if (const auto chain = by_chain_.find(phone.chain); chain != by_chain_.end()) {
-    for (const auto date : chain->second) count(date);
+    const auto shown = [&](const Pair& pair) { return pair.key_bits == phone.server_key_bits; };
+    const bool is_known = std::any_of(chain->second.begin(), chain->second.end(), shown);
+    for (const auto& pair : chain->second) {
+      // Where the ledger does not tell which of the two a phone was shown, or it has been replaced since, either may
+      // be.
+      if (is_known && !shown(pair)) continue;
+      for (const auto date : pair.dates) count(date);
+    }
   }
   const auto found = device_cas_.find(phone.device_ca);
   auto certificate = crypto::Certificate::from_der(phone.certificate_der);

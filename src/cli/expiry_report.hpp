@@ -51,9 +51,15 @@ class ExpiryReport {
     Timestamp expired_accepted_before = Timestamp::min();
     std::size_t rule_date;  ///< of accept_expired_until
   };
+  /// One of the certificates of a server chain, with the dates of all that are sent with it.
+  struct Pair {
+    int key_bits;
+    std::vector<std::size_t> dates;
+  };
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-  void add_server_chain(const config::Config& config, const config::ServerChain& chain);
+  void add_server_chain(const config::Config& config, const config::ServerChain& chain,
+                        const std::vector<std::string>& personalities);
   void add_device_ca(const config::Config& config, const config::DeviceCa& section);
   std::size_t add_date(Expiry expiry);
   void count(std::size_t date);
@@ -61,7 +67,7 @@ class ExpiryReport {
   std::vector<T> read(Result<std::vector<T>> content);
 
   std::vector<Expiry> dates_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>> by_chain_;  ///< dates of a server chain
+  std::map<std::string, std::vector<Pair>, std::less<>> by_chain_;
   std::map<std::string, DeviceCa, std::less<>> device_cas_;
   std::map<std::pair<std::string, std::string>, std::size_t> by_month_;  ///< device CA, "2027-03"
   std::vector<std::string> problems_;

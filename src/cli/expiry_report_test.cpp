@@ -161,6 +161,37 @@ TEST_F(Report, KnowsTheSecondPairAndTheOperatorsOwnPersonalities) {
   EXPECT_THAT(soonest.personalities, ElementsAre("mine"));
 }
 
+TEST_F(Report, CountsAPhoneForTheOneOfTwoCertificatesThatItWasShown) {
+  auto key = *crypto::PrivateKey::generate_rsa(1024);
+  const crypto::CertificateRequest request{
+      .subject = {{"CN", "rsa"}}, .not_before = day("2006-01-01"), .not_after = day("2026-12-31"), .is_ca = false};
+  write("rsa.pem", crypto::issue(request, key, &root_)->to_pem());
+  config_.server_chains[0].certificate = "rsa.pem";
+  config_.server_chains[0].ecdsa_certificate = "server.pem";
+  const auto counted = [&](int bits) {
+    ExpiryReport report{config_};
+    auto one = phone(direct_);
+    one.server_key_bits = bits;
+    report.add(one);
+    const auto all = lines(report);
+    return std::vector<std::string>{all.at(0), all.at(1)};
+  };
+  EXPECT_THAT(counted(1024), ElementsAre("2026-12-31 server_chain 1", "2027-01-01 server_chain 0"));
+  EXPECT_THAT(counted(256), ElementsAre("2026-12-31 server_chain 0", "2027-01-01 server_chain 1"));
+  EXPECT_THAT(counted(0), ElementsAre("2026-12-31 server_chain 1", "2027-01-01 server_chain 1")) << "nobody knows";
+}
+
+TEST_F(Report, ListsTheCertificateOfTheQuarantineWhereThatIsOn) {
+  write("old.pem", make("old server", "2026-12-31", &root_).certificate.to_pem());
+  config_.quarantine.certificate = "old.pem";
+  EXPECT_EQ(lines(ExpiryReport{config_}).front(), "2027-01-01 server_chain 0");
+  config_.quarantine.enabled = true;
+  ExpiryReport report{config_};
+  report.add(phone(direct_, "quarantine"));
+  EXPECT_EQ(lines(report).front(), "2026-12-31 server_chain 1");
+  EXPECT_THAT(report.list().front().personalities, ElementsAre("quarantine-2026-11"));
+}
+
 TEST_F(Report, SaysThatNobodyShowsAChain) {
   config_.listeners.clear();
   EXPECT_THAT(ExpiryReport{config_}.list().front().stops, HasSubstr("no listener shows it"));

@@ -14,6 +14,7 @@ constexpr std::chrono::seconds kTrimEvery{60};
 constexpr std::chrono::seconds kLookEvery{1};  // whether a storm is over
 constexpr std::size_t kTrimBatch = 2000;       // a few milliseconds of the writer's time
 constexpr std::size_t kMaxQuestions = 10;      // likewise, for each batch
+constexpr std::size_t kMaxAlarms = 100;        // looked at when it begins
 constexpr auto kResidence = std::chrono::days{7};
 
 std::atomic<std::int64_t> last_id{0};
@@ -62,9 +63,23 @@ Recorder::Recorder(std::unique_ptr<store::LedgerStore> store, std::size_t worker
     }
   }
   if (const auto costs = store_->handshake_costs("")) {
-    for (const auto& cost : *costs) regressions_.remember(cost.model, cost.firmware, cost.count);
+    for (const auto& cost : *costs) regressions_.remember(cost.model, cost.firmware, cost.count, cost.last);
   }
+  remember_alarms();
   thread_ = std::thread{[this] { run(); }};
+}
+
+void Recorder::remember_alarms() {
+  const auto alarms = store_->alarms({.kind = "regression", .limit = kMaxAlarms});
+  if (!alarms) return;
+  for (const auto& alarm : *alarms) {
+    store::LedgerQuery query;
+    query.id = alarm.connection;
+    const auto raised_by = store_->find(query);
+    if (!raised_by || raised_by->empty()) continue;
+    const auto& row = raised_by->front().connection;
+    regressions_.remember_alarm(row.model, row.firmware, alarm.at);
+  }
 }
 
 Recorder::~Recorder() {

@@ -63,6 +63,7 @@ class Recorder {
   std::uint64_t lost() const { return lost_.load(); }
 
  private:
+  void remember_alarms();
   bool has_room();
   void row_came();
   void run();

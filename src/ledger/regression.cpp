@@ -50,8 +50,16 @@ RegressionWatch::Pair* RegressionWatch::find(const std::string& model, const std
   return &pairs_[key];
 }
 
-void RegressionWatch::remember(const std::string& model, const std::string& firmware, std::int64_t good) {
-  find(model, firmware, true)->good += good;
+void RegressionWatch::remember(const std::string& model, const std::string& firmware, std::int64_t good,
+                               Timestamp last_good) {
+  auto& pair = *find(model, firmware, true);
+  pair.good += good;
+  pair.last_good = std::max(pair.last_good, last_good);
+}
+
+void RegressionWatch::remember_alarm(const std::string& model, const std::string& firmware, Timestamp at) {
+  auto* pair = find(model, firmware, false);
+  if (pair != nullptr && at > pair->last_good) pair->told = true;
 }
 
 std::optional<store::AlarmRow> RegressionWatch::see(const store::ConnectionRow& row) {

@@ -23,7 +23,9 @@ class RegressionWatch {
   static constexpr std::size_t kMaxPairs = 2000;
 
   /// What the ledger knows from before.
-  void remember(const std::string& model, const std::string& firmware, std::int64_t good);
+  void remember(const std::string& model, const std::string& firmware, std::int64_t good, Timestamp last_good);
+  /// That an alarm was raised then; call it after `remember`. It counts until the pair works again.
+  void remember_alarm(const std::string& model, const std::string& firmware, Timestamp at);
   /// In the order in which connections end.
   std::optional<store::AlarmRow> see(const store::ConnectionRow& row);
 

@@ -85,11 +85,26 @@ TEST_F(Regression, ConcernsItsOwnFirmwareAlone) {
 }
 
 TEST_F(Regression, KnowsWhatTheLedgerKnew) {
-  watch_.remember("SPA504G", "7.5.7", 2);
-  watch_.remember("SPA504G", "7.5.7", 1);
+  watch_.remember("SPA504G", "7.5.7", 2, from_micros(5));
+  watch_.remember("SPA504G", "7.5.7", 1, from_micros(9));
+  watch_.remember_alarm("SPA504G", "7.5.7", from_micros(8));  // and it worked again after that
   watch_.see(bad("a"));
   watch_.see(bad("b"));
   EXPECT_TRUE(watch_.see(bad("c")));
+}
+
+TEST_F(Regression, IsNotToldTwiceWhenTheServerStartsAgain) {
+  watch_.remember("SPA504G", "7.5.7", 3, from_micros(5));
+  watch_.remember_alarm("SPA504G", "7.5.7", from_micros(8));
+  watch_.remember_alarm("SPA504G", "7.5.8", from_micros(8));
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_FALSE(watch_.see(bad("a")));
+    EXPECT_FALSE(watch_.see(bad("b")));
+  }
+  work();
+  watch_.see(bad("a"));
+  watch_.see(bad("b"));
+  EXPECT_TRUE(watch_.see(bad("c"))) << "it has worked in between";
 }
 
 TEST_F(Regression, IsNotADeniedRequestNorAStrangersSilence) {

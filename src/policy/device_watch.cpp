@@ -55,6 +55,11 @@ std::optional<Strictness> parse_strictness(std::string_view text) {
                                     : std::nullopt;
 }
 
+std::optional<WatchAlarm::Kind> parse_alarm_kind(std::string_view text) {
+  const auto* found = std::find(kKinds.begin(), kKinds.end(), text);
+  return found != kKinds.end() ? std::optional{static_cast<Kind>(found - kKinds.begin())} : std::nullopt;
+}
+
 std::string_view to_string(WatchAlarm::Kind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
 
 Watched watch(const store::DeviceRecord* old, const Sighting& sighting, const Pardons& pardons,

@@ -52,7 +52,8 @@ struct WatchAlarm {
   Kind kind;
   std::string text;  ///< a sentence for people, with what to do
 };
-std::string_view to_string(WatchAlarm::Kind kind);  ///< the stable code: "two_networks"
+std::string_view to_string(WatchAlarm::Kind kind);                        ///< the stable code: "two_networks"
+std::optional<WatchAlarm::Kind> parse_alarm_kind(std::string_view text);  ///< nullopt for another kind
 
 struct Watched {
   std::optional<store::DeviceRecord> record;  ///< to be kept; nothing: the old one stays

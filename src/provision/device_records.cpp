@@ -157,12 +157,27 @@ policy::Watched DeviceRecords::meet(const policy::Sighting& sighting, const poli
   return watched;
 }
 
+void DeviceRecords::remember(const std::vector<store::AlarmRow>& alarms) {
+  for (const auto& alarm : alarms) {
+    const auto mac = MacAddress::parse(alarm.device);
+    const auto kind = policy::parse_alarm_kind(alarm.kind);
+    if (!mac || !kind) continue;
+    auto& shard = this->shard(*mac);
+    const std::lock_guard lock{shard.mutex};
+    alarm_times(shard, *mac).at(static_cast<std::size_t>(*kind)) = alarm.at;
+  }
+}
+
+DeviceRecords::AlarmTimes& DeviceRecords::alarm_times(Shard& shard, const MacAddress& mac) {
+  // Full of others, most of them long past: better an alarm twice than memory without a bound.
+  if (shard.alarmed.size() >= kMaxAlarmed && !shard.alarmed.contains(mac)) shard.alarmed.clear();
+  return shard.alarmed[mac];
+}
+
 void DeviceRecords::leave_out_repeated(Shard& shard, const MacAddress& mac, Timestamp time,
                                        std::chrono::milliseconds period, std::vector<policy::WatchAlarm>& alarms) {
   if (alarms.empty()) return;
-  // Full of others, most of them long past: better an alarm twice than memory without a bound.
-  if (shard.alarmed.size() >= kMaxAlarmed && !shard.alarmed.contains(mac)) shard.alarmed.clear();
-  auto& raised = shard.alarmed[mac];
+  auto& raised = alarm_times(shard, mac);
   std::erase_if(alarms, [&](const auto& alarm) {
     auto& last = raised.at(static_cast<std::size_t>(alarm.kind));
     if (last && *last <= time && time - *last < period) return true;

@@ -14,6 +14,7 @@
 #include "base/mac_address.hpp"
 #include "policy/device_watch.hpp"
 #include "store/fleet.hpp"
+#include "store/ledger_store.hpp"
 
 namespace firstring::provision {
 
@@ -34,6 +35,10 @@ class DeviceRecords {
   /// raised for it less than a resync period ago are left out.
   policy::Watched meet(const policy::Sighting& sighting, const policy::Pardons& pardons,
                        const policy::WatchSettings& settings, Kept kept);
+  /// Alarms that the ledger has from before, oldest first, so that a restart repeats none.
+  void remember(const std::vector<store::AlarmRow>& alarms);
+  /// How many of them are worth remembering.
+  static constexpr std::size_t kMaxRemembered = 10'000;
   /// Forgets the device's record if `is_gone` says that it is.
   void forget(const MacAddress& mac, const std::function<bool(const store::DeviceRecord&)>& is_gone);
 
@@ -67,6 +72,7 @@ class DeviceRecords {
 
   Shard& shard(const MacAddress& mac);
   const Shard& shard(const MacAddress& mac) const;
+  static AlarmTimes& alarm_times(Shard& shard, const MacAddress& mac);
   static void leave_out_repeated(Shard& shard, const MacAddress& mac, Timestamp time, std::chrono::milliseconds period,
                                  std::vector<policy::WatchAlarm>& alarms);
   static void mark_changed(Shard& shard, const MacAddress& mac, Entry& entry);

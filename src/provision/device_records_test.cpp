@@ -175,6 +175,25 @@ TEST(DeviceRecords, RaiseAnAlarmOnceInAResyncPeriodForEachDeviceAndKind) {
   for (std::uint64_t i = 1; i <= 100'000; ++i) EXPECT_EQ(alarms(MacAddress::from_number(i), minutes{60}, kPhone), 1U);
 }
 
+TEST(DeviceRecords, DoNotRepeatTheAlarmsOfBeforeAStart) {
+  DeviceRecords records;
+  const auto time = from_micros(0) + std::chrono::minutes{100};
+  records.remember({{.at = time, .kind = "mac_disagreement", .device = kPhone.bare()},
+                    {.at = time, .kind = "two_networks", .device = kOther.bare()},
+                    {.at = time, .kind = "regression", .device = kOther.bare()},
+                    {.at = time, .kind = "mac_disagreement"}});
+  const auto alarms = [&](const MacAddress& mac, const MacAddress& asked, std::chrono::minutes later) {
+    auto seen = record(mac, kHere);
+    seen.last_seen = time + later;
+    return records.meet({.seen = seen, .in_url = asked, .in_user_agent = {}}, {}, {}, DeviceRecords::Kept::no)
+        .alarms.size();
+  };
+  using std::chrono::minutes;
+  EXPECT_EQ(alarms(kPhone, kOther, minutes{59}), 0U);
+  EXPECT_EQ(alarms(kPhone, kOther, minutes{60}), 1U);
+  EXPECT_EQ(alarms(kOther, kPhone, minutes{1}), 1U) << "another kind";
+}
+
 TEST(DeviceRecords, PinOneOfTwoCertificatesThatComeAtOnce) {
   for (int round = 0; round < 100; ++round) {
     DeviceRecords records;

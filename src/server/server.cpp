@@ -133,6 +133,9 @@ class Server {
     FIRSTRING_TRY(auto fleet, store::open_fleet(dir_, store::OpenMode::existing));
     FIRSTRING_TRY(auto ledger, store::open_ledger(dir_, store::OpenMode::create));
     FIRSTRING_TRY(auto log, request_log(state.config));
+    const store::AlarmQuery raised{.since = now() - state.config.policy.resync_period,
+                                   .limit = provision::DeviceRecords::kMaxRemembered};
+    FIRSTRING_TRY(const auto alarms, ledger->alarms(raised));
     worker_count_ = state.config.server.workers != 0 ? state.config.server.workers
                                                      : std::max(1U, std::thread::hardware_concurrency());
     recorder_ = std::make_unique<ledger::Recorder>(
@@ -146,6 +149,7 @@ class Server {
     };
     FIRSTRING_TRY(keeper_,
                   provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}, follow_captures));
+    keeper_->records().remember(alarms);
     return {};
   }
 

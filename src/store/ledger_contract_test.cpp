@@ -195,9 +195,27 @@ TEST_P(LedgerContract, KeepsAlarmsAndFindsThemByDeviceAndTime) {
   EXPECT_EQ(all->front().address, clone.address);
   EXPECT_EQ(all->front().connection, clone.connection);
   EXPECT_EQ(all->front().text, clone.text);
-  EXPECT_EQ(store_->alarms({*MacAddress::parse("000e08abcdef"), {}, 9})->size(), 1U);
-  EXPECT_EQ(store_->alarms({{}, at(6), 9})->front().at, other.at);
-  EXPECT_EQ(store_->alarms({{}, {}, 1})->front().at, other.at) << "the newest";
+  EXPECT_EQ(store_->alarms({.mac = *MacAddress::parse("000e08abcdef"), .limit = 9})->size(), 1U);
+  EXPECT_EQ(store_->alarms({.since = at(6), .limit = 9})->front().at, other.at);
+  EXPECT_EQ(store_->alarms({.limit = 1})->front().at, other.at) << "the newest";
+  EXPECT_THAT(*store_->alarms({.kind = "regression"}), IsEmpty());
+}
+
+TEST_P(LedgerContract, FindsAlarmsOfAModelForEachOfItsPhones) {
+  const auto phone = *MacAddress::parse("000e08abcdef");
+  auto failed = connection(77);
+  failed.model = "SPA504G";
+  failed.firmware = "7.5.7";
+  const AlarmRow several{.at = at(5), .kind = "regression", .connection = 77, .text = "on several phones"};
+  auto of_one = several;
+  of_one.device = "708105b37234";
+  EXPECT_OK(store_->append({{failed}, {}, {several, of_one}}));
+  const auto found = store_->alarms({.mac = phone, .model = "SPA504G", .firmware = "7.5.7"});
+  ASSERT_TRUE(found) << found.error().what;
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->front().text, "on several phones");
+  EXPECT_THAT(*store_->alarms({.mac = phone, .model = "SPA504G", .firmware = "7.5.6"}), IsEmpty());
+  EXPECT_THAT(*store_->alarms({.mac = phone}), IsEmpty());
 }
 
 TEST_P(LedgerContract, RemovesOldAlarms) {
@@ -379,6 +397,7 @@ TEST_P(LedgerContract, TellsTheCertificateThatEachDeviceShowedLast) {
     row.verdict = std::move(verdict);
     row.device_ca = "maker";
     row.chain = "chain of " + std::to_string(id);
+    row.server_key_bits = id == 3 ? 1024 : 0;
     return row;
   };
   const auto one = kPhone.bare();
@@ -395,14 +414,15 @@ TEST_P(LedgerContract, TellsTheCertificateThatEachDeviceShowedLast) {
     EXPECT_OK(store_->certificates_in_use(since, [&](const CertificateInUse& found) {
       EXPECT_EQ(found.device_ca, "maker");
       texts.push_back(found.device + " " + std::string{found.certificate_der.begin(), found.certificate_der.end()} +
-                      " " + found.chain + " " + std::to_string(to_micros(found.last) - to_micros(at(0))));
+                      " " + std::to_string(found.server_key_bits) + " " + found.chain + " " +
+                      std::to_string(to_micros(found.last) - to_micros(at(0))));
     }));
     return texts;
   };
   const auto second = std::to_string(to_micros(at(1)) - to_micros(at(0)));
   const auto third = std::to_string(to_micros(at(3)) - to_micros(at(0)));
-  EXPECT_THAT(in_use(at(0)), ElementsAre(one + " aa chain of 3 " + third, other + " bb chain of 1 " + second));
-  EXPECT_THAT(in_use(at(3)), ElementsAre(one + " aa chain of 3 " + third));
+  EXPECT_THAT(in_use(at(0)), ElementsAre(one + " aa 1024 chain of 3 " + third, other + " bb 0 chain of 1 " + second));
+  EXPECT_THAT(in_use(at(3)), ElementsAre(one + " aa 1024 chain of 3 " + third));
   EXPECT_THAT(in_use(at(4)), IsEmpty());
 }
 

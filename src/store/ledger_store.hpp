@@ -133,6 +133,9 @@ struct LedgerQuery {
 /// Which alarms to look for; empty members do not restrict.
 struct AlarmQuery {
   std::optional<MacAddress> mac{};
+  /// Besides those of `mac`: those that name no device and were raised by a connection of this model and firmware.
+  std::string model{}, firmware{};
+  std::string kind{};
   std::optional<Timestamp> since{};
   std::size_t limit = 1000;  ///< the newest so many, given oldest first
 };
@@ -182,9 +185,11 @@ struct Retention {
 
 /// A device with the certificate that it showed last.
 struct CertificateInUse {
-  std::string device;     ///< bare MAC that the certificate names
-  Timestamp last{};       ///< when that connection was accepted
-  std::string chain;      ///< our [[server_chain]] that it was shown
+  std::string device;  ///< bare MAC that the certificate names
+  Timestamp last{};    ///< when that connection was accepted
+  std::string chain;   ///< our [[server_chain]] that it was shown
+  /// Of the certificate of that chain that it was shown last; 0: not known. Resumed connections are shown none.
+  int server_key_bits = 0;
   std::string device_ca;  ///< the [[device_ca]] that its certificate leads to
   Bytes certificate_der;
 };

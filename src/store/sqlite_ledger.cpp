@@ -245,12 +245,14 @@ class SqliteLedger final : public LedgerStore {
 
   Result<std::vector<AlarmRow>> alarms(const AlarmQuery& wanted) override {
     return database_->read_once([&]() -> Result<std::vector<AlarmRow>> {
-      auto row = database_->query(fmt::format(
-          "SELECT {} FROM alarm WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR at >= ?2) ORDER BY written DESC "
-          "LIMIT ?3",
-          fmt::join(kAlarmColumns, ", ")));
+      auto row = database_->query(
+          fmt::format("SELECT {} FROM alarm WHERE (?1 IS NULL OR device = ?1 OR (device = '' AND ?4 <> '' AND EXISTS ("
+                      "SELECT 1 FROM connection WHERE id = alarm.connection AND model = ?4 AND firmware = ?5))) "
+                      "AND (?2 IS NULL OR at >= ?2) AND (?6 = '' OR kind = ?6) ORDER BY written DESC LIMIT ?3",
+                      fmt::join(kAlarmColumns, ", ")));
       row.bind(wanted.mac, wanted.since,
-               std::min<std::uint64_t>(wanted.limit, std::numeric_limits<std::int64_t>::max()));
+               std::min<std::uint64_t>(wanted.limit, std::numeric_limits<std::int64_t>::max()), wanted.model,
+               wanted.firmware, wanted.kind);
       std::vector<AlarmRow> found;
       while (row.next()) {
         int column = 0;
@@ -328,7 +330,10 @@ class SqliteLedger final : public LedgerStore {
           "  UNION ALL"
           "  SELECT (SELECT min(device) FROM connection WHERE device > seen.device) FROM seen WHERE seen.device NOT "
           "NULL"
-          ") SELECT connection.device, accepted, chain, device_ca, der FROM seen "
+          ") SELECT connection.device, accepted, chain, device_ca, der, ifnull(("
+          "  SELECT shown.server_key_bits FROM connection AS shown INDEXED BY connection_device"
+          "  WHERE shown.device = seen.device AND shown.chain = connection.chain AND shown.server_key_bits > 0"
+          "  ORDER BY shown.id DESC LIMIT 1), 0) FROM seen "
           "JOIN connection ON written = (SELECT written FROM connection INDEXED BY connection_device"
           "  WHERE device = seen.device AND certificate NOT NULL AND verdict IN ('accepted', 'expired')"
           "  ORDER BY id DESC LIMIT 1) "
@@ -337,6 +342,7 @@ class SqliteLedger final : public LedgerStore {
         each({.device = row.text(0),
               .last = row.time(1),
               .chain = row.text(2),
+              .server_key_bits = static_cast<int>(row.integer(5)),
               .device_ca = row.text(3),
               .certificate_der = row.blob(4)});
       }
