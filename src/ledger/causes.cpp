@@ -13,7 +13,8 @@ namespace {
 using store::ConnectionRow;
 
 constexpr std::uint16_t kSsl3 = 0x0300;
-constexpr int kOldPhonesLimit = 1024;  // bits of DH group and of RSA key: spa-phones 1.3
+constexpr std::string_view kNeedsQuarantine = "needs_quarantine";  // ConnectionRow::personality_reason
+constexpr int kOldPhonesLimit = 1024;                              // bits of DH group and of RSA key: spa-phones 1.3
 
 /// What clients say of a certificate that they do not want, whatever the reason.
 constexpr std::string_view kRefusals = "bad_certificate certificate_unknown unsupported_certificate access_denied";
@@ -196,11 +197,18 @@ constexpr std::array kEndings{
           "Configure the client not to renegotiate: the certificate is asked for in the first handshake here, so no "
           "phone needs to; a scanner that tests for it is refused rightly."},
     Cause{
-        "ssl3_only",
+        "too_old",
         [](const Case& c) {
           const auto highest = c.hello.highest_version();  // 0: there was no hello
-          return c.failed() && !c.row.quarantined && highest > 0 && highest <= kSsl3;
+          return c.failed() && !c.row.quarantined && highest > 0 && highest <= kSsl3 &&
+                 c.row.personality_reason != kNeedsQuarantine;
         },
+        "The client speaks nothing newer than {client_version} ({client_suites}), and nothing here can speak with it, "
+        "the quarantine neither.",
+        "Upgrade the phone's firmware to one with TLS 1.0; a scanner that tests for this is refused rightly."},
+    Cause{
+        "ssl3_only",
+        [](const Case& c) { return c.failed() && !c.row.quarantined && c.hello.highest_version() == kSsl3; },
         "The client speaks nothing newer than {client_version}, which is not served: personality '{personality}' "
         "speaks {our_versions}, and the quarantine is off here.",
         "Upgrade the phone's firmware to one with TLS 1.0; if there is none, write enabled = true in [quarantine], and "
@@ -269,6 +277,15 @@ constexpr std::array kEndings{
     Cause{"certificate_list_too_long", [](const Case& c) { return c.we_failed_with("excessive message size"); },
           "The client sent a longer list of certificates than any phone has, and was refused.",
           "Find out what the client is."},
+    Cause{"broken_handshake",
+          [](const Case& c) {
+            // OpenSSL says nothing to a peer whose records have a strange version.
+            return (c.row.stage == "server_flight" || c.row.stage == "client_flight") && c.failed() &&
+                   (c.row.alert_from == "server" || c.we_failed_with("wrong version number"));
+          },
+          "The client sent something {where} that TLS does not allow there ({detail}), and we ended the handshake.",
+          "A scanner does this on purpose. If it is a phone, look for a middlebox that changes what passes, and record "
+          "it: firstring capture {address}."},
 
     // ---- what the client did not like about us ----
     Cause{"dh_too_large",

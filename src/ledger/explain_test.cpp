@@ -155,8 +155,15 @@ std::vector<Ending> every_ending() {
       just("closed_in_hello", with(row("closed", "hello"), [](auto& r) { r.bytes_in = 17; }), {"17 bytes"}),
       just("half_hello", with(row("timeout", "hello"), [](auto& r) { r.bytes_in = 17; }), {"17 bytes"}),
       just("client_asked_renegotiation", with(row("closed", "done"), [](auto& r) { r.asked_renegotiation = true; })),
+      just("too_old",
+           with(failed("hello", "unsupported protocol"), [](auto& r) { r.hello = hello_of(0x0300, {0x0003}); }),
+           {"SSL 3.0", "EXP-RC4-MD5", "the quarantine neither"}),
       just("ssl3_only",
-           with(failed("hello", "unsupported protocol"), [](auto& r) { r.hello = hello_of(0x0300, {0x0035}); }),
+           with(failed("hello", "unsupported protocol"),
+                [](auto& r) {
+                  r.hello = hello_of(0x0300, {0x0035});
+                  r.personality_reason = "needs_quarantine";
+                }),
            {"SSL 3.0", "TLS 1.0 to TLS 1.2", "legacy-2026-11"}),
       just("quarantine_ended",
            with(failed("hello", "the quarantine ended in the middle of it"), [](auto& r) { r.quarantined = true; })),
@@ -190,6 +197,15 @@ std::vector<Ending> every_ending() {
                 }),
            {"ST=000e08abcdef"}),
       just("certificate_list_too_long", failed("client_flight", "excessive message size")),
+      just("broken_handshake",
+           with(failed("server_flight", "unexpected message"),
+                [](auto& r) {
+                  r.alert = "unexpected_message";
+                  r.alert_from = "server";
+                  r.address = "192.0.2.7";
+                }),
+           {"unexpected message", "after it got our flight", "firstring capture 192.0.2.7"}),
+      just("broken_handshake", failed("server_flight", "wrong version number"), {"wrong version number"}),
       just("client_lacks_sha256",
            with(failed("hello", "no suitable signature algorithm"),
                 [&](auto& r) {

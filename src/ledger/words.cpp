@@ -193,6 +193,7 @@ struct Placeholder {
   std::string (*text)(const Case&);
 };
 constexpr std::array kPlaceholders{
+    Placeholder{"address", [](const Case& c) { return c.row.address; }},
     Placeholder{"after_handshake",
                 [](const Case& c) {
                   return std::string{c.row.stage == "finished" ? " after the handshake" : ", " + how_it_ended(c)};

@@ -22,18 +22,28 @@ def possible():
 Handshake = collections.namedtuple("Handshake", "version suite ja3")
 
 
-class Capture:
-    """Everything to and from one TCP port while the `with` lasts."""
+class Nothing:
+    """In place of one of the others where capturing is not possible."""
 
-    def __init__(self, folder, port):
-        self.port = port
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *_):
+        return None
+
+
+class _Dumpcap:
+    """What a capture filter lets through while the `with` lasts."""
+
+    def __init__(self, folder, what):
+        self.what = what
         self.file = pathlib.Path(folder) / "capture.pcapng"
         self.log = pathlib.Path(folder) / "dumpcap.log"
 
     def __enter__(self):
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["dumpcap", "-q", "-i", "lo", "-f", f"tcp port {self.port}", "-w", self.file], stderr=log
+                ["dumpcap", "-q", "-i", "lo", "-f", self.what, "-w", self.file], stderr=log
             )
         self._until(lambda: b"File: " in self.log.read_bytes(), "dumpcap does not start")
         return self
@@ -52,6 +62,39 @@ class Capture:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < until, complaint
             time.sleep(0.05)
+
+    def _fields(self, fields, *options):
+        """A list of texts for each packet."""
+        output = subprocess.run(
+            [
+                "tshark", "-r", self.file, *options, "-T", "fields", *[part for field in fields for part in ("-e", field)], "-E", "occurrence=f",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE * 4,
+        ).stdout  # fmt: skip
+        return [line.split("\t") for line in output.splitlines()]
+
+
+class Connections(_Dumpcap):
+    """How many TCP connections somebody has accepted."""
+
+    def __init__(self, folder, what):
+        super().__init__(folder, f"({what}) and tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)")
+
+    def so_far(self):
+        """{address: number of connections to it}"""
+        # A segment may be sent again.
+        segments = set(map(tuple, self._fields(["ip.src", "tcp.dstport", "tcp.seq_raw"])))
+        return collections.Counter(address for address, *_ in segments)
+
+
+class Capture(_Dumpcap):
+    """Everything to and from one TCP port."""
+
+    def __init__(self, folder, port):
+        super().__init__(folder, f"tcp port {port}")
+        self.port = port
 
     def handshakes(self, count):
         """{client port: [Handshake of each connection, in order]}, once there are so many: the kernel may give a port to a
@@ -73,18 +116,9 @@ class Capture:
             "tcp.stream", "tcp.srcport", "tcp.dstport", "tls.handshake.ja3", "tls.handshake.version",
             "tls.handshake.extensions.supported_version", "tls.handshake.ciphersuite",
         ]  # fmt: skip
-        output = subprocess.run(
-            [
-                "tshark", "-r", self.file, "-d", f"tcp.port=={self.port},tls", "-Y", "tls.handshake.ja3 or tls.handshake.type == 2",
-                "-T", "fields", *[part for field in fields for part in ("-e", field)], "-E", "occurrence=f",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE * 4,
-        ).stdout  # fmt: skip
+        packets = self._fields(fields, "-d", f"tcp.port=={self.port},tls", "-Y", "tls.handshake.ja3 or tls.handshake.type == 2")
         fingerprints, chosen = {}, {}
-        for line in output.splitlines():
-            stream, source, target, ja3, legacy, supported, suite = line.split("\t")
+        for stream, source, target, ja3, legacy, supported, suite in packets:
             if int(source) != self.port:
                 fingerprints.setdefault(int(stream), ja3)  # a second hello answers a HelloRetryRequest
             else:

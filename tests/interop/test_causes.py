@@ -10,9 +10,10 @@ import pytest
 from interop import clients
 
 from support import client, pki
-from support.server import BINARY, DEADLINE, Server, config_text, environment, firstring, json_lines, make_state
+from support.server import BINARY, DEADLINE, ROOT, Server, config_text, environment, firstring, json_lines, make_state
 
 OWN = f"/{pki.OWN_MAC}.xml"
+FIXTURES = ROOT / "tests" / "fixtures" / "hello"
 LEGACY = 'personalities = ["legacy-2026-11"]\n'
 MODERN = 'personalities = ["modern-2026-11"]\n'
 QUICK = 'hello_timeout = "1s"\nhandshake_timeout = "1s"\nidle_timeout = "1s"\n'
@@ -120,6 +121,15 @@ def say_and_wait(server, octets):
         client.read_to_end(sock)
 
 
+def hello_and_rubbish(server):
+    """As scanners do that look for CVE-2014-0224: a ChangeCipherSpec too early."""
+    with client.connect_plain(server.port) as sock:
+        sock.sendall(bytes.fromhex((FIXTURES / "openssl-tls12.hex").read_text()))
+        assert sock.recv(1) == b"\x16"
+        sock.sendall(b"\x14\x03\x03\x00\x01\x01")
+        client.read_to_end(sock)
+
+
 def handshake_only(server):
     with client.connect(server.port):
         pass
@@ -180,6 +190,9 @@ CASES = {
     "no_common_version": (
         {"extra": MODERN}, lambda b, s: b.openssl(s, "-tls1"), ["at most TLS 1.0", "TLS 1.2 to TLS 1.3", "modern-2026-11"],
     ),
+    "too_old": (
+        {}, lambda b, s: b.nss(s, "-V", "ssl3:ssl3", "-c", ":0001"), ["SSL 3.0", "NULL-MD5"],
+    ),
     "ssl3_only": (
         {}, lambda b, s: b.nss(s, "-V", "ssl3:ssl3"), ["SSL 3.0", "quarantine"],
     ),
@@ -205,6 +218,7 @@ CASES = {
     "certificate_list_too_long": (
         {}, lambda b, s: b.openssl(s, "-tls1_2", identity=b.certificates.chain_of_100), [],
     ),
+    "broken_handshake": ({}, lambda b, s: hello_and_rubbish(s), ["after it got our flight", "firstring capture 127."]),
     "client_asked_renegotiation": (
         {}, lambda b, s: b.openssl(s, "-tls1_2", stdin=b"R\n", quiet=False), ["always refuses"],
     ),

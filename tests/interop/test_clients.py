@@ -37,7 +37,7 @@ def outcomes(tmp_path_factory, certificates):
     state = make_state(folder / "state", certificates)
 
     with Server(state) as server:
-        with capture.Capture(folder, server.port) if capture.possible() else Nothing() as seen:
+        with capture.Capture(folder, server.port) if capture.possible() else capture.Nothing() as seen:
             got = {
                 cell: made[cell.client].run(server.port, certificates.by_name(cell.identity), cell.file, cell.version).stdout
                 for cell in CELLS
@@ -62,14 +62,6 @@ def outcomes(tmp_path_factory, certificates):
 def results(outcomes):
     """{cell: (answer, row, what tshark saw or None)}"""
     return {cell: (outcomes[cell].got, outcomes[cell].rows[0], outcomes[cell].seen[0]) for cell in CELLS}
-
-
-class Nothing:
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *_):
-        return None
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=matrix.name_of)
