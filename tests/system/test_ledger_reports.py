@@ -36,14 +36,14 @@ def config(certificates, chain):
     return text.replace(usual, str(made.chain)).replace(str(certificates.modern_server.key), str(made.key))
 
 
-def call(server, certificates):
+def call(server, certificates, identity=None, mac=pki.OWN_MAC, home=HOME):
     """The phone asks for its profile; it trusts one root."""
-    context = client.context(certificates.own, "1.2")
+    context = client.context(identity or certificates.own, "1.2")
     context.load_verify_locations(certificates.server_root.certificate)
     context.verify_mode = ssl.CERT_REQUIRED
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30, source_address=(HOME, 0)) as plain:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30, source_address=(home, 0)) as plain:
         with context.wrap_socket(plain) as secure:
-            secure.sendall(client.request_bytes(OWN, headers=(("Connection", "close"), AGENT)))
+            secure.sendall(client.request_bytes(f"/{mac}.xml", headers=(("Connection", "close"), AGENT)))
             return client.read_answer(secure).status
 
 
@@ -111,6 +111,36 @@ def test_the_phone_likely_behind_a_failure_is_explained_with_alarm_and_next_cont
     text = firstring("explain", pki.OWN_MAC, folder=folder).stdout
     for part in ("of which the phone computed about", "regression: SPA504G", "next contact: ", "likely " + pki.OWN_MAC):
         assert part in text, text
+
+
+def test_each_phone_of_a_model_that_stopped_working_is_told_of_it_once(tmp_path, certificates):
+    state = make_state(tmp_path / "state", certificates)
+    config_file = state / "firstring.toml"
+    config_file.write_text(config(certificates, GOOD))
+    firstring("device", "add", "001122334455", "--model", "SPA504G", folder=state)
+    phones = [(certificates.own, pki.OWN_MAC, HOME), (certificates.stranger, "001122334455", "127.50.0.9")]
+
+    def regressions(mac):
+        newest = json_lines(firstring("explain", mac, "--json", folder=state).stdout)[-1]
+        return [alarm["text"] for alarm in newest["alarms"] if alarm["kind"] == "regression"]
+
+    def fail(server):
+        for phone in phones * 3:
+            with pytest.raises(ssl.SSLError):
+                call(server, certificates, *phone)
+        server.row_of(server.get_plain("/the-end").source)
+
+    with Server(state) as server:
+        for phone in phones * 2:
+            assert call(server, certificates, *phone) == 200
+        config_file.write_text(config(certificates, BAD))
+        server.reload()
+        fail(server)
+    (text,) = regressions(pki.OWN_MAC)
+    assert "on several phones" in text and regressions("001122334455") == [text]
+    with Server(state) as server:
+        fail(server)
+    assert regressions(pki.OWN_MAC) == [text], "and not again after a restart"
 
 
 def test_csv_has_every_connection_and_no_formula(folder):

@@ -226,6 +226,16 @@ def test_one_certificate_in_two_networks(server, certificates):
     assert kinds(server, 1) == ["two_networks"], "once in a resync period"
 
 
+def test_a_restart_repeats_no_alarm(server, certificates):
+    assert ask(server, certificates.own, source="127.61.3.1") == 200
+    assert ask(server, certificates.own, source="127.61.4.1") == 200
+    assert kinds(server, 1) == ["two_networks"]
+    server.stop()
+    with Server(server.folder) as again:
+        assert ask(again, certificates.own, source="127.61.3.1") == 200
+        assert kinds(again, 1) == ["two_networks"]
+
+
 @pytest.mark.parametrize(
     "path, agent",
     [(PROFILE, AGENT.replace(OWN_MAC, OTHER_MAC)), (f"/spa{OTHER_MAC}.xml", AGENT), ("/spa504G.cfg", AGENT.replace(OWN_MAC, OTHER_MAC))],
