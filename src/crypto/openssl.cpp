@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <sys/mman.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,17 +19,34 @@ namespace {
 /// slow phones wait in that state: measured, 43.1 KiB a connection became 40.2.
 constexpr std::size_t kPage = 4096;
 
+/// What BUF_MEM_grow takes for SSL3_RT_MAX_PLAIN_LENGTH: the block in which libssl gathers a connection's handshake
+/// messages, of which it clears the first 16 KiB.
+constexpr std::size_t kMessageBuffer = 21'848;
+constexpr std::size_t kClearedOfIt = 16'384;
+/// This thread's newest, while it is there and nobody has asked to leave it alone.
+thread_local void* message_buffer = nullptr;
+
 void* allocate(std::size_t size, const char*, int) {
-  return size == kPage ? std::aligned_alloc(kPage, size) : std::malloc(size);
+  if (size == kPage) return std::aligned_alloc(kPage, size);
+  if (size != kMessageBuffer) return std::malloc(size);
+  message_buffer = std::aligned_alloc(kPage, size);
+  return message_buffer;
 }
 
-void* reallocate(void* block, std::size_t size, const char*, int) {
-  if (size != 0) return std::realloc(block, size);
+void release(void* block, const char*, int) {
+  if (block == message_buffer) message_buffer = nullptr;
   std::free(block);
-  return nullptr;
 }
 
-void release(void* block, const char*, int) { std::free(block); }
+void* reallocate(void* block, std::size_t size, const char* file, int line) {
+  if (block == nullptr) return allocate(size, file, line);
+  if (size == 0) {
+    release(block, file, line);
+    return nullptr;
+  }
+  if (block == message_buffer) message_buffer = nullptr;
+  return std::realloc(block, size);
+}
 
 OSSL_LIB_CTX* make_library() {
   // Refused if OpenSSL has allocated already; then its own malloc serves as well.
@@ -65,6 +83,14 @@ std::string describe(unsigned long code, const char* detail, int flags) {
 OSSL_LIB_CTX* library() {
   static OSSL_LIB_CTX* const context = make_library();
   return context;
+}
+
+void forget_message_buffer() { message_buffer = nullptr; }
+
+void give_message_buffer_back() {
+  if (message_buffer == nullptr) return;
+  ::madvise(static_cast<char*>(message_buffer) + kPage, kClearedOfIt - kPage, MADV_DONTNEED);
+  message_buffer = nullptr;
 }
 
 std::string drain_errors() {

@@ -41,6 +41,13 @@ using X509StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_C
 /// must come before any other use of OpenSSL (each program's main makes it); never freed.
 OSSL_LIB_CTX* library();
 
+/// libssl gathers a connection's handshake messages in a block of 16 KiB that it clears and then hardly uses; thousands
+/// of slow phones wait with one. Forget before a call that begins a handshake, and give back after it, if nothing has
+/// come since our own flight went out: the block keeps its first page, where the next message begins, and the others
+/// are memory again only when they are needed. Does nothing if this thread has made no such block in between.
+void forget_message_buffer();
+void give_message_buffer_back();
+
 /// Empties this thread's error queue into one text, the first and most telling error first; "" if there was none.
 std::string drain_errors();
 

@@ -7,6 +7,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include "tls/dh_keys.hpp"
+
 #include "server/listen_socket.hpp"
 
 namespace firstring::server {
@@ -54,10 +56,18 @@ Worker::Worker(ConnectionServices services) : services_(std::move(services)), gu
   services_.verdicts = &verdicts_;
   services_.admission = &admission_;
   services_.begin_soon = [this] { begin_soon(); };
-  thread_ = std::thread{[this] { io_.run(); }};
+  thread_ = std::thread{[this] { run(); }};
 }
 
 Worker::~Worker() { stop(); }
+
+void Worker::run() {
+  while (!io_.stopped()) {
+    if (io_.poll() > 0) continue;
+    // Nothing to do: what can be done now for the next phone is not in its way then.
+    if (!tls::make_dh_key_ahead()) io_.run_one();
+  }
+}
 
 void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners,
                    Admission::Limits limits) {

@@ -39,6 +39,7 @@ class Worker {
  private:
   struct Acceptor;
 
+  void run();
   void accept(const std::shared_ptr<Acceptor>& acceptor);
   boost::system::error_code take_waiting(Acceptor& acceptor, std::size_t most);
   void resume_accepting();

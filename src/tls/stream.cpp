@@ -177,6 +177,7 @@ struct Stream::Impl {
   crypto::SslPtr ssl;
   TlsFacts facts;
   bool alert_is_fatal = false;
+  bool heard_since_flight = false;  ///< a record has come after our flight
 
   static void on_message(int written, int, int content_type, const void* buffer, std::size_t size, SSL*, void* self) {
     static_cast<Impl*>(self)->message(written != 0, content_type, {static_cast<const std::uint8_t*>(buffer), size});
@@ -191,6 +192,7 @@ struct Stream::Impl {
 
   void message(bool written, int content_type, ByteView bytes) {
     if (written && is_alert_on_its_way(content_type, bytes)) socket.mute = true;
+    if (!written && content_type == SSL3_RT_HEADER && facts.stage != Stage::hello) heard_since_flight = true;
     if (content_type == SSL3_RT_ALERT && bytes.size() >= 2) return alert(written, bytes[0], bytes[1]);
     if (content_type != SSL3_RT_HANDSHAKE || bytes.empty()) return;
     const auto type = bytes[0];
@@ -349,9 +351,12 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
 
 Stream::Status Stream::handshake() {
   ERR_clear_error();
+  crypto::forget_message_buffer();
   const int result = SSL_do_handshake(impl_->ssl.get());
   auto& facts = impl_->facts;
   const auto status = result == 1 ? Status::ok : impl_->outcome(result);
+  if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight)
+    crypto::give_message_buffer_back();
   if (status == Status::want_read || status == Status::want_write) return status;
   impl_->take_parameters();
   if (auto* leaf = SSL_get0_peer_certificate(impl_->ssl.get()))

@@ -109,6 +109,42 @@ TEST_F(Handshake, ServesAPhoneOfTls10WithItsCertificateAskedAtOnce) {
   EXPECT_EQ(ask("hello"), "hello");
 }
 
+// Longer than the page that the buffer for messages keeps while the client is awaited.
+TEST_F(Handshake, TakesAChainOfManyKibThatComesLittleByLittle) {
+  const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
+  show(client.get(), phone_);
+  for (int i = 0; i < 24; ++i) {
+    const auto more = testing::Recipe{.name = std::string(60, 'x'), .is_ca = true}.make(&maker_).certificate;
+    SSL_CTX_add1_chain_cert(client.get(), more.native());
+  }
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(stream_->handshake(), Status::want_read);
+  // From here on the client's bytes pass through our hands, a few at a time.
+  const int client_fd = client_fd_.get();
+  FileDescriptor wire_server, wire_client;
+  int fds[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+  wire_client.reset(fds[0]);
+  wire_server.reset(fds[1]);
+  SSL_set_wfd(client_.get(), wire_client.get());
+  auto status = Status::want_read;
+  std::size_t passed = 0;
+  for (int i = 0; i < 2000 && status == Status::want_read; ++i) {
+    ERR_clear_error();
+    SSL_do_handshake(client_.get());
+    std::array<std::uint8_t, 1000> some;
+    const auto count = ::recv(wire_server.get(), some.data(), some.size(), 0);
+    if (count > 0) {
+      ASSERT_EQ(::send(client_fd, some.data(), static_cast<std::size_t>(count), MSG_NOSIGNAL), count);
+      passed += static_cast<std::size_t>(count);
+    }
+    status = stream_->handshake();
+  }
+  ASSERT_EQ(status, Status::ok) << stream_->facts().failure;
+  EXPECT_GT(passed, 12U * 1024);
+  EXPECT_EQ(stream_->facts().client_chain.front().fingerprint(), phone_.certificate.fingerprint());
+}
+
 TEST_F(Handshake, NamesTheCurveOrTheKey) {
   const auto ecdhe = client_context(TLS1_VERSION, "ECDHE-RSA-AES256-SHA");
   start(ecdhe.get(), "legacy-2026-11");
