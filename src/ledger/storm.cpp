@@ -131,7 +131,7 @@ std::optional<store::AlarmRow> StormWatch::see(const store::ConnectionRow& row) 
   const auto before = second - 2 * kWindowSeconds;
   const auto usual = counts_.sum(before - kHour, before) / static_cast<std::size_t>(kHour / kWindowSeconds);
   if (crowd < threshold(usual)) return std::nullopt;
-  storm_.emplace();
+  storm_ = Storm{};
   storm_->earliest = row.accepted - kWindow;
   storm_->began = storm_->busy_until = row.accepted;
   storm_->usual = usual;
