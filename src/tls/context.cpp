@@ -82,7 +82,8 @@ Result<void> configure(SSL_CTX* context, const Personality& personality) {
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_max_send_fragment(context, static_cast<long>(personality.max_fragment));
-  SSL_CTX_set_read_ahead(context, 0);
+  // One recv for what has come, in place of two for each record.
+  SSL_CTX_set_read_ahead(context, 1);
   return {};
 }
 
