@@ -29,7 +29,7 @@ thread_local void* message_buffer = nullptr;
 void* allocate(std::size_t size, const char*, int) {
   if (size == kPage) return std::aligned_alloc(kPage, size);
   if (size != kMessageBuffer) return std::malloc(size);
-  message_buffer = std::aligned_alloc(kPage, size);
+  message_buffer = std::aligned_alloc(kPage, (size + kPage - 1) / kPage * kPage);
   return message_buffer;
 }
 
