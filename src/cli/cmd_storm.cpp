@@ -176,6 +176,12 @@ void print(const Context& context, const simulator::StormReport& report) {
                              seconds(report.ideal), ratio(report.until_served, report.ideal)));
   for (const auto& [text, count] : report.failures)
     terminal.print(fmt::format("FAILED {}: {}\n", count, visible(text)));
+  if (report.phones > 0 && report.count(Ending::other_status) == report.phones) {
+    terminal.print(
+        "All were answered and none was given its profile: the server may not know these phones. Enter them with\n"
+        "  firstring storm --phones N --print-devices > phones.csv && firstring device import phones.csv\n"
+        "or play those that it knows: --entered\n");
+  }
   terminal.print(fmt::format("added by server and queue: {}\n", line_of(report.added)));
   if (report.added_resumed.count > 0) {
     terminal.print(fmt::format("further visits: {}, {} of them resumed: {}\n", report.added_resumed.count,

@@ -112,6 +112,8 @@ def test_phones_that_the_server_does_not_know_fail_and_say_how(demo):
     report = storm(demo, "--phones", 4, "--first-mac", "02f1f5f00000", "--think", "0s", "--over", "1ms", status=1)
     assert (report["served"], report["other_status"]) == (0, 4)
     assert sum(report["failures"].values()) == 4 and all(text.startswith("other_status: 4") for text in report["failures"])
+    asked = ["storm", "--server", f"127.0.0.1:{demo.port}", "--phones", 2, "--first-mac", "02f1f5f00000", "--think", "0s", "--over", "1ms"]
+    assert "firstring device import phones.csv" in firstring(*asked, folder=demo.folder, status=1).stdout
 
 
 def test_a_server_that_is_not_there_refuses_every_phone(demo):
