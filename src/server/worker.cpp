@@ -7,9 +7,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
-#include "tls/dh_keys.hpp"
-
 #include "server/listen_socket.hpp"
+#include "tls/dh_keys.hpp"
 
 namespace firstring::server {
 

@@ -17,6 +17,8 @@
 namespace firstring::tls {
 namespace {
 
+constexpr std::size_t kMostBytes = 128;  ///< of a ShortExponentGroup's numbers
+
 /// The default provider's functions.
 struct Usual {
   OSSL_FUNC_keymgmt_new_fn* make = nullptr;
@@ -47,7 +49,6 @@ struct Generation {
 
 /// Of the parameters in a key of the default provider; nullptr if they are others.
 const ShortExponentGroup* group_of(void* key) {
-  constexpr std::size_t kMostBytes = 128;
   std::array<unsigned char, kMostBytes> prime{}, generator{};
   std::array<OSSL_PARAM, 3> params{OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_P, prime.data(), prime.size()),
                                    OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_G, generator.data(), generator.size()),
@@ -66,7 +67,6 @@ const ShortExponentGroup* group_of(void* key) {
 
 /// A key of the default provider with these numbers; nullptr if that fails.
 void* give(void* provider, const ShortExponentGroup& group, DhKey key) {
-  constexpr std::size_t kMostBytes = 128;
   const auto size = static_cast<std::size_t>(BN_num_bytes(group.prime.get()));
   std::array<unsigned char, kMostBytes> prime{}, value{};
   unsigned char generator = 2;
