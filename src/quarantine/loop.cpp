@@ -59,7 +59,7 @@ short Session::socket_events() const {
 }
 
 short Session::pair_events() const {
-  const bool reads = phase_ == Phase::relay && !server_done_ && to_client_.empty();
+  const bool reads = phase_ == Phase::relay && !server_done_ && client_has_all();
   return static_cast<short>((reads ? POLLIN : 0) | (to_server_.empty() ? 0 : POLLOUT));
 }
 
@@ -69,7 +69,7 @@ bool Session::advance(TimePoint at) {
     for (int round = 0; round < kRounds && relay(); ++round) {
     }
     if (lost_ || at >= last_moment_) return false;
-    if (server_done_ && to_client_.empty()) end(at);
+    if (server_done_ && client_has_all()) end(at);
   }
   if (phase_ != Phase::closing) return true;
   flush_to_server();
@@ -152,7 +152,7 @@ bool Session::flush_to_server() {
 }
 
 bool Session::read_server() {
-  if (server_done_ || !to_client_.empty()) return false;
+  if (server_done_ || !client_has_all()) return false;
   to_client_.bytes.resize(kPipeBytes);
   const auto count = ::recv(pair(), to_client_.bytes.data(), to_client_.bytes.size(), 0);
   to_client_.bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
@@ -162,10 +162,12 @@ bool Session::read_server() {
 }
 
 bool Session::flush_to_client() {
-  if (to_client_.empty()) return false;
-  const auto io = stream_->write(as_text(to_client_.rest()));
-  wants_write_ |= io.status == Status::want_write;
+  if (client_has_all()) return false;
+  auto io = to_client_.empty() ? tls::Channel::Io{Status::ok} : stream_->write(as_text(to_client_.rest()));
   to_client_.used += io.bytes;
+  if (io.status == Status::ok) io.status = stream_->flush();
+  unsent_ = io.status == Status::want_write;
+  wants_write_ |= unsent_;
   if (io.status == Status::closed || io.status == Status::failed) {
     to_client_.used = to_client_.bytes.size();
     client_done_ = true;

@@ -53,6 +53,7 @@ class Session {
   bool flush_to_client();
   void end(TimePoint at);
   bool discard();
+  bool client_has_all() const { return to_client_.empty() && !unsent_; }
 
   tls::HandOver hand_over_;
   std::unique_ptr<tls::Stream> stream_;
@@ -60,7 +61,8 @@ class Session {
   TimePoint began_, deadline_, last_moment_;
   bool wants_write_ = false;  ///< TLS waits until the socket takes more
   bool client_done_ = false, server_done_ = false;
-  bool lost_ = false;  ///< the server's end of the pair is gone
+  bool unsent_ = false;  ///< TLS has records for the client that the socket did not take
+  bool lost_ = false;    ///< the server's end of the pair is gone
   Pipe to_server_, to_client_;
   std::size_t discarded_ = 0;
 };

@@ -589,7 +589,22 @@ void Connection::write_response() {
         return finish("closed", "response", "the client closed before it had the whole answer");
     }
   }
-  response_written();
+  switch (send_off()) {
+    case Status::ok:
+      return response_written();
+    case Status::want_read:
+    case Status::want_write:
+      return wait(Socket::wait_write, &Connection::write_response);
+    case Status::closed:
+    case Status::failed:
+      return finish("closed", "response", "the client closed before it had the whole answer");
+  }
+}
+
+/// The end of the last answer takes close_notify along.
+tls::Channel::Status Connection::send_off() {
+  if (!stream_) return Status::ok;
+  return exchange_->keep_alive ? stream_->flush() : stream_->shutdown();
 }
 
 // ---- captures ----

@@ -97,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void respond(provision::Answer answer);
   void send(const http::Response& response, bool keep_alive, http::Body body);
   void write_response();
+  tls::Channel::Status send_off();
   void begin_tape();
   std::string_view next_output();
   void judge_taped_request(bool may_leave);

@@ -68,8 +68,11 @@ class Channel {
 
   virtual Status handshake() = 0;
   virtual Io read(std::span<std::uint8_t> buffer) = 0;
+  /// What it takes is sent with flush() or shutdown() at the latest.
   virtual Io write(std::string_view bytes) = 0;
-  /// Sends close_notify; does not wait for the peer's.
+  /// ok once all that was taken is with the kernel.
+  virtual Status flush() = 0;
+  /// Sends close_notify behind all that was taken, once, and is then flush(); does not wait for the peer's.
   virtual Status shutdown() = 0;
 
   virtual const TlsFacts& facts() const = 0;

@@ -24,8 +24,16 @@ struct SocketState {
   int error = 0;         // errno of the last failed call
   Tape* tape = nullptr;  // of a connection that is captured
   bool eof = false;
-  bool mute = false;  // nothing more is written
+  bool mute = false;    // nothing more is written
+  bool gather = false;  // what is written waits for flush()
+  // Records that have not been sent, but for the first `unsent_used` octets.
+  Bytes unsent;
+  std::size_t unsent_used = 0;
 };
+
+/// Records that wait go out before more come, once they are so many octets.
+constexpr std::size_t kMostUnsent = 16'384;
+constexpr std::size_t kRecordRoom = 1024;  ///< for what makes records of text
 
 SocketState& state_of(BIO* bio) { return *static_cast<SocketState*>(BIO_get_data(bio)); }
 
@@ -62,6 +70,19 @@ int socket_read(BIO* bio, char* buffer, std::size_t size, std::size_t* count) {
   return 0;
 }
 
+/// 0 if nothing can be sent: for now, unless state.error says why.
+std::size_t send_some(SocketState& state, const void* bytes, std::size_t size) {
+  const auto sent = ::send(state.fd, bytes, size, MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (!would_block(errno)) state.error = errno;
+    return 0;
+  }
+  const auto count = static_cast<std::size_t>(sent);
+  state.out += count;
+  if (state.tape != nullptr) state.tape->sent(static_cast<const char*>(bytes), count);
+  return count;
+}
+
 int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* count) {
   auto& state = state_of(bio);
   BIO_clear_retry_flags(bio);
@@ -70,18 +91,14 @@ int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* co
     *count = size;
     return 1;
   }
-  const auto sent = ::send(state.fd, buffer, size, MSG_NOSIGNAL);
-  if (sent >= 0) {
-    *count = static_cast<std::size_t>(sent);
-    state.out += *count;
-    if (state.tape != nullptr) state.tape->sent(buffer, *count);
+  if (state.gather || !state.unsent.empty()) {
+    state.unsent.insert(state.unsent.end(), buffer, buffer + size);
+    *count = size;
     return 1;
   }
-  if (would_block(errno)) {
-    BIO_set_retry_write(bio);
-  } else {
-    state.error = errno;
-  }
+  *count = send_some(state, buffer, size);
+  if (*count != 0) return 1;
+  if (state.error == 0) BIO_set_retry_write(bio);
   return 0;
 }
 
@@ -380,16 +397,50 @@ Stream::Io Stream::read(std::span<std::uint8_t> buffer) {
 
 Stream::Io Stream::write(std::string_view bytes) {
   ERR_clear_error();
-  std::size_t count = 0;
-  const int result = SSL_write_ex(impl_->ssl.get(), bytes.data(), bytes.size(), &count);
-  if (result == 1) return {Status::ok, count};
-  return {impl_->outcome(result), 0};
+  auto& socket = impl_->socket;
+  if (socket.unsent.size() >= kMostUnsent) {
+    if (const auto status = flush(); status != Status::ok) return {status, 0};
+  }
+  // Several records go out in one send, and close_notify with them: a send costs more than a record's cryptography. Not
+  // on a tape, which has to be told before a send whether it may keep that.
+  socket.gather = socket.tape == nullptr;
+  if (socket.gather && socket.unsent.empty()) socket.unsent.reserve(std::min(bytes.size(), kMostUnsent) + kRecordRoom);
+  Io taken{Status::ok, 0};
+  do {
+    std::size_t count = 0;
+    const auto rest = bytes.substr(taken.bytes);
+    const int result = SSL_write_ex(impl_->ssl.get(), rest.data(), rest.size(), &count);
+    if (result != 1) taken.status = impl_->outcome(result);
+    taken.bytes += count;
+  } while (socket.gather && taken.status == Status::ok && taken.bytes < bytes.size() &&
+           socket.unsent.size() < kMostUnsent);
+  socket.gather = false;
+  return taken;
+}
+
+Stream::Status Stream::flush() {
+  auto& socket = impl_->socket;
+  while (socket.unsent_used < socket.unsent.size()) {
+    const auto count =
+        send_some(socket, socket.unsent.data() + socket.unsent_used, socket.unsent.size() - socket.unsent_used);
+    socket.unsent_used += count;
+    if (count != 0) continue;
+    if (socket.error == 0) return Status::want_write;
+    impl_->facts.failure = errno_text(socket.error);
+    return Status::failed;
+  }
+  socket.unsent = {};
+  socket.unsent_used = 0;
+  return Status::ok;
 }
 
 Stream::Status Stream::shutdown() {
   ERR_clear_error();
-  const int result = SSL_shutdown(impl_->ssl.get());
-  return result >= 0 ? Status::ok : impl_->outcome(result);
+  auto& socket = impl_->socket;
+  // Behind records that wait, it waits. By itself it is a courtesy, to a peer that may have gone with all that it
+  // wanted.
+  if ((SSL_get_shutdown(impl_->ssl.get()) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(impl_->ssl.get());
+  return socket.unsent.empty() ? Status::ok : flush();
 }
 
 const TlsFacts& Stream::facts() const { return impl_->facts; }

@@ -23,6 +23,7 @@ class Stream final : public Channel {
   Status handshake() override;
   Io read(std::span<std::uint8_t> buffer) override;
   Io write(std::string_view bytes) override;
+  Status flush() override;
   Status shutdown() override;
 
   const TlsFacts& facts() const override;
