@@ -56,19 +56,20 @@ bool looks_like_tls(ByteView bytes) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, std::shared_ptr<const State> state, std::shared_ptr<const ListenerState> listener,
-                       const ConnectionServices& services, std::function<void(Connection&)> on_end)
+Connection::Connection(Socket socket, const asio::ip::tcp::endpoint& peer, std::shared_ptr<const State> state,
+                       std::shared_ptr<const ListenerState> listener, const ConnectionServices& services,
+                       std::function<void(Connection&)> on_end)
     : socket_(std::move(socket)),
-      deadline_(socket_.get_executor()),
+      timer_(socket_.get_executor()),
       state_(std::move(state)),
       listener_(std::move(listener)),
       services_(services),
       on_end_(std::move(on_end)),
       id_(ledger::next_connection_id()),
       accepted_(services_.clock()),
-      accepted_at_(std::chrono::steady_clock::now()) {
+      accepted_at_(std::chrono::steady_clock::now()),
+      peer_(peer) {
   boost::system::error_code ignored;
-  peer_ = socket_.remote_endpoint(ignored);
   local_ = socket_.local_endpoint(ignored);
   requester_.tls = listener_->config.kind == config::ListenerKind::phone;
 }
@@ -76,10 +77,6 @@ Connection::Connection(Socket socket, std::shared_ptr<const State> state, std::s
 Connection::~Connection() = default;
 
 void Connection::start() {
-  boost::system::error_code error;
-  socket_.non_blocking(true, error);
-  if (!error) socket_.set_option(asio::ip::tcp::no_delay{true}, error);
-  if (error) return finish("closed", "tcp", error.message());
   if (services_.captures->any()) begin_tape();
   const auto patience = requester_.tls ? listener_->config.hello_timeout : listener_->config.idle_timeout;
   services_.admission->arrive(*this, address_of(peer_), accepted_at_ + std::min(patience / 2, kTimeToSpeak));
@@ -188,7 +185,7 @@ void Connection::hello_complete() {
   choice_ = choose_personality(std::move(record));
   hello_reader_.reset();
   phase_ = Phase::waiting;
-  ++deadline_number_;  // what comes now is for us to do
+  deadline_ = kNever;  // what comes now is for us to do
   services_.admission->queue(*this, familiarity, std::chrono::steady_clock::now());
   services_.begin_soon();
   wait(Socket::wait_read, &Connection::wait_for_turn);
@@ -665,12 +662,27 @@ void Connection::wait(asio::socket_base::wait_type type, Step next) {
       });
 }
 
+/// A timer is set anew only for a deadline that comes before it rings: most steps end long before theirs.
 void Connection::set_deadline(std::chrono::milliseconds time) {
-  deadline_.expires_after(time);
-  deadline_.async_wait([self = weak_from_this(), number = ++deadline_number_](const boost::system::error_code& error) {
+  deadline_ = std::chrono::steady_clock::now() + time;
+  if (deadline_ < timer_rings_) set_timer();
+}
+
+void Connection::set_timer() {
+  timer_rings_ = deadline_;
+  timer_.expires_at(deadline_);
+  timer_.async_wait([self = weak_from_this(), number = ++timer_number_](const boost::system::error_code& error) {
     const auto connection = self.lock();
-    if (!error && connection && connection->deadline_number_ == number) connection->deadline_passed();
+    if (!error && connection && connection->timer_number_ == number) connection->timer_rang();
   });
+}
+
+void Connection::timer_rang() {
+  timer_rings_ = kNever;
+  if (deadline_ == kNever) return;
+  if (std::chrono::steady_clock::now() < deadline_) return set_timer();
+  deadline_ = kNever;
+  deadline_passed();
 }
 
 void Connection::deadline_passed() {
@@ -770,8 +782,8 @@ void Connection::linger() {
 void Connection::close() {
   if (phase_ == Phase::gone) return;
   phase_ = Phase::gone;
-  ++deadline_number_;
-  deadline_.cancel();
+  ++timer_number_;
+  timer_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);
   on_end_(*this);

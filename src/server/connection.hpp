@@ -58,8 +58,10 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                                   boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
-  Connection(Socket socket, std::shared_ptr<const State> state, std::shared_ptr<const ListenerState> listener,
-             const ConnectionServices& services, std::function<void(Connection&)> on_end);
+  /// `socket`: accepted from `peer`, non-blocking.
+  Connection(Socket socket, const boost::asio::ip::tcp::endpoint& peer, std::shared_ptr<const State> state,
+             std::shared_ptr<const ListenerState> listener, const ConnectionServices& services,
+             std::function<void(Connection&)> on_end);
   ~Connection();
 
   void start();
@@ -107,6 +109,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
 
   void wait(boost::asio::socket_base::wait_type type, Step next);
   void set_deadline(std::chrono::milliseconds time);
+  void set_timer();
+  void timer_rang();
   void deadline_passed();
 
   /// Plain or through TLS, as the listener is.
@@ -127,7 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   std::int64_t since_accept(std::chrono::steady_clock::time_point at) const;
 
   Socket socket_;
-  Timer deadline_;
+  Timer timer_;
   std::shared_ptr<const State> state_;
   std::shared_ptr<const ListenerState> listener_;
   const ConnectionServices& services_;
@@ -136,7 +140,10 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   enum class Phase : unsigned char { hello, waiting, handshake, idle, request, answering, lingering, gone };
   Phase phase_ = Phase::hello;
   bool draining_ = false;
-  std::uint64_t deadline_number_ = 0;
+  static constexpr auto kNever = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point deadline_ = kNever;     ///< of the step that is on
+  std::chrono::steady_clock::time_point timer_rings_ = kNever;  ///< never behind deadline_
+  std::uint64_t timer_number_ = 0;
   std::uint64_t wait_number_ = 0;
 
   // What a connection in mid-handshake holds, thousands of which wait for slow phones: only what the row cannot be made

@@ -12,7 +12,8 @@ namespace firstring::server {
 inline constexpr int kBacklog = 4096;
 
 /// The sockets of one listener, one for each worker, that share an address by SO_REUSEPORT: the kernel spreads the
-/// connections. Non-blocking, close-on-exec, listening from the moment they are handed over.
+/// connections. Non-blocking, close-on-exec, listening from the moment they are handed over; what they accept
+/// inherits TCP_NODELAY.
 struct ListenSockets {
   Endpoint bound;  ///< the address with the port that the kernel gave, if 0 was asked for
   std::vector<FileDescriptor> sockets;

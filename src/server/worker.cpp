@@ -6,7 +6,9 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 
+#include "base/file.hpp"
 #include "server/listen_socket.hpp"
 #include "tls/dh_keys.hpp"
 
@@ -126,15 +128,23 @@ void Worker::accept(const std::shared_ptr<Acceptor>& acceptor) {
 
 boost::system::error_code Worker::take_waiting(Acceptor& acceptor, std::size_t most) {
   for (std::size_t i = 0; i < most && open_.load() < limits_.connections; ++i) {
+    tcp::endpoint peer;
+    auto size = static_cast<socklen_t>(peer.capacity());
+    FileDescriptor fd{::accept4(acceptor.socket.native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (!fd) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return {};
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      return {errno, boost::system::system_category()};
+    }
+    peer.resize(size);
     Connection::Socket socket{io_};
     boost::system::error_code failure;
-    acceptor.socket.accept(socket, failure);
-    if (failure == asio::error::would_block) return {};
-    if (failure == asio::error::connection_aborted || failure == asio::error::interrupted) continue;
+    socket.assign(peer.protocol(), fd.get(), failure);
     if (failure) return failure;
+    (void)fd.release();
     make_room();
     ++open_;
-    auto connection = std::make_shared<Connection>(std::move(socket), state_, acceptor.listener, services_,
+    auto connection = std::make_shared<Connection>(std::move(socket), peer, state_, acceptor.listener, services_,
                                                    [this](Connection& one) { ended(one); });
     connections_.emplace(connection.get(), connection);
     connection->start();

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "base/file.hpp"
 #include "tls/chain_verdict.hpp"
@@ -164,6 +165,21 @@ constexpr std::array kAlerts{AlertName{0, "close_notify"},
 
 constexpr int kAlertFatal = 2;
 
+/// So few may keep what they could give back: that costs each of them two calls of the kernel and five page faults.
+constexpr int kMayKeepBuffer = 32;
+
+/// One of this thread's streams that are in mid-handshake.
+class InHandshake {
+ public:
+  InHandshake() { ++count; }
+  InHandshake(const InHandshake&) = delete;
+  InHandshake& operator=(const InHandshake&) = delete;
+  ~InHandshake() { --count; }
+
+  static thread_local int count;
+};
+thread_local int InHandshake::count = 0;
+
 }  // namespace
 
 std::string alert_name(int code) {
@@ -195,6 +211,7 @@ struct Stream::Impl {
   TlsFacts facts;
   bool alert_is_fatal = false;
   bool heard_since_flight = false;  ///< a record has come after our flight
+  std::optional<InHandshake> in_handshake{std::in_place};
 
   static void on_message(int written, int, int content_type, const void* buffer, std::size_t size, SSL*, void* self) {
     static_cast<Impl*>(self)->message(written != 0, content_type, {static_cast<const std::uint8_t*>(buffer), size});
@@ -372,9 +389,11 @@ Stream::Status Stream::handshake() {
   const int result = SSL_do_handshake(impl_->ssl.get());
   auto& facts = impl_->facts;
   const auto status = result == 1 ? Status::ok : impl_->outcome(result);
-  if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight)
+  if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight &&
+      InHandshake::count > kMayKeepBuffer)
     crypto::give_message_buffer_back();
   if (status == Status::want_read || status == Status::want_write) return status;
+  impl_->in_handshake.reset();
   impl_->take_parameters();
   if (auto* leaf = SSL_get0_peer_certificate(impl_->ssl.get()))
     impl_->take_client_chain(leaf, SSL_get_peer_cert_chain(impl_->ssl.get()));
