@@ -38,11 +38,13 @@ Result<std::unique_ptr<store::FleetStore>> open_fleet(const Context& context) {
 }
 
 Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context) {
-  // The server writes its rows at most 25 ms late: whoever asks right after a request shall find it.
-  constexpr int kWriterLagMilliseconds = 60;
-  ::poll(nullptr, 0, kWriterLagMilliseconds);
   FIRSTRING_TRY(const auto dir, state_folder(context));
-  return store::open_ledger(dir, store::OpenMode::existing);
+  FIRSTRING_TRY(auto ledger, store::open_ledger(dir, store::OpenMode::existing));
+  // Whoever asks right after a request shall find it: the server's rows come late, and take a moment to be written.
+  constexpr std::chrono::milliseconds kLeast{60};
+  FIRSTRING_TRY(const auto lag, ledger->lag());
+  ::poll(nullptr, 0, static_cast<int>(std::max(kLeast, 2 * lag).count()));
+  return ledger;
 }
 
 Result<crypto::SecretBox> open_secrets(const Context& context) {

@@ -117,7 +117,7 @@ void Recorder::run() {
       const std::chrono::milliseconds sleep = storms_.is_on() ? kLookEvery : kTrimEvery;
       wake_.wait_for(lock, held_.size() > 0 ? options_.max_delay : sleep,
                      [this] { return stopping_ || waiting_ > 0 || trim_at_ < std::chrono::steady_clock::now(); });
-      wake_.wait_for(lock, options_.max_delay, [this] { return stopping_ || waiting_ >= options_.batch; });
+      wake_.wait_for(lock, delay_, [this] { return stopping_ || waiting_ >= options_.batch; });
       last = stopping_;
     }
     collect();
@@ -186,6 +186,8 @@ void Recorder::watch() {
 
 void Recorder::flush() {
   if (held_.size() == 0) return;
+  delay_ = held_.size() < options_.busy_rows ? options_.max_delay : options_.busy_delay;
+  held_.lag = delay_;
   if (auto written = store_->append(held_); !written) {
     // Once a minute: a full disk must not fill up with the message that it is full.
     const auto time = std::chrono::steady_clock::now();

@@ -17,13 +17,15 @@
 
 namespace firstring::ledger {
 
-/// Takes rows from the workers and writes them in batches, at most 25 ms or 1,000 rows late, by one thread. A worker
-/// never waits for the disk. If the store fails (locked, full), rows are held up to a bound and tried again; what goes
-/// beyond the bound is counted and said.
+/// Takes rows from the workers and writes them in batches, by one thread: at most 25 ms late, or 250 ms while many
+/// come, which costs half; the store's lag() says which. A worker never waits for the disk. If the store fails (locked,
+/// full), rows are held up to a bound and tried again; what goes beyond the bound is counted and said.
 class Recorder {
  public:
   struct Options {
     std::chrono::milliseconds max_delay{25};
+    std::chrono::milliseconds busy_delay{250};  ///< after a batch of so many rows:
+    std::size_t busy_rows = 10;
     std::size_t batch = 1000;
     std::size_t max_held = 50'000;  ///< rows, over all workers
     // Of connections in the store; what goes beyond is removed, the oldest first.
@@ -82,6 +84,7 @@ class Recorder {
   std::size_t watched_ = 0;  // so many of held_.connections the watches have seen
   RegressionWatch regressions_;
   StormWatch storms_;
+  std::chrono::milliseconds delay_ = options_.max_delay;  // for company
   std::atomic<std::size_t> waiting_{0};
   std::atomic<std::uint64_t> lost_{0};
   std::chrono::steady_clock::time_point complained_{}, trim_at_{};

@@ -18,6 +18,7 @@ struct Sink {
   std::size_t connections = 0, requests = 0, refusals = 0, trims = 0, alarms = 0;
   std::int64_t last_id = 0;
   bool refuse = false;
+  std::chrono::milliseconds lag{0}, longest_lag{0};
   store::ConnectionRow last;
   std::optional<store::Resident> resident;  ///< of every address
 
@@ -42,8 +43,11 @@ class SinkStore : public store::LedgerStore {
     if (!batch.connections.empty()) sink_.last = batch.connections.back();
     sink_.requests += batch.requests.size();
     sink_.alarms += batch.alarms.size();
+    sink_.lag = batch.lag;
+    sink_.longest_lag = std::max(sink_.longest_lag, batch.lag);
     return {};
   }
+  Result<std::chrono::milliseconds> lag() override { return sink_.lag; }
   Result<std::vector<store::LedgerEntry>> find(const store::LedgerQuery&) override {
     return std::vector<store::LedgerEntry>{};
   }
@@ -92,6 +96,28 @@ TEST(Recorder, WritesEveryRowOfEveryWorker) {
   }
   EXPECT_EQ(sink.connections, kWorkers * kRows);
   EXPECT_EQ(sink.requests, kWorkers * kRows);
+}
+
+TEST(Recorder, WaitsLongerForCompanyWhileManyCome) {
+  Sink sink;
+  const Recorder::Options options{.max_delay = std::chrono::milliseconds{1},
+                                  .busy_delay = std::chrono::milliseconds{2}};
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, options};
+  // Under the lock of the sink, none is written before the last has come: in two batches at most.
+  const auto write = [&](std::size_t rows) {
+    const auto before = sink.connections;
+    {
+      const std::lock_guard lock{sink.mutex};
+      for (std::size_t i = 0; i < rows; ++i) recorder.queue(0).connection({});
+    }
+    return sink.wait_for([&] { return sink.connections == before + rows; });
+  };
+  EXPECT_TRUE(write(1));
+  EXPECT_EQ(sink.lag, options.max_delay);
+  EXPECT_TRUE(write(2 * options.busy_rows));
+  EXPECT_EQ(sink.longest_lag, options.busy_delay);
+  EXPECT_TRUE(write(1));
+  EXPECT_EQ(sink.lag, options.max_delay);
 }
 
 TEST(Recorder, WritesAlarms) {

@@ -56,6 +56,15 @@ TEST_P(LedgerContract, BeginsEmpty) {
   EXPECT_EQ(*store_->last_written(), 0);
 }
 
+TEST_P(LedgerContract, KeepsHowLateItsWriterIs) {
+  EXPECT_EQ(*store_->lag(), std::chrono::milliseconds{0});
+  for (const int lag : {25, 250, 250, 25}) {
+    ASSERT_TRUE(
+        store_->append({.connections = {}, .requests = {}, .alarms = {}, .lag = std::chrono::milliseconds{lag}}));
+    EXPECT_EQ(*store_->lag(), std::chrono::milliseconds{lag});
+  }
+}
+
 TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   ConnectionRow row;
   row.id = 77;

@@ -110,6 +110,7 @@ struct LedgerBatch {
   std::vector<ConnectionRow> connections;
   std::vector<RequestRow> requests;  ///< may come before the row of their connection
   std::vector<AlarmRow> alarms;
+  std::chrono::milliseconds lag{0};  ///< LedgerStore::lag from now on
 
   std::size_t size() const { return connections.size() + requests.size() + alarms.size(); }
 };
@@ -201,6 +202,8 @@ class LedgerStore {
 
   /// One transaction. What handshakes cost is also added to handshake_costs.
   virtual Result<void> append(const LedgerBatch& batch) = 0;
+  /// How late rows may be appended after what they tell of, by the word of whoever appends them; 0 if nobody has.
+  virtual Result<std::chrono::milliseconds> lag() = 0;
   virtual Result<std::vector<LedgerEntry>> find(const LedgerQuery& query) = 0;
   virtual Result<std::vector<AlarmRow>> alarms(const AlarmQuery& query) = 0;
   /// How many of them outlast a trim: those that came last.

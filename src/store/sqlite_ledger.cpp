@@ -198,7 +198,7 @@ class SqliteLedger final : public LedgerStore {
   explicit SqliteLedger(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
 
   Result<void> append(const LedgerBatch& batch) override {
-    return database_->write([&]() -> Result<void> {
+    auto appended = database_->write([&]() -> Result<void> {
       auto insert_request = database_->query(kInsertRequest);
       auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
       for (const auto& request : batch.requests) {
@@ -229,7 +229,19 @@ class SqliteLedger final : public LedgerStore {
         for_each_alarm_column(alarm, [&](const char*, const auto& value) { insert_alarm.bind(value); });
         insert_alarm.run();
       }
+      // A number in the file's header that SQLite leaves to its user.
+      if (lag_ != batch.lag) database_->query(fmt::format("PRAGMA user_version = {}", batch.lag.count())).run();
       return {};
+    });
+    lag_.reset();
+    if (appended) lag_ = batch.lag;
+    return appended;
+  }
+
+  Result<std::chrono::milliseconds> lag() override {
+    return database_->read([&]() -> Result<std::chrono::milliseconds> {
+      auto version = database_->query("PRAGMA user_version");
+      return std::chrono::milliseconds{version.next() ? version.integer(0) : 0};
     });
   }
 
@@ -547,6 +559,7 @@ class SqliteLedger final : public LedgerStore {
   }
 
   std::unique_ptr<SqliteDatabase> database_;
+  std::optional<std::chrono::milliseconds> lag_;  // what the file says, as far as known
 };
 
 }  // namespace

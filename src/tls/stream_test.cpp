@@ -73,6 +73,23 @@ class Handshake : public ::testing::Test {
     return status;
   }
 
+  static std::string some_text(std::size_t size) {
+    std::string text;
+    for (std::size_t i = 0; text.size() < size; ++i) text += std::to_string(i) + ' ';
+    text.resize(size);
+    return text;
+  }
+
+  /// What has come for the client so far.
+  std::string read_to_end() {
+    std::string text;
+    std::array<char, 4096> buffer;
+    ERR_clear_error();
+    for (int count = 0; (count = SSL_read(client_.get(), buffer.data(), buffer.size())) > 0;)
+      text.append(buffer.data(), static_cast<std::size_t>(count));
+    return text;
+  }
+
   std::string ask(std::string_view request) {
     SSL_write(client_.get(), request.data(), static_cast<int>(request.size()));
     std::array<std::uint8_t, 256> buffer;
@@ -109,6 +126,58 @@ TEST_F(Handshake, ServesAPhoneOfTls10WithItsCertificateAskedAtOnce) {
   EXPECT_EQ(ask("hello"), "hello");
 }
 
+TEST_F(Handshake, SendsAnAnswerAndCloseNotifyTogether) {
+  const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  const auto sent = stream_->bytes_out();
+  const auto answer = some_text(10'000);
+  const auto io = stream_->write(answer);
+  ASSERT_EQ(io.status, Status::ok);
+  ASSERT_EQ(io.bytes, answer.size());
+  EXPECT_EQ(stream_->bytes_out(), sent) << "three records wait for what comes behind them";
+  EXPECT_EQ(stream_->shutdown(), Status::ok);
+  EXPECT_EQ(read_to_end(), answer);
+  EXPECT_NE(SSL_get_shutdown(client_.get()) & SSL_RECEIVED_SHUTDOWN, 0);
+  const auto all = stream_->bytes_out();
+  EXPECT_GT(all, sent + answer.size());
+  EXPECT_EQ(stream_->shutdown(), Status::ok);
+  EXPECT_EQ(stream_->bytes_out(), all) << "close_notify is said once";
+}
+
+TEST_F(Handshake, KeepsALimitedPartOfWhatTheClientDoesNotTake) {
+  const auto client = client_context(TLS1_2_VERSION, "AES128-GCM-SHA256");
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  const int small = 4096;
+  ::setsockopt(server_fd_.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  const auto answer = some_text(400'000);
+  std::string_view rest{answer};
+  auto io = stream_->write(rest);
+  for (; io.status == Status::ok; io = stream_->write(rest)) rest.remove_prefix(io.bytes);
+  ASSERT_EQ(io.status, Status::want_write);
+  EXPECT_EQ(io.bytes, 0U);
+  const auto taken = answer.size() - rest.size();
+  EXPECT_LT(taken, 100'000U);
+  EXPECT_EQ(stream_->flush(), Status::want_write);
+  EXPECT_EQ(stream_->shutdown(), Status::want_write) << "close_notify waits behind it";
+  std::string read;
+  for (int i = 0; i < 1000 && stream_->shutdown() == Status::want_write; ++i) read += read_to_end();
+  read += read_to_end();
+  EXPECT_EQ(read, answer.substr(0, taken));
+  EXPECT_NE(SSL_get_shutdown(client_.get()) & SSL_RECEIVED_SHUTDOWN, 0);
+}
+
+TEST_F(Handshake, SaysThatTheClientHasGone) {
+  const auto client = client_context(TLS1_VERSION, "AES128-SHA");
+  start(client.get(), "legacy-2026-11");
+  ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+  client_fd_.reset();
+  ASSERT_EQ(stream_->write("too late").status, Status::ok);
+  EXPECT_EQ(stream_->flush(), Status::failed);
+  EXPECT_EQ(stream_->facts().failure, "broken pipe");
+}
+
 // Longer than the page that the buffer for messages keeps while the client is awaited.
 TEST_F(Handshake, TakesAChainOfManyKibThatComesLittleByLittle) {
   const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
@@ -117,6 +186,9 @@ TEST_F(Handshake, TakesAChainOfManyKibThatComesLittleByLittle) {
     const auto more = testing::Recipe{.name = std::string(60, 'x'), .is_ca = true}.make(&maker_).certificate;
     SSL_CTX_add1_chain_cert(client.get(), more.native());
   }
+  // Among so many others in mid-handshake that it does not keep its buffer while it waits.
+  std::vector<std::unique_ptr<Stream>> others;
+  for (int i = 0; i < 40; ++i) others.push_back(*Stream::accept(context("legacy-2026-11"), server_fd_.get(), {}));
   start(client.get(), "legacy-2026-11");
   ASSERT_EQ(stream_->handshake(), Status::want_read);
   // From here on the client's bytes pass through our hands, a few at a time.
@@ -464,6 +536,7 @@ TEST_F(Wire, RecordsAreAsLargeAsThePersonalityAllows) {
   start(client.get(), "own");
   ASSERT_EQ(pump(), Status::ok);
   ASSERT_EQ(stream_->write(std::string(2000, 'x')).status, Status::ok);
+  ASSERT_EQ(stream_->flush(), Status::ok);
   char buffer[4096];
   EXPECT_EQ(SSL_read(client_.get(), buffer, sizeof buffer), 512) << "one record at a time";
 }
