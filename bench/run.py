@@ -56,7 +56,6 @@ def machine():
 
 
 def measure(options):
-    os.environ["FIRSTRING_BINARY"] = str(options.firstring.resolve())
     import measure as measuring
     import servers
 
@@ -98,6 +97,7 @@ def measure(options):
 
 def main():
     options = arguments()
+    os.environ["FIRSTRING_BINARY"] = str(options.firstring.resolve())  # what these read when they are imported
     import report
 
     results = json.loads(options.source.read_text()) if options.source else measure(options)

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tls/dh_keys.hpp"
+#include "tls/dispatch.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -133,46 +134,20 @@ void gen_cleanup(void* self) noexcept {
   if (generation) usual.gen_cleanup(generation->inner);
 }
 
-/// A function of the provider interface (provider-keymgmt(7)): where it is kept, and what takes its place.
-struct Function {
-  int id;
-  void (**kept)();
-  void (*ours)();
-};
-
-template <class Type>
-Function function(int id, Type*& kept, Type* ours = nullptr) {
-  return {id, reinterpret_cast<void (**)()>(&kept), reinterpret_cast<void (*)()>(ours)};
-}
-
 }  // namespace
 
 const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions) {
-  const std::array known{
-      function(OSSL_FUNC_KEYMGMT_NEW, usual.make),
-      function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
-      function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import),
-      function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params),
-      function<OSSL_FUNC_keymgmt_gen_init_fn>(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
-      function<OSSL_FUNC_keymgmt_gen_set_template_fn>(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template,
-                                                      gen_set_template),
-      function<OSSL_FUNC_keymgmt_gen_set_params_fn>(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params,
-                                                    gen_set_params),
-      function<OSSL_FUNC_keymgmt_gen_settable_params_fn>(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS,
-                                                         usual.gen_settable_params, gen_settable_params),
-      function<OSSL_FUNC_keymgmt_gen_fn>(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
-      function<OSSL_FUNC_keymgmt_gen_cleanup_fn>(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)};
   static std::vector<OSSL_DISPATCH> table;
-  table.clear();
-  for (const auto* one = functions; one->function_id != 0; ++one) {
-    table.push_back(*one);
-    for (const auto& mine : known) {
-      if (mine.id != one->function_id) continue;
-      *mine.kept = one->function;
-      if (mine.ours != nullptr) table.back().function = mine.ours;
-    }
-  }
-  table.push_back({0, nullptr});
+  table = with_ours(
+      functions,
+      {function(OSSL_FUNC_KEYMGMT_NEW, usual.make), function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
+       function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import), function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params),
+       function(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
+       function(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template, gen_set_template),
+       function(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params, gen_set_params),
+       function(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, usual.gen_settable_params, gen_settable_params),
+       function(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
+       function(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)});
   // Another OpenSSL than those that we know: it does without us.
   return usual.is_whole() ? table.data() : functions;
 }

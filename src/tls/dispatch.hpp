@@ -2,12 +2,43 @@
 
 #include <openssl/core.h>
 
+#include <initializer_list>
+#include <type_traits>
+#include <vector>
+
 namespace firstring::tls {
 
 /// An entry of an OpenSSL provider's table of functions (provider-base(7)).
 template <class Function>
 OSSL_DISPATCH dispatch(int id, Function* function) {
   return {id, reinterpret_cast<void (*)()>(function)};
+}
+
+/// One of another provider's functions: where it is kept, and what takes its place.
+struct Replacement {
+  int id;
+  void (**kept)();
+  void (*ours)();  ///< nullptr: it stays
+};
+
+template <class Function>
+Replacement function(int id, Function*& kept, std::type_identity_t<Function>* ours = nullptr) {
+  return {id, reinterpret_cast<void (**)()>(&kept), reinterpret_cast<void (*)()>(ours)};
+}
+
+/// `usual`, with ours in the place of what they replace. Functions that `usual` has not are kept as they are.
+inline std::vector<OSSL_DISPATCH> with_ours(const OSSL_DISPATCH* usual, std::initializer_list<Replacement> ours) {
+  std::vector<OSSL_DISPATCH> table;
+  for (const auto* one = usual; one->function_id != 0; ++one) {
+    table.push_back(*one);
+    for (const auto& mine : ours) {
+      if (mine.id != one->function_id) continue;
+      *mine.kept = one->function;
+      if (mine.ours != nullptr) table.back().function = mine.ours;
+    }
+  }
+  table.push_back({0, nullptr});
+  return table;
 }
 
 }  // namespace firstring::tls

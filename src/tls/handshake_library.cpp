@@ -19,6 +19,7 @@
 #include "crypto/openssl.hpp"
 #include "tls/dh_provider.hpp"
 #include "tls/dispatch.hpp"
+#include "tls/ec_provider.hpp"
 #include "tls/prf_provider.hpp"
 
 namespace firstring::tls {
@@ -69,6 +70,7 @@ bool is_of_use(int operation, const OSSL_ALGORITHM& algorithm) {
 /// Where we have better.
 const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm) {
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "DH") return dh_key_management(algorithm.implementation);
+  if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "EC") return ec_key_management(algorithm.implementation);
   if (operation == OSSL_OP_KDF && first_name(algorithm) == "TLS1-PRF") return tls1_prf_functions();
   return algorithm.implementation;
 }

@@ -93,7 +93,8 @@ int socket_write(BIO* bio, const char* buffer, std::size_t size, std::size_t* co
     return 1;
   }
   if (state.gather || !state.unsent.empty()) {
-    state.unsent.insert(state.unsent.end(), buffer, buffer + size);
+    const auto* const octets = reinterpret_cast<const std::uint8_t*>(buffer);  // same type: copied at once
+    state.unsent.insert(state.unsent.end(), octets, octets + size);
     *count = size;
     return 1;
   }
