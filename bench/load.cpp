@@ -182,6 +182,9 @@ ContextPtr make_context() {
       (!text("group").empty() && SSL_CTX_set1_groups_list(native, text("group").c_str()) != 1)) {
     die("cannot set up " + text("version") + " with " + cipher);
   }
+  // OpenSSL 0.9.8zc, which the SPA50x have, knows session tickets but neither of these (RFC 7366, RFC 7627).
+  if (version_number() == TLS1_VERSION)
+    SSL_CTX_set_options(native, SSL_OP_NO_ENCRYPT_THEN_MAC | SSL_OP_NO_EXTENDED_MASTER_SECRET);
   SSL_CTX_set_cert_cb(native, show_certificate, nullptr);
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(native, keep_session);

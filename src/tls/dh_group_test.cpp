@@ -5,7 +5,9 @@
 #include <openssl/param_build.h>
 #include <openssl/rand.h>
 
+#include <array>
 #include <set>
+#include <string_view>
 #include <thread>
 
 #include "base/bytes.hpp"
@@ -96,6 +98,31 @@ TEST(DhGroup, MakesAFreshKeyEachTimeWithAShortExponentAndTheRightPublicValue) {
   BN_mod_exp(power.get(), number(first.get(), "g").get(), exponent.get(), number(first.get(), "p").get(),
              scratch.get());
   EXPECT_EQ(BN_cmp(power.get(), number(first.get(), "pub").get()), 0);
+}
+
+/// However large the room for it is.
+TEST(DhGroup, TellsItsNumbers) {
+  const auto group = dh_group(1024);
+  const auto key = make_key(group->get());
+  const auto large = dh_group(2048);
+  for (const std::size_t room : {128U, 129U, 256U, 2048U}) {
+    for (const auto* const from : {key.get(), large->get()}) {
+      for (const auto* name : {"p", "g", "pub"}) {
+        if (from == large->get() && std::string_view{name} == "pub") continue;
+        Bytes octets(room, 0xee);
+        std::array params{OSSL_PARAM_construct_BN(name, octets.data(), octets.size()), OSSL_PARAM_construct_end()};
+        const bool fits = from == key.get() || std::string_view{name} == "g" || room >= 256;
+        ASSERT_EQ(EVP_PKEY_get_params(from, params.data()) == 1, fits) << name << room;
+        crypto::drain_errors();
+        if (!fits) continue;
+        EXPECT_EQ(params[0].return_size, room);
+        const crypto::BignumPtr value{BN_native2bn(octets.data(), static_cast<int>(room), nullptr)};
+        EXPECT_EQ(BN_cmp(value.get(), number(const_cast<EVP_PKEY*>(from), name).get()), 0) << name << room;
+      }
+    }
+  }
+  const auto prime = number(key.get(), "p");
+  EXPECT_EQ(BN_cmp(prime.get(), number(group->get(), "p").get()), 0);
 }
 
 TEST(DhGroup, AgreesWithOpenSslsOwnDh) {

@@ -8,7 +8,9 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <memory>
 #include <vector>
 
@@ -96,6 +98,27 @@ void* give(void* provider, const ShortExponentGroup& group, DhKey key) {
 
 // ---- called from C ----
 
+/// libssl has p, g and the public value put into 2 KiB each, which OpenSSL fills octet by octet.
+int get_params(void* key, OSSL_PARAM params[]) noexcept {
+  const bool is_one_number = params[0].key != nullptr && params[1].key == nullptr &&
+                             params[0].data_type == OSSL_PARAM_UNSIGNED_INTEGER && params[0].data != nullptr &&
+                             params[0].data_size > kMostBytes;
+  if (is_one_number && std::endian::native == std::endian::little) {
+    std::array<OSSL_PARAM, 2> small{params[0], OSSL_PARAM_construct_end()};
+    small[0].data_size = kMostBytes;
+    ERR_set_mark();
+    const bool fits = usual.get_params(key, small.data()) == 1 && small[0].return_size == kMostBytes;
+    ERR_pop_to_mark();
+    if (fits) {
+      auto* const octets = static_cast<unsigned char*>(params[0].data);
+      std::fill(octets + kMostBytes, octets + params[0].data_size, static_cast<unsigned char>(0));
+      params[0].return_size = params[0].data_size;
+      return 1;
+    }
+  }
+  return usual.get_params(key, params);
+}
+
 void* gen_init(void* provider, int selection, const OSSL_PARAM params[]) noexcept {
   void* inner = usual.gen_init(provider, selection, params);
   if (inner == nullptr) return nullptr;
@@ -138,16 +161,16 @@ void gen_cleanup(void* self) noexcept {
 
 const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions) {
   static std::vector<OSSL_DISPATCH> table;
-  table = with_ours(
-      functions,
-      {function(OSSL_FUNC_KEYMGMT_NEW, usual.make), function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
-       function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import), function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params),
-       function(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
-       function(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template, gen_set_template),
-       function(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params, gen_set_params),
-       function(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, usual.gen_settable_params, gen_settable_params),
-       function(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
-       function(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)});
+  table = with_ours(functions,
+                    {function(OSSL_FUNC_KEYMGMT_NEW, usual.make), function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
+                     function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import),
+                     function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params, get_params),
+                     function(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
+                     function(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template, gen_set_template),
+                     function(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params, gen_set_params),
+                     function(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, usual.gen_settable_params, gen_settable_params),
+                     function(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
+                     function(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)});
   // Another OpenSSL than those that we know: it does without us.
   return usual.is_whole() ? table.data() : functions;
 }

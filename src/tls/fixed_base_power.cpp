@@ -8,14 +8,16 @@ namespace {
 using ScratchPtr = std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>>;
 
 constexpr int kLimbBits = 64;
+constexpr std::size_t kStep = 4;  ///< limbs that are picked in one go, which the compiler does with vectors
+constexpr int kStepBits = kLimbBits * static_cast<int>(kStep);
 constexpr std::size_t kMaxLimbs = 64;
 
 }  // namespace
 
 Result<FixedBasePower> FixedBasePower::make(const BIGNUM* base, const BIGNUM* prime) {
   const int bits = BN_num_bits(prime);
-  if (bits == 0 || bits % kLimbBits != 0 || bits > static_cast<int>(kMaxLimbs) * kLimbBits)
-    return fail(Errc::invalid_input, "a table of powers is for primes of a whole number of 64 bits");
+  if (bits == 0 || bits % kStepBits != 0 || bits > static_cast<int>(kMaxLimbs) * kLimbBits)
+    return fail(Errc::invalid_input, "a table of powers is for primes of a whole number of 256 bits");
   FixedBasePower made{MontgomeryPtr{BN_MONT_CTX_new()}, static_cast<std::size_t>(bits / kLimbBits)};
   if (!made.montgomery_ || !made.fill(base, prime)) return crypto::openssl_failure("make a table of powers");
   return made;
@@ -51,7 +53,9 @@ bool FixedBasePower::pick(std::size_t row, unsigned column, BIGNUM* entry) const
   for (unsigned j = 0; j < kColumns; ++j, from += limbs_) {
     const auto difference = std::uint64_t{j ^ column};
     const auto mask = std::uint64_t{0} - ((difference - 1) >> (kLimbBits - 1));  // all ones where they are the same
-    for (std::size_t i = 0; i < limbs_; ++i) picked[i] |= from[i] & mask;
+    for (std::size_t i = 0; i < limbs_; i += kStep) {
+      for (std::size_t k = 0; k < kStep; ++k) picked[i + k] |= from[i + k] & mask;
+    }
   }
   const bool taken = BN_lebin2bn(reinterpret_cast<const unsigned char*>(picked.data()),
                                  static_cast<int>(limbs_ * sizeof picked[0]), entry) != nullptr;

@@ -18,7 +18,7 @@ class FixedBasePower {
  public:
   using Exponent = std::array<std::uint8_t, 32>;  ///< the little end first
 
-  /// Takes a millisecond, and 128 KiB for a prime of 1024 bits, whose size must be a multiple of 64 bits.
+  /// Takes a millisecond, and 128 KiB for a prime of 1024 bits, whose size must be a multiple of 256 bits.
   static Result<FixedBasePower> make(const BIGNUM* base, const BIGNUM* prime);
 
   /// base^exponent mod prime, into `result`. False only if memory runs out.
