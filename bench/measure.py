@@ -4,7 +4,6 @@ A row: `group`, `name`, `unit` and `values`, {contestant: {setting: [one figure 
 contestant works on core 0 and its load on core 1; in each round all contestants have their turn, in another order.
 """
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import functools
@@ -376,10 +375,10 @@ def count_instructions(bench, progress, names, profiles=None):
     if profiles:
         profiles.mkdir(parents=True, exist_ok=True)
     counts = {}
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # counts do not depend on time
-        for name, counted in zip(names, pool.map(lambda name: _count_of(bench, progress, name, profiles), names), strict=True):
-            for row, count in counted.items():
-                counts.setdefault(row, {})[name] = count
+    # One after the other: with too little of a core, a server that makes keys ahead would seem to rest.
+    for name in names:
+        for row, count in _count_of(bench, progress, name, profiles).items():
+            counts.setdefault(row, {})[name] = count
     return counts
 
 
