@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -172,9 +173,23 @@ Result<void> SqliteDatabase::prepare(const DatabaseKind& kind, const OpenSetting
     return fail(describe_code("open", path_, SQLITE_READONLY, 0, ""));
   }
   // Only now that it is known to be ours: this changes the file.
-  connection_.execAndGet("PRAGMA journal_mode = WAL");
+  begin_write_ahead_log(settings.busy_timeout);
   FIRSTRING_CHECK(migrate(kind, settings.migrations));
   return {};
+}
+
+/// The change wants the file for itself, and SQLite does not wait for that as it waits elsewhere.
+void SqliteDatabase::begin_write_ahead_log(std::chrono::milliseconds patience) {
+  constexpr int kPauseMilliseconds = 5;
+  for (const auto until = std::chrono::steady_clock::now() + patience;;) {
+    try {
+      connection_.execAndGet("PRAGMA journal_mode = WAL");
+      return;
+    } catch (const SQLite::Exception& exception) {
+      if (exception.getErrorCode() != SQLITE_BUSY || std::chrono::steady_clock::now() >= until) throw;
+    }
+    ::poll(nullptr, 0, kPauseMilliseconds);
+  }
 }
 
 Result<void> SqliteDatabase::migrate(const DatabaseKind& kind, std::span<const base::EmbeddedFile> migrations) {

@@ -163,6 +163,7 @@ class SqliteDatabase {
   SqliteDatabase(std::filesystem::path path, std::chrono::milliseconds busy_timeout);
 
   Result<void> prepare(const DatabaseKind& kind, const OpenSettings& settings);
+  void begin_write_ahead_log(std::chrono::milliseconds patience);
   Result<void> migrate(const DatabaseKind& kind, std::span<const base::EmbeddedFile> migrations);
 
   /// Ends a transaction that was not committed.

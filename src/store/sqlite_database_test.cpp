@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 
 #include "base/file.hpp"
@@ -119,7 +120,11 @@ TEST(SqliteOpen, ManyProcessesMayCreateAtOnce) {
   std::vector<pid_t> children;
   for (int i = 0; i < 6; ++i) {
     const auto child = ::fork();
-    if (child == 0) ::_exit(open_fleet(folder.path(), OpenMode::create) ? 0 : 1);
+    if (child == 0) {
+      const auto opened = open_fleet(folder.path(), OpenMode::create);
+      if (!opened) std::fprintf(stderr, "%s\n", opened.error().what.c_str());
+      ::_exit(opened ? 0 : 1);
+    }
     children.push_back(child);
   }
   for (const auto child : children) {
