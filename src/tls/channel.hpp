@@ -72,7 +72,8 @@ class Channel {
   virtual Io write(std::string_view bytes) = 0;
   /// ok once all that was taken is with the kernel.
   virtual Status flush() = 0;
-  /// Sends close_notify behind all that was taken, once, and is then flush(); does not wait for the peer's.
+  /// Sends close_notify behind all that was taken, once, and is then flush(); does not wait for the peer's. Once it is
+  /// ok, the owner ends TCP at once: the kernel may hold the last packet back until then, so that it takes FIN along.
   virtual Status shutdown() = 0;
 
   virtual const TlsFacts& facts() const = 0;

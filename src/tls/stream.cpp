@@ -25,8 +25,9 @@ struct SocketState {
   int error = 0;         // errno of the last failed call
   Tape* tape = nullptr;  // of a connection that is captured
   bool eof = false;
-  bool mute = false;    // nothing more is written
-  bool gather = false;  // what is written waits for flush()
+  bool mute = false;     // nothing more is written
+  bool gather = false;   // what is written waits for flush()
+  bool closing = false;  // the end of TCP comes right behind what is sent
   // Records that have not been sent, but for the first `unsent_used` octets.
   Bytes unsent;
   std::size_t unsent_used = 0;
@@ -73,7 +74,7 @@ int socket_read(BIO* bio, char* buffer, std::size_t size, std::size_t* count) {
 
 /// 0 if nothing can be sent: for now, unless state.error says why.
 std::size_t send_some(SocketState& state, const void* bytes, std::size_t size) {
-  const auto sent = ::send(state.fd, bytes, size, MSG_NOSIGNAL);
+  const auto sent = ::send(state.fd, bytes, size, MSG_NOSIGNAL | (state.closing ? MSG_MORE : 0));
   if (sent < 0) {
     if (!would_block(errno)) state.error = errno;
     return 0;
@@ -457,6 +458,7 @@ Stream::Status Stream::flush() {
 Stream::Status Stream::shutdown() {
   ERR_clear_error();
   auto& socket = impl_->socket;
+  socket.closing = true;
   // Behind records that wait, it waits. By itself it is a courtesy, to a peer that may have gone with all that it
   // wanted.
   if ((SSL_get_shutdown(impl_->ssl.get()) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(impl_->ssl.get());
