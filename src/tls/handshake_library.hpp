@@ -6,9 +6,10 @@
 
 namespace firstring::tls {
 
-/// The OpenSSL library context of this program's TLS servers: crypto::library()'s algorithms through a provider of our
-/// own, which reads a peer's certificate in a third of the time and makes DH keys as dh_group says. Made at the first
-/// call; never freed.
+/// The OpenSSL library context of this program's TLS servers: crypto::library()'s algorithms, as far as TLS can need
+/// them, through a provider of our own. So a peer's certificate is read in a quarter of the time; and DH keys
+/// (dh_group), the pseudo-random function (tls1_prf) and the check of points on curves (ec_key_management) are ours.
+/// Made at the first call; never freed.
 OSSL_LIB_CTX* handshake_library();
 
 /// Adds RC4 and its like to it, before the first TLS context is made. For firstring-quarantine, whose OpenSSL has them

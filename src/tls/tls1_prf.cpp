@@ -25,10 +25,11 @@ struct Hash {
   static void add(State& state, ByteView bytes) { kUpdate(&state, bytes.data(), bytes.size()); }
   static void end(State& state, Digest& digest) { kFinal(digest.data(), &state); }
 };
-using Md5 = Hash<MD5_CTX, MD5_DIGEST_LENGTH, MD5_CBLOCK, MD5_Init, MD5_Update, MD5_Final>;
-using Sha1 = Hash<SHA_CTX, SHA_DIGEST_LENGTH, SHA_CBLOCK, SHA1_Init, SHA1_Update, SHA1_Final>;
-using Sha256 = Hash<SHA256_CTX, SHA256_DIGEST_LENGTH, SHA256_CBLOCK, SHA256_Init, SHA256_Update, SHA256_Final>;
-using Sha384 = Hash<SHA512_CTX, SHA384_DIGEST_LENGTH, SHA512_CBLOCK, SHA384_Init, SHA384_Update, SHA384_Final>;
+// Digests and blocks in octets: RFC 1321, FIPS 180-4.
+using Md5 = Hash<MD5_CTX, MD5_DIGEST_LENGTH, 64, MD5_Init, MD5_Update, MD5_Final>;
+using Sha1 = Hash<SHA_CTX, SHA_DIGEST_LENGTH, 64, SHA1_Init, SHA1_Update, SHA1_Final>;
+using Sha256 = Hash<SHA256_CTX, SHA256_DIGEST_LENGTH, 64, SHA256_Init, SHA256_Update, SHA256_Final>;
+using Sha384 = Hash<SHA512_CTX, SHA384_DIGEST_LENGTH, 128, SHA384_Init, SHA384_Update, SHA384_Final>;
 
 /// RFC 2104, with both states kept as they are behind the key.
 template <class H>
