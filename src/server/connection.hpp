@@ -124,6 +124,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void linger();
   void close();
   store::ConnectionRow& row();
+  IpAddress peer_address() const;
+  static std::string model_of_product(std::string_view product);
   void fill_tls_facts();
   void fill_what_was_shown();
   /// What the past tells of a phone that did not say it itself.
