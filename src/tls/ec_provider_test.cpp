@@ -8,6 +8,8 @@
 #include <array>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "crypto/openssl.hpp"
@@ -56,6 +58,29 @@ TEST(EcProvider, AgreesWithOpenSslsOwn) {
   }
 }
 
+TEST(EcProvider, MakesKeysOfTheCurveThatWasAskedForByAnyThread) {
+  std::vector<std::thread> threads;
+  for (const auto* curve : {"prime256v1", "secp384r1", "secp521r1", "brainpoolP384r1"}) {
+    threads.emplace_back([curve] {
+      Bytes last;
+      for (int i = 0; i < 5; ++i) {
+        const auto key = make_key(handshake_library(), curve);
+        ASSERT_TRUE(key) << curve;
+        std::array<char, 32> name{};
+        std::size_t size = 0;
+        EXPECT_EQ(EVP_PKEY_get_group_name(key.get(), name.data(), name.size(), &size), 1);
+        EXPECT_STREQ(name.data(), curve);
+        const auto point = point_of(key.get());
+        EXPECT_NE(point, last);
+        last = point;
+        const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(handshake_library(), key.get(), nullptr)};
+        EXPECT_EQ(EVP_PKEY_check(context.get()), 1) << curve;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
 TEST(EcProvider, RefusesAPointThatIsNotOnTheCurve) {
   for (const auto* curve : {"P-256", "P-384", "P-521"}) {
     const auto own = make_key(handshake_library(), curve);
@@ -95,7 +120,7 @@ int check_of(const char* curve, int selection, int check) {
   const std::array fake{dispatch(OSSL_FUNC_KEYMGMT_GET_PARAMS, fake_get_params),
                         dispatch(OSSL_FUNC_KEYMGMT_VALIDATE, fake_validate), OSSL_DISPATCH{0, nullptr}};
   curve_of_all = curve;
-  const auto* ours = ec_key_management(fake.data());
+  const auto* ours = ec_key_management(fake.data(), nullptr);
   EXPECT_EQ(ours[1].function_id, OSSL_FUNC_KEYMGMT_VALIDATE);
   reinterpret_cast<OSSL_FUNC_keymgmt_validate_fn*>(ours[1].function)(nullptr, selection, check);
   return asked_for;

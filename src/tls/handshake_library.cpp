@@ -68,9 +68,10 @@ bool is_of_use(int operation, const OSSL_ALGORITHM& algorithm) {
 }
 
 /// Where we have better.
-const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm) {
+const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm, void* provider) {
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "DH") return dh_key_management(algorithm.implementation);
-  if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "EC") return ec_key_management(algorithm.implementation);
+  if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "EC")
+    return ec_key_management(algorithm.implementation, provider);
   if (operation == OSSL_OP_KDF && first_name(algorithm) == "TLS1-PRF") return tls1_prf_functions();
   return algorithm.implementation;
 }
@@ -93,7 +94,7 @@ struct Sieve {
           if (std::find(names.begin(), names.end(), first_name(*one)) == names.end() || !is_of_use(operation, *one))
             continue;
           kept.push_back(*one);
-          kept.back().implementation = implementation(operation, *one);
+          kept.back().implementation = implementation(operation, *one, OSSL_PROVIDER_get0_provider_ctx(made.behind));
         }
         kept.push_back({});
       }
