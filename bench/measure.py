@@ -137,7 +137,7 @@ class Bench:
     def cpu_milliseconds(self, contestant, mode, variant, count, **more):
         """CPU of the server for each of `count`, with what it puts off until later."""
         with self.loading(contestant, mode, variant, count, **more) as work:
-            before = contestant.process.settled_cpu_seconds()
+            before = contestant.process.settled_cpu_seconds()  # after the preparation, which is not counted
             done = work()["count"]
             return (contestant.process.settled_cpu_seconds() - before) * 1000 / done
 
