@@ -57,7 +57,7 @@ class Size:
     """How much of everything."""
 
     rounds: int = 5
-    handshakes: int = 150  # a round
+    handshakes: int = 400  # a round
     requests: int = 1500  # a round; Apache ends a connection after 100
     phones: int = 20  # that come again and again
     held: int = 3000
