@@ -235,25 +235,18 @@ void Connection::send(const http::Response& response, bool keep_alive, http::Bod
 }
 
 void Connection::write_response() {
-  while (exchange_->sent < exchange_->output.size()) {
+  auto status = Status::ok;
+  while (status == Status::ok && exchange_->sent < exchange_->output.size()) {
     const auto io = write_some(next_output());
-    switch (io.status) {
-      case Status::ok:
-        exchange_->sent += io.bytes;
-        continue;
-      case Status::want_read:
-        return wait(Socket::wait_read, &Connection::write_response);
-      case Status::want_write:
-        return wait(Socket::wait_write, &Connection::write_response);
-      case Status::closed:
-      case Status::failed:
-        return finish("closed", "response", "the client closed before it had the whole answer");
-    }
+    exchange_->sent += io.bytes;
+    status = io.status;
   }
-  switch (send_off()) {
+  if (status == Status::ok) status = send_off();
+  switch (status) {
     case Status::ok:
       return response_written();
     case Status::want_read:
+      return wait(Socket::wait_read, &Connection::write_response);
     case Status::want_write:
       return wait(Socket::wait_write, &Connection::write_response);
     case Status::closed:

@@ -34,10 +34,8 @@ def outcomes(tmp_path_factory, certificates):
     for name, kind in clients.ALL.items():
         (folder / name).mkdir()
         made[name] = kind(folder / name, certificates)
-    state = make_state(folder / "state", certificates)
     # With one worker, a client that comes back at once cannot meet a second one before the first has kept its session.
-    config = state / "firstring.toml"
-    config.write_text(config.read_text().replace("workers = 2", "workers = 1"))
+    state = make_state(folder / "state", certificates, workers=1)
 
     with Server(state) as server:
         with capture.Capture(folder, server.port) if capture.possible() else capture.Nothing() as seen:

@@ -60,12 +60,13 @@ UNWATCHED = 'pin = "off"\nratchet = "off"\n'
 
 
 def config_text(
-    certificates, *, listeners=None, log_requests="", limits="", listener_extra="", chains=(), ecdsa=None, policy=UNWATCHED, more=""
-):
+    certificates, *, workers=2, drain_timeout="5s", listeners=None, log_requests="", limits="", listener_extra="", chains=(),
+    ecdsa=None, policy=UNWATCHED, more="",
+):  # fmt: skip
     """A firstring.toml with ports from the kernel and every device CA of the test PKI. `chains`: further server chains,
     (name, Identity); `ecdsa`: the second certificate of the chain "modern"; `more`: further sections."""
     listeners = listeners or [("phone", "127.0.0.1:0"), ("bootstrap", "127.0.0.1:0")]
-    text = '[server]\nhost = "localhost"\nworkers = 2\ndrain_timeout = "5s"\n'
+    text = f'[server]\nhost = "localhost"\nworkers = {workers}\ndrain_timeout = "{drain_timeout}"\n'
     for kind, address in listeners:
         text += f'\n[[listener]]\nkind = "{kind}"\naddress = "{address}"\n{listener_extra if kind == "phone" else ""}'
     for name, identity in (*chains, ("legacy", certificates.legacy_server), ("modern", certificates.modern_server)):

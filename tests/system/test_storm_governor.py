@@ -18,11 +18,9 @@ PATIENT = 'hello_timeout = "120s"\nhandshake_timeout = "60s"\nidle_timeout = "60
 
 def start(tmp_path, certificates, limits=""):
     """One worker, so that the order is one."""
-    folder = make_state(tmp_path / "state", certificates, listener_extra=PATIENT, limits=limits)
-    config = folder / "firstring.toml"
-    text = config.read_text()
-    config.write_text(text.replace("workers = 2", "workers = 1").replace('drain_timeout = "5s"', 'drain_timeout = "25s"'))
-    return Server(folder)
+    return Server(
+        make_state(tmp_path / "state", certificates, workers=1, drain_timeout="25s", listener_extra=PATIENT, limits=limits)
+    )
 
 
 @contextlib.contextmanager
