@@ -21,6 +21,7 @@
 #include "tls/dispatch.hpp"
 #include "tls/ec_provider.hpp"
 #include "tls/prf_provider.hpp"
+#include "tls/rsa_method.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -139,6 +140,7 @@ int begin_provider(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DIS
 
 OSSL_LIB_CTX* make_handshake_library() {
   constexpr const char* kName = "firstring";
+  use_vectors_for_rsa();
   OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
   if (context != nullptr && OSSL_PROVIDER_add_builtin(context, kName, begin_provider) == 1 &&
       OSSL_PROVIDER_load(context, kName) != nullptr) {
