@@ -214,7 +214,8 @@ def test_testssl_finds_no_hole(scanned, name):
     assert findings["secure_client_renego"] == "not vulnerable" and scanned.renegotiations[name] > 0
     assert findings["CRIME_TLS"] == "not vulnerable"
     assert (findings["NPN"], findings["ALPN"]) == ("not offered", "not offered")
-    bad = {key: one for key, one in scanned.testssl[name].items() if one[0] not in ("OK", "INFO", "LOW")}
+    # "engine_problem": that this machine's own openssl has no GOST, which Debian's testssl.sh only recommends.
+    bad = {key: one for key, one in scanned.testssl[name].items() if one[0] not in ("OK", "INFO", "LOW") and key != "engine_problem"}
     assert set(bad) <= set(PROTOCOLS), bad
 
 
