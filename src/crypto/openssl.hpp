@@ -25,6 +25,9 @@ struct Deleter {
 
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using BignumPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
+using SecretBignumPtr = std::unique_ptr<BIGNUM, Deleter<BN_clear_free>>;  ///< wiped when it goes
+using BignumContextPtr = std::unique_ptr<BN_CTX, Deleter<BN_CTX_free>>;
+using MontgomeryPtr = std::unique_ptr<BN_MONT_CTX, Deleter<BN_MONT_CTX_free>>;
 using PkeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
 using DigestPtr = std::unique_ptr<EVP_MD, Deleter<EVP_MD_free>>;

@@ -18,8 +18,6 @@
 namespace firstring::tls {
 namespace {
 
-using ScratchPtr = std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>>;
-
 crypto::PkeyPtr make_key(EVP_PKEY* group, OSSL_LIB_CTX* library = handshake_library()) {
   const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(library, group, nullptr)};
   EVP_PKEY* key = nullptr;
@@ -71,7 +69,7 @@ TEST(DhGroup, IsTheWellKnownOne) {
 }
 
 TEST(DhGroup, HasTheSizeThatWasAskedForAndASafePrime) {
-  const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
+  const crypto::BignumContextPtr scratch{BN_CTX_new()};
   for (const unsigned bits : {512U, 768U, 1024U, 2048U, 3072U, 4096U}) {
     const auto group = dh_group(bits);
     ASSERT_TRUE(group) << bits;
@@ -94,7 +92,7 @@ TEST(DhGroup, MakesAFreshKeyEachTimeWithAShortExponentAndTheRightPublicValue) {
   EXPECT_GE(BN_num_bits(exponent.get()), 250);
   EXPECT_NE(BN_cmp(exponent.get(), number(second.get(), "priv").get()), 0);
   const crypto::BignumPtr power{BN_new()};
-  const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
+  const crypto::BignumContextPtr scratch{BN_CTX_new()};
   BN_mod_exp(power.get(), number(first.get(), "g").get(), exponent.get(), number(first.get(), "p").get(),
              scratch.get());
   EXPECT_EQ(BN_cmp(power.get(), number(first.get(), "pub").get()), 0);
@@ -188,7 +186,7 @@ TEST(DhGroup, LeavesOtherGroupsToOpenSsl) {
     ASSERT_EQ(EVP_PKEY_derive_set_peer(context.get(), other.get()), 1);
     EXPECT_EQ(EVP_PKEY_derive(context.get(), secret.data(), &size), 1) << bits << crypto::drain_errors();
     crypto::BignumPtr power{BN_new()};
-    const ScratchPtr scratch{BN_CTX_new()};
+    const crypto::BignumContextPtr scratch{BN_CTX_new()};
     BN_mod_exp(power.get(), number(other.get(), "pub").get(), number(one.get(), "priv").get(),
                number(one.get(), "p").get(), scratch.get());
     crypto::BignumPtr made{BN_bin2bn(secret.data(), static_cast<int>(size), nullptr)};
@@ -243,7 +241,7 @@ class PowersOfTwo : public ::testing::Test {
 
   const crypto::BignumPtr prime_{BN_get_rfc2409_prime_1024(nullptr)}, two_ = two();
   const FixedBasePower table_ = *FixedBasePower::make(two_.get(), prime_.get());
-  const ScratchPtr scratch_{BN_CTX_new()};
+  const crypto::BignumContextPtr scratch_{BN_CTX_new()};
 };
 
 TEST_F(PowersOfTwo, AreOpenSslsForExponentsAtTheEdges) {

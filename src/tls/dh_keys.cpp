@@ -12,7 +12,6 @@ namespace firstring::tls {
 namespace {
 
 using crypto::BignumPtr;
-using ScratchPtr = std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>>;
 
 constexpr unsigned kPhonesBits = 1024;
 /// Enough for the phones that come within a tenth of a second; 200 bytes each.
@@ -36,7 +35,7 @@ std::unique_ptr<const ShortExponentGroup> make_group(BIGNUM* prime) {
 }
 
 BN_CTX* scratch() {
-  thread_local const ScratchPtr own{BN_CTX_secure_new_ex(crypto::library())};
+  thread_local const crypto::BignumContextPtr own{BN_CTX_secure_new_ex(crypto::library())};
   return own.get();
 }
 

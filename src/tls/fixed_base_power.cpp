@@ -7,8 +7,6 @@
 namespace firstring::tls {
 namespace {
 
-using ScratchPtr = std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>>;
-
 constexpr int kLimbBits = 64;
 constexpr std::size_t kMaxLimbs = 64;
 
@@ -32,13 +30,13 @@ Result<FixedBasePower> FixedBasePower::make(const BIGNUM* base, const BIGNUM* pr
   const int bits = BN_num_bits(prime);
   if (bits == 0 || bits % kStrideBits != 0 || bits > static_cast<int>(kMaxLimbs) * kLimbBits)
     return fail(Errc::invalid_input, "a table of powers is for primes of a whole number of 256 bits");
-  FixedBasePower made{MontgomeryPtr{BN_MONT_CTX_new()}, static_cast<std::size_t>(bits / kLimbBits)};
+  FixedBasePower made{crypto::MontgomeryPtr{BN_MONT_CTX_new()}, static_cast<std::size_t>(bits / kLimbBits)};
   if (!made.montgomery_ || !made.fill(base, prime)) return crypto::openssl_failure("make a table of powers");
   return made;
 }
 
 bool FixedBasePower::fill(const BIGNUM* base, const BIGNUM* prime) {
-  const ScratchPtr scratch{BN_CTX_new_ex(crypto::library())};
+  const crypto::BignumContextPtr scratch{BN_CTX_new_ex(crypto::library())};
   const crypto::BignumPtr power{BN_new()};  // base^(2^i)
   auto* const form = montgomery_.get();
   if (!scratch || !power || BN_MONT_CTX_set(form, prime, scratch.get()) != 1 ||

@@ -35,15 +35,15 @@ class FixedBasePower {
   static constexpr std::size_t kEntries = 1U << kTeeth;
   static constexpr std::size_t kColumns = kTables * kSteps;
   static_assert(kTeeth * kColumns >= sizeof(Exponent) * 8);
-  using MontgomeryPtr = std::unique_ptr<BN_MONT_CTX, crypto::Deleter<BN_MONT_CTX_free>>;
 
-  FixedBasePower(MontgomeryPtr montgomery, std::size_t limbs) : montgomery_(std::move(montgomery)), limbs_(limbs) {}
+  FixedBasePower(crypto::MontgomeryPtr montgomery, std::size_t limbs)
+      : montgomery_(std::move(montgomery)), limbs_(limbs) {}
   bool fill(const BIGNUM* base, const BIGNUM* prime);
   static unsigned column(const Exponent& exponent, std::size_t index);
   /// The product of base^(2^(tooth * kColumns + table * kSteps)) over the bits of `index`, in Montgomery's form.
   bool pick(std::size_t table, unsigned index, BIGNUM* entry) const;
 
-  MontgomeryPtr montgomery_;
+  crypto::MontgomeryPtr montgomery_;
   std::size_t limbs_;                 ///< of 64 bits, in one entry
   std::vector<std::uint64_t> table_;  ///< table by table, entry by entry, the little end first
 };

@@ -18,36 +18,16 @@
 namespace firstring::tls {
 namespace {
 
-using SecretPtr = std::unique_ptr<BIGNUM, crypto::Deleter<BN_clear_free>>;
-using MontgomeryPtr = std::unique_ptr<BN_MONT_CTX, crypto::Deleter<BN_MONT_CTX_free>>;
-
 int index_in_keys = -1;
 std::atomic<unsigned long> powers_by_vectors = 0;
 
 /// What is worked out once for a key.
-class Prepared {
- public:
-  /// nullptr for a key that is left to OpenSSL.
-  static std::unique_ptr<Prepared> make(RSA* key, BN_CTX* scratch) {
-    const BIGNUM *p = nullptr, *q = nullptr, *inverse_of_q = nullptr, *n = nullptr, *e = nullptr;
-    std::array<const BIGNUM*, 2> exponents{};
-    RSA_get0_factors(key, &p, &q);
-    RSA_get0_crt_params(key, &exponents[0], &exponents[1], &inverse_of_q);
-    RSA_get0_key(key, &n, &e, nullptr);
-    if (RSA_get_version(key) != RSA_ASN1_VERSION_DEFAULT || p == nullptr || q == nullptr || exponents[0] == nullptr ||
-        exponents[1] == nullptr || inverse_of_q == nullptr) {
-      return nullptr;
-    }
-    auto halves = TwinPower::make({p, q});
-    MontgomeryPtr of_n{BN_MONT_CTX_new()};
-    SecretPtr inverse_in_form{BN_new()};
-    if (!halves || !of_n || !inverse_in_form || BN_MONT_CTX_set(of_n.get(), n, scratch) != 1 ||
-        BN_to_montgomery(inverse_in_form.get(), inverse_of_q, halves->montgomery(0), scratch) != 1) {
-      return nullptr;
-    }
-    return std::unique_ptr<Prepared>{
-        new Prepared{p, q, n, e, exponents, *std::move(halves), std::move(inverse_in_form), std::move(of_n)}};
-  }
+struct Prepared {
+  const BIGNUM *p, *q, *n, *e;  ///< the key's own
+  std::array<const BIGNUM*, 2> exponents;
+  TwinPower halves;
+  crypto::SecretBignumPtr inverse_in_form;  ///< of q modulo p
+  crypto::MontgomeryPtr of_n;
 
   /// input^d mod n. False if anything went wrong; `result` is nothing then. As OpenSSL's rsa_ossl_mod_exp.
   bool power(BIGNUM* result, const BIGNUM* input, BN_CTX* scratch) const {
@@ -55,20 +35,20 @@ class Prepared {
     auto* const of_p = BN_CTX_get(scratch);
     auto* const of_q = BN_CTX_get(scratch);
     auto* const check = BN_CTX_get(scratch);
-    auto* const form_p = halves_.montgomery(0);
-    auto* const form_q = halves_.montgomery(1);
+    auto* const form_p = halves.montgomery(0);
+    auto* const form_q = halves.montgomery(1);
     const bool good =
         check != nullptr &&
         // input mod p and q; Montgomery's reduction takes the same time for all numbers.
         BN_from_montgomery(of_p, input, form_p, scratch) == 1 && BN_to_montgomery(of_p, of_p, form_p, scratch) == 1 &&
         BN_from_montgomery(of_q, input, form_q, scratch) == 1 && BN_to_montgomery(of_q, of_q, form_q, scratch) == 1 &&
-        halves_.power({of_p, of_q}, exponents_, {of_p, of_q}, scratch) &&
+        halves.power({of_p, of_q}, exponents, {of_p, of_q}, scratch) &&
         // ((of_p - of_q) / q mod p) * q + of_q. The subtraction takes an of_q above p, if it is no longer.
-        BN_mod_sub_quick(of_p, of_p, of_q, p_) == 1 &&
-        BN_mod_mul_montgomery(of_p, of_p, inverse_in_form_.get(), form_p, scratch) == 1 &&
-        BN_mul(result, of_p, q_, scratch) == 1 && BN_add(result, result, of_q) == 1 &&
+        BN_mod_sub_quick(of_p, of_p, of_q, p) == 1 &&
+        BN_mod_mul_montgomery(of_p, of_p, inverse_in_form.get(), form_p, scratch) == 1 &&
+        BN_mul(result, of_p, q, scratch) == 1 && BN_add(result, result, of_q) == 1 &&
         // A result with a fault in one half gives the key away.
-        BN_mod_exp_mont(check, result, e_, n_, scratch, of_n_.get()) == 1 && BN_cmp(check, input) == 0;
+        BN_mod_exp_mont(check, result, e, n, scratch, of_n.get()) == 1 && BN_cmp(check, input) == 0;
     if (check != nullptr) {
       BN_clear(of_p);
       BN_clear(of_q);
@@ -77,25 +57,29 @@ class Prepared {
     BN_CTX_end(scratch);
     return good;
   }
-
- private:
-  Prepared(const BIGNUM* p, const BIGNUM* q, const BIGNUM* n, const BIGNUM* e, std::array<const BIGNUM*, 2> exponents,
-           TwinPower halves, SecretPtr inverse_in_form, MontgomeryPtr of_n)
-      : p_(p),
-        q_(q),
-        n_(n),
-        e_(e),
-        exponents_(exponents),
-        halves_(std::move(halves)),
-        inverse_in_form_(std::move(inverse_in_form)),
-        of_n_(std::move(of_n)) {}
-
-  const BIGNUM *p_, *q_, *n_, *e_;  ///< the key's own
-  std::array<const BIGNUM*, 2> exponents_;
-  TwinPower halves_;
-  SecretPtr inverse_in_form_;  ///< of q modulo p
-  MontgomeryPtr of_n_;
 };
+
+/// nullptr for a key that is left to OpenSSL.
+std::unique_ptr<const Prepared> prepare(RSA* key, BN_CTX* scratch) {
+  const BIGNUM *p = nullptr, *q = nullptr, *inverse_of_q = nullptr, *n = nullptr, *e = nullptr;
+  std::array<const BIGNUM*, 2> exponents{};
+  RSA_get0_factors(key, &p, &q);
+  RSA_get0_crt_params(key, &exponents[0], &exponents[1], &inverse_of_q);
+  RSA_get0_key(key, &n, &e, nullptr);
+  if (RSA_get_version(key) != RSA_ASN1_VERSION_DEFAULT || p == nullptr || q == nullptr || exponents[0] == nullptr ||
+      exponents[1] == nullptr || inverse_of_q == nullptr) {
+    return nullptr;
+  }
+  auto halves = TwinPower::make({p, q});
+  crypto::MontgomeryPtr of_n{BN_MONT_CTX_new()};
+  crypto::SecretBignumPtr inverse_in_form{BN_new()};
+  if (!halves || !of_n || !inverse_in_form || BN_MONT_CTX_set(of_n.get(), n, scratch) != 1 ||
+      BN_to_montgomery(inverse_in_form.get(), inverse_of_q, halves->montgomery(0), scratch) != 1) {
+    return nullptr;
+  }
+  return std::make_unique<Prepared>(p, q, n, e, exponents, *std::move(halves), std::move(inverse_in_form),
+                                    std::move(of_n));
+}
 
 /// With each key from its beginning, when its numbers are not there yet.
 struct Holder {
@@ -115,7 +99,7 @@ void let_go(void*, void* holder, CRYPTO_EX_DATA*, int, long, void*) noexcept {
 
 int power(BIGNUM* result, const BIGNUM* input, RSA* key, BN_CTX* scratch) noexcept {
   if (auto* const holder = static_cast<Holder*>(RSA_get_ex_data(key, index_in_keys))) {
-    std::call_once(holder->made, [&] { holder->prepared = Prepared::make(key, scratch); });
+    std::call_once(holder->made, [&] { holder->prepared = prepare(key, scratch); });
     if (holder->prepared && holder->prepared->power(result, input, scratch)) {
       powers_by_vectors.fetch_add(1, std::memory_order_relaxed);
       return 1;

@@ -58,21 +58,21 @@ crypto::PkeyPtr assemble(const Parts& parts) {
 const Bytes kHashes(36, 0x5a);
 
 /// As libssl: in the handshakes' context.
-Bytes sign(EVP_PKEY* key, const Bytes& hashes = kHashes) {
+Bytes sign(EVP_PKEY* key) {
   const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(handshake_library(), key, nullptr)};
   Bytes signature(512);
   auto size = signature.size();
   EXPECT_EQ(EVP_PKEY_sign_init(context.get()), 1);
-  EXPECT_EQ(EVP_PKEY_sign(context.get(), signature.data(), &size, hashes.data(), hashes.size()), 1)
+  EXPECT_EQ(EVP_PKEY_sign(context.get(), signature.data(), &size, kHashes.data(), kHashes.size()), 1)
       << crypto::drain_errors();
   signature.resize(size);
   return signature;
 }
 
-bool verifies(EVP_PKEY* key, const Bytes& signature, const Bytes& hashes = kHashes) {
+bool verifies(EVP_PKEY* key, const Bytes& signature) {
   const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(crypto::library(), key, nullptr)};
   return EVP_PKEY_verify_init(context.get()) == 1 &&
-         EVP_PKEY_verify(context.get(), signature.data(), signature.size(), hashes.data(), hashes.size()) == 1;
+         EVP_PKEY_verify(context.get(), signature.data(), signature.size(), kHashes.data(), kHashes.size()) == 1;
 }
 
 Bytes crypt(EVP_PKEY* key, const Bytes& input, decltype(&EVP_PKEY_encrypt_init) init,
@@ -89,7 +89,6 @@ Bytes crypt(EVP_PKEY* key, const Bytes& input, decltype(&EVP_PKEY_encrypt_init) 
 class RsaByVectors : public testing::Test {
  protected:
   void SetUp() override {
-    handshake_library();  // sets a default of its own
     if (rsa_method_by_vectors() == nullptr) GTEST_SKIP() << "this processor has no AVX2 or no FMA";
     RSA_set_default_method(rsa_method_by_vectors());
   }
@@ -103,7 +102,7 @@ class RsaByVectors : public testing::Test {
   }
 
  private:
-  const RSA_METHOD* usual_ = (handshake_library(), RSA_get_default_method());
+  const RSA_METHOD* usual_ = (handshake_library(), RSA_get_default_method());  // the first sets one
 };
 
 TEST_F(RsaByVectors, SignsAsOpenSsl) {
@@ -127,7 +126,7 @@ TEST_F(RsaByVectors, TakesThePrimesInEitherOrder) {
     EXPECT_EQ(count([&] { EXPECT_TRUE(verifies(key.get(), sign(key.get()))); }), 1U);
     std::swap(parts[OSSL_PKEY_PARAM_RSA_FACTOR1], parts[OSSL_PKEY_PARAM_RSA_FACTOR2]);
     std::swap(parts[OSSL_PKEY_PARAM_RSA_EXPONENT1], parts[OSSL_PKEY_PARAM_RSA_EXPONENT2]);
-    const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
+    const crypto::BignumContextPtr scratch{BN_CTX_new()};
     ASSERT_NE(BN_mod_inverse(parts[OSSL_PKEY_PARAM_RSA_COEFFICIENT1].get(), parts[OSSL_PKEY_PARAM_RSA_FACTOR2].get(),
                              parts[OSSL_PKEY_PARAM_RSA_FACTOR1].get(), scratch.get()),
               nullptr);

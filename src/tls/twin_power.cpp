@@ -26,15 +26,46 @@
 namespace firstring::tls {
 namespace {
 
-using ScratchPtr = std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>>;
-using SecretPtr = std::unique_ptr<BIGNUM, crypto::Deleter<BN_clear_free>>;
-
 constexpr int kDigitBits = 52;
 constexpr std::size_t kSteps = 21;  ///< digits of a number modulo n'
 constexpr std::size_t kRows = 11;   ///< vectors of a pair of numbers
+constexpr std::size_t kLanes = 2;   ///< of one number in a vector
 constexpr std::uint64_t kDigitMask = (std::uint64_t{1} << kDigitBits) - 1;
 constexpr std::size_t kModulusBytes = TwinPower::kBits / 8;
 constexpr std::size_t kMultipleBytes = (TwinPower::kBits + kDigitBits + 7) / 8;  ///< of n'
+
+/// Whole numbers, a pair: kRows vectors of four doubles, of each number two lanes, each of kRows digits.
+struct alignas(32) Digits {
+  std::array<double, kRows * 2 * kLanes> doubles;
+};
+
+template <class Of>
+auto& at(Of& digits, std::size_t number, std::size_t place) {
+  return digits.doubles[place % kRows * 2 * kLanes + number * kLanes + place / kRows];
+}
+
+/// Wiped when it goes.
+template <class T>
+struct Wiped : T {
+  ~Wiped() { OPENSSL_cleanse(this, sizeof *this); }
+};
+
+/// Digits of 52 bits, the little end first.
+using WholeDigits = std::array<std::uint64_t, kSteps>;
+/// They lie in so many octets; as much more as a word needs that begins in the last of them.
+using Octets = std::array<unsigned char, kSteps * kDigitBits / 8 + sizeof(std::uint64_t)>;
+
+/// False if the number is negative or has more than so many octets.
+bool split(const BIGNUM* number, std::size_t octets, WholeDigits& digits) {
+  Wiped<Octets> all{};
+  if (BN_is_negative(number) != 0 || BN_bn2lebinpad(number, all.data(), static_cast<int>(octets)) < 0) return false;
+  for (std::size_t i = 0; i < kSteps; ++i) {
+    std::uint64_t word;
+    std::memcpy(&word, all.data() + i * kDigitBits / 8, sizeof word);
+    digits[i] = word >> (i * kDigitBits % 8) & kDigitMask;
+  }
+  return true;
+}
 
 constexpr std::size_t kWindowBits = 5;
 constexpr std::size_t kEntries = std::size_t{1} << kWindowBits;
@@ -214,31 +245,6 @@ class RoundingTowardZero {
   unsigned before_ = _mm_getcsr();
 };
 
-#endif
-
-/// Wiped when it goes.
-template <class T>
-struct Wiped : T {
-  ~Wiped() { OPENSSL_cleanse(this, sizeof *this); }
-};
-
-/// Digits of 52 bits, the little end first.
-using WholeDigits = std::array<std::uint64_t, kSteps>;
-/// They lie in so many octets; as much more as a word needs that begins in the last of them.
-using Octets = std::array<unsigned char, kSteps * kDigitBits / 8 + sizeof(std::uint64_t)>;
-
-/// False if the number is negative or has more than so many octets.
-bool split(const BIGNUM* number, std::size_t octets, WholeDigits& digits) {
-  Wiped<Octets> all{};
-  if (BN_is_negative(number) != 0 || BN_bn2lebinpad(number, all.data(), static_cast<int>(octets)) < 0) return false;
-  for (std::size_t i = 0; i < kSteps; ++i) {
-    std::uint64_t word;
-    std::memcpy(&word, all.data() + i * kDigitBits / 8, sizeof word);
-    digits[i] = word >> (i * kDigitBits % 8) & kDigitMask;
-  }
-  return true;
-}
-
 bool join(const WholeDigits& digits, BIGNUM* number) {
   Wiped<Octets> all{};
   for (std::size_t i = 0; i < kSteps; ++i) {
@@ -257,7 +263,24 @@ unsigned window(std::span<const unsigned char> octets, std::size_t index) {
   return two >> at % 8 & (kEntries - 1);
 }
 
+#endif
+
 }  // namespace
+
+/// Of an RSA key's primes they are secret.
+struct TwinPower::Constants {
+  std::array<WholeDigits, 2> multiple{};  ///< n'
+  Digits clearing{};                      ///< m
+  Digits enter{};                         ///< R * R mod n: multiplied with, a number comes into the form with R
+  Digits one{};                           ///< in that form
+  Digits leave{};                         ///< 2^1024 mod n: multiplied with, it comes into OpenSSL's form
+};
+
+TwinPower::TwinPower() : constants_(std::make_unique<Constants>()) {}
+TwinPower::TwinPower(TwinPower&&) noexcept = default;
+TwinPower::~TwinPower() {
+  if (constants_) OPENSSL_cleanse(constants_.get(), sizeof *constants_);
+}
 
 bool TwinPower::is_supported() {
 #ifdef __x86_64__
@@ -280,12 +303,12 @@ auto TwinPower::make(const std::array<const BIGNUM*, 2>& moduli) -> Result<TwinP
 }
 
 bool TwinPower::fill(const std::array<const BIGNUM*, 2>& moduli) {
-  const ScratchPtr scratch{BN_CTX_new_ex(crypto::library())};
-  const SecretPtr radix{BN_new()}, factor{BN_new()}, multiple{BN_new()}, value{BN_new()};
+  const crypto::BignumContextPtr scratch{BN_CTX_new_ex(crypto::library())};
+  const crypto::SecretBignumPtr radix{BN_new()}, factor{BN_new()}, multiple{BN_new()}, value{BN_new()};
   if (!scratch || !radix || !factor || !multiple || !value || BN_set_bit(radix.get(), kDigitBits) != 1) return false;
   auto& constants = *constants_;
   for (std::size_t i = 0; i < 2; ++i) {
-    const SecretPtr owned{BN_dup(moduli[i])};
+    const crypto::SecretBignumPtr owned{BN_dup(moduli[i])};
     if (!owned) return false;
     auto* const modulus = owned.get();
     BN_set_flags(modulus, BN_FLG_CONSTTIME);  // so that OpenSSL inverts and divides without branches
@@ -322,7 +345,7 @@ bool TwinPower::fill(const std::array<const BIGNUM*, 2>& moduli) {
 }
 
 bool TwinPower::agrees_with_openssl(const std::array<const BIGNUM*, 2>& moduli) const {
-  const ScratchPtr scratch{BN_CTX_new_ex(crypto::library())};
+  const crypto::BignumContextPtr scratch{BN_CTX_new_ex(crypto::library())};
   const crypto::BignumPtr number{BN_new()}, expected{BN_new()};
   std::array<crypto::BignumPtr, 2> powers;
   std::array<const BIGNUM*, 2> numbers{};
@@ -408,7 +431,5 @@ bool TwinPower::power([[maybe_unused]] const std::array<const BIGNUM*, 2>& bases
   return false;
 #endif
 }
-
-TwinPower::Constants::~Constants() { OPENSSL_cleanse(this, sizeof *this); }
 
 }  // namespace firstring::tls

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 
 #include "base/result.hpp"
@@ -18,6 +17,9 @@ namespace firstring::tls {
 class TwinPower {
  public:
   static constexpr int kBits = 1024;
+
+  TwinPower(TwinPower&&) noexcept;
+  ~TwinPower();
 
   /// Whether this processor has AVX2 and FMA.
   static bool is_supported();
@@ -35,36 +37,13 @@ class TwinPower {
   BN_MONT_CTX* montgomery(std::size_t index) const { return montgomery_[index].get(); }
 
  private:
-  /// A pair of numbers is kRows vectors of four doubles: of each number two lanes, each of kRows digits.
-  static constexpr std::size_t kRows = 11, kLanes = 2;
-
-  /// Whole numbers.
-  struct alignas(32) Digits {
-    std::array<double, kRows * 2 * kLanes> doubles;
-  };
-  template <class Of>
-  static auto& at(Of& digits, std::size_t number, std::size_t place) {
-    return digits.doubles[place % kRows * 2 * kLanes + number * kLanes + place / kRows];
-  }
-
-  using MontgomeryPtr = std::unique_ptr<BN_MONT_CTX, crypto::Deleter<BN_MONT_CTX_free>>;
-
-  TwinPower() = default;
+  TwinPower();
   bool fill(const std::array<const BIGNUM*, 2>& moduli);
   bool agrees_with_openssl(const std::array<const BIGNUM*, 2>& moduli) const;
 
-  /// twin_power.cpp says what n', m and R are. Of an RSA key's primes they are secret.
-  struct Constants {
-    std::array<std::array<std::uint64_t, 21>, 2> multiple{};  ///< n'
-    Digits clearing{};                                        ///< m
-    Digits enter{};  ///< R * R mod n: multiplied with, a number comes into the form with R
-    Digits one{};    ///< in that form
-    Digits leave{};  ///< 2^1024 mod n: multiplied with, it comes into OpenSSL's form
-    ~Constants();    ///< wipes them
-  };
-
-  std::unique_ptr<Constants> constants_ = std::make_unique<Constants>();
-  std::array<MontgomeryPtr, 2> montgomery_;
+  struct Constants;
+  std::unique_ptr<Constants> constants_;
+  std::array<crypto::MontgomeryPtr, 2> montgomery_;
 };
 
 }  // namespace firstring::tls

@@ -108,7 +108,7 @@ class Trial {
 
   std::array<const BIGNUM*, 2> moduli_;
   TwinPower power_;
-  std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch_{BN_CTX_new()};
+  crypto::BignumContextPtr scratch_{BN_CTX_new()};
 };
 
 class TwinPowers : public testing::Test {
@@ -202,7 +202,7 @@ TEST_F(TwinPowers, ServeManyThreads) {
   const auto first = random_modulus(), second = random_modulus(), base = random(), exponent = random();
   const auto shared = *TwinPower::make({first.get(), second.get()});
   const auto compute = [&](BIGNUM* one, BIGNUM* two) {
-    const std::unique_ptr<BN_CTX, crypto::Deleter<BN_CTX_free>> scratch{BN_CTX_new()};
+    const crypto::BignumContextPtr scratch{BN_CTX_new()};
     return shared.power({base.get(), base.get()}, {exponent.get(), exponent.get()}, {one, two}, scratch.get());
   };
   const auto expected = make(), other = make();
