@@ -1,11 +1,12 @@
-# firstring_module(NAME [DEPENDS module...] [LIBRARIES target...])
+# firstring_module(NAME [DEPENDS module...] [LIBRARIES target...] [SEPARATE] [SEPARATE_TESTS])
 #
 # One static library firstring_NAME from src/NAME/*.cpp. Beside the sources, by their ending:
 #   x_test.cpp   unit tests, all in one program NAME_test that ctest runs
 #   x_fuzz.cpp   one libFuzzer program x_fuzz each
-# DEPENDS names the modules whose headers this one may include.
+# DEPENDS names the modules whose headers this one may include. With FIRSTRING_UNITY, several sources go to the compiler
+# in one go, which then reads heavy headers once; SEPARATE sources use one name for several things, so that they cannot.
 function(firstring_module name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "SEPARATE;SEPARATE_TESTS" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   set(tests ${all})
   set(fuzzers ${all})
@@ -21,12 +22,18 @@ function(firstring_module name)
   target_include_directories(firstring_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   list(TRANSFORM arg_DEPENDS PREPEND firstring_)
   target_link_libraries(firstring_${name} PUBLIC ${arg_DEPENDS} ${arg_LIBRARIES})
+  if(FIRSTRING_UNITY AND NOT arg_SEPARATE)
+    set_target_properties(firstring_${name} PROPERTIES UNITY_BUILD ON)
+  endif()
 
   if(FIRSTRING_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE firstring_${name} GTest::gtest GTest::gmock GTest::gtest_main ${RAPIDCHECK_LIBRARY})
     target_compile_definitions(${name}_test PRIVATE FIRSTRING_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
+    if(FIRSTRING_UNITY AND NOT arg_SEPARATE_TESTS)
+      set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON)
+    endif()
   endif()
   if(FIRSTRING_FUZZ)
     foreach(source IN LISTS fuzzers)

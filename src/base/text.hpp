@@ -8,6 +8,16 @@
 
 namespace firstring {
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Of a hexadecimal digit of either case; -1 for another character.
+constexpr int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 /// ASCII only: no locale changes what a phone's name means.
 std::string to_lower(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);

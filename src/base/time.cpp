@@ -87,4 +87,8 @@ std::string format_duration(chrono::milliseconds duration) {
   return fmt::format("{}ms", duration.count());
 }
 
+std::string in_milliseconds(std::int64_t micros) {
+  return fmt::format("{:.1f} ms", static_cast<double>(micros) / 1000);
+}
+
 }  // namespace firstring

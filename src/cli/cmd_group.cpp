@@ -10,7 +10,7 @@
 namespace firstring::cli {
 namespace {
 
-Result<int> add(Context& context) {
+Result<int> add_group(Context& context) {
   const store::Group group{.name = context.text("NAME"), .parent = context.text("--parent")};
   if (group.name.empty()) return context.refuse("NAME is empty");
   if (const auto bad = bad_label(group.name); !bad.empty()) return context.refuse("NAME " + bad);
@@ -25,7 +25,7 @@ Result<int> add(Context& context) {
   return 0;
 }
 
-Result<int> list(Context& context) {
+Result<int> list_groups(Context& context) {
   FIRSTRING_TRY(const auto fleet, open_fleet(context));
   FIRSTRING_TRY(const auto groups, fleet->groups());
   FIRSTRING_TRY(const auto devices, fleet->devices());
@@ -55,13 +55,13 @@ std::vector<Command> group_commands() {
        .examples = {"firstring group add berlin", "firstring group add lobby --parent berlin"},
        .arguments = {{.name = "NAME", .value = {}, .help = "its name", .presence = Presence::required},
                      {.name = "--parent", .value = "GROUP", .help = "the group that it lies in"}},
-       .run = add},
+       .run = add_group},
       {.name = "group list",
        .summary = "Lists the groups.",
        .description = {},
        .examples = {"firstring group list"},
        .arguments = {json_flag()},
-       .run = list},
+       .run = list_groups},
   };
 }
 

@@ -14,7 +14,7 @@
 namespace firstring::cli {
 namespace {
 
-constexpr auto kPollMilliseconds = 250;
+constexpr auto kFollowMilliseconds = 250;
 constexpr std::size_t kMaxBatch = 100'000;
 
 /// What became of it, in one column: the status of the last request, else how the connection ended.
@@ -77,7 +77,7 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
   auto& terminal = context.terminal();
   while (!guard.interrupted() && !terminal.reader_gone()) {
     FIRSTRING_CHECK(terminal.flush());
-    ::poll(nullptr, 0, kPollMilliseconds);
+    ::poll(nullptr, 0, kFollowMilliseconds);
     // Read first: rows written while `find` runs come again in the next round, where `shown` holds them back.
     FIRSTRING_TRY(const auto last, store.last_written());
     if (last == from) continue;

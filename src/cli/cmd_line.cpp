@@ -11,7 +11,7 @@
 namespace firstring::cli {
 namespace {
 
-Result<int> set(Context& context) {
+Result<int> set_line(Context& context) {
   const auto mac = context.mac("MAC");
   FIRSTRING_TRY(const auto fleet, open_fleet(context));
   FIRSTRING_TRY(const auto device, find_device(*fleet, mac));
@@ -51,7 +51,7 @@ Result<int> set(Context& context) {
   return 0;
 }
 
-Result<int> list(Context& context) {
+Result<int> list_lines(Context& context) {
   FIRSTRING_TRY(const auto fleet, open_fleet(context));
   const auto mac = context.mac("MAC");
   FIRSTRING_CHECK(find_device(*fleet, mac));
@@ -106,13 +106,13 @@ std::vector<Command> line_commands() {
              .help = "udp (if not given), tcp or tls",
              .check = one_of({"udp", "tcp", "tls"})},
             {.name = "--srtp", .value = {}, .help = "encrypt the voice"}},
-       .run = set},
+       .run = set_line},
       {.name = "line list",
        .summary = "Lists the lines of a device.",
        .description = {},
        .examples = {"firstring line list 000e08abcdef"},
        .arguments = {mac_argument("the device"), json_flag()},
-       .run = list},
+       .run = list_lines},
   };
 }
 

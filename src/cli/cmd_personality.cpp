@@ -67,7 +67,7 @@ std::string versions_of(const tls::Personality& personality) {
                      tls::version_text(personality.max_version));
 }
 
-Result<int> list(Context& context) {
+Result<int> list_personalities(Context& context) {
   const auto state = state_if_any(context);
   Table table{{"NAME", "CHAIN", "VERSIONS", "LISTENERS", "FOR"}};
   for (const auto* one : all_of(*state)) {
@@ -101,7 +101,7 @@ std::vector<std::string> rules_to(const server::State& state, const tls::Persona
   return rules;
 }
 
-Result<int> show(Context& context) {
+Result<int> show_personality(Context& context) {
   const auto state = state_if_any(context);
   const auto name = context.text("NAME");
   const auto* one = state->find_personality(name);
@@ -374,14 +374,14 @@ std::vector<Command> personality_commands() {
                       "versions, the listeners here that allow it, and whom it is for.",
        .examples = {"firstring personality list"},
        .arguments = {json_flag()},
-       .run = list},
+       .run = list_personalities},
       {.name = "personality show",
        .summary = "Shows all of one personality: what it offers, whom it is for, which rules lead to it.",
        .description = "The cipher suites are those that OpenSSL makes of it, in the order of preference.",
        .examples = {"firstring personality show legacy-2026-11"},
        .arguments = {{.name = "NAME", .value = {}, .help = "see `personality list`", .presence = Presence::required},
                      json_flag()},
-       .run = show},
+       .run = show_personality},
       {.name = "personality test",
        .summary = "Says which personality a ClientHello would get on each listener, and why.",
        .description =

@@ -8,18 +8,18 @@
 namespace firstring::cli {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   const auto valid = to_utf8(text);
   return boost::json::serialize(boost::json::string_view{valid.data(), valid.size()});
 }
 
 }  // namespace
 
-JsonObject& JsonObject::add(std::string_view name, std::string_view value) { return add_raw(name, quoted(value)); }
+JsonObject& JsonObject::add(std::string_view name, std::string_view value) { return add_raw(name, json_string(value)); }
 
 JsonObject& JsonObject::add(std::string_view name, const std::vector<std::string>& values) {
   std::string list;
-  for (const auto& value : values) list.append(list.empty() ? "" : ",") += quoted(value);
+  for (const auto& value : values) list.append(list.empty() ? "" : ",") += json_string(value);
   return add_raw(name, "[" + list + "]");
 }
 
@@ -31,7 +31,7 @@ JsonObject& JsonObject::add(std::string_view name, const std::vector<JsonObject>
 
 JsonObject& JsonObject::add_raw(std::string_view name, std::string_view json) {
   if (!members_.empty()) members_ += ',';
-  members_.append(quoted(name)).append(":").append(json);
+  members_.append(json_string(name)).append(":").append(json);
   return *this;
 }
 

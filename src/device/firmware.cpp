@@ -7,7 +7,6 @@
 namespace firstring::device {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /// Takes the next run of digits or of letters off the front of `text`; empty at its end.

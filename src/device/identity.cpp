@@ -22,7 +22,6 @@ constexpr std::size_t kMacDigits = 12;
 // State names of two letters can be hexadecimal too ("DE"); this many digits are a damaged MAC address.
 constexpr std::size_t kSuspiciousDigits = 10;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_model_character(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || c == '-'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }

@@ -15,8 +15,6 @@ std::span<const base::EmbeddedFile> files();  // data/known-bad/*.toml: see CMak
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// Whether `serial` could stand among those from `pattern`: as long, and with its letters where that has them.
 bool has_form_of(std::string_view serial, std::string_view pattern) {
   return std::equal(serial.begin(), serial.end(), pattern.begin(), pattern.end(),

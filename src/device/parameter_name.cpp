@@ -6,12 +6,13 @@
 #include <charconv>
 #include <optional>
 
+#include "base/text.hpp"
+
 namespace firstring::device {
 namespace {
 
 constexpr std::size_t kMaxDigits = 3;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_name_character(char c) {
   return is_digit(c) || is_capital(c) || (c >= 'a' && c <= 'z') || c == '_' || c == '-' || c == '.';

@@ -12,7 +12,6 @@ constexpr std::array<std::string_view, 3> kVendors{"Cisco", "Linksys", "Sipura"}
 constexpr std::string_view kMultiplatformPhone = "Cisco-CP-";
 constexpr std::string_view kMultiplatformAta = "-MPP-";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool is_product(std::string_view text) {
@@ -39,7 +38,7 @@ std::optional<std::vector<std::string_view>> read_words(std::string_view text) {
   return words;
 }
 
-std::optional<MacAddress> bare_mac(std::string_view text) {
+std::optional<MacAddress> mac_of(std::string_view text) {
   const auto mac = MacAddress::parse_bare(text);
   return mac ? std::optional{*mac} : std::nullopt;
 }
@@ -73,7 +72,7 @@ std::optional<UserAgent> parse_user_agent(std::string_view text) {
     agent.version = head.substr(slash + 1);
     if (words->size() > 1) return std::nullopt;
     if (words->size() == 1) {
-      agent.mac = bare_mac(words->front());
+      agent.mac = mac_of(words->front());
       if (!agent.mac) return std::nullopt;
     }
   } else {
@@ -86,7 +85,7 @@ std::optional<UserAgent> parse_user_agent(std::string_view text) {
     agent.product = rest.substr(0, hyphen);
     agent.version = rest.substr(hyphen + 1);
     if (words->size() == 2) {
-      agent.mac = bare_mac(words->front());
+      agent.mac = mac_of(words->front());
       if (!agent.mac) return std::nullopt;
     }
     if (!words->empty()) agent.serial = words->back();

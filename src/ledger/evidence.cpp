@@ -51,8 +51,6 @@ bool failed(const store::LedgerEntry& entry) {
 
 std::string to_second(Timestamp time) { return to_iso8601(time).substr(0, 19) + "Z"; }
 
-std::string milliseconds(std::int64_t micros) { return fmt::format("{:.1f} ms", static_cast<double>(micros) / 1000); }
-
 /// Lines no longer than a page is wide.
 std::string wrapped(std::string_view text, std::string_view indent) {
   constexpr std::size_t kWidth = 100;
@@ -155,7 +153,7 @@ std::string steps_of(const store::ConnectionRow& row) {
                          Step{"handshake complete", row.handshake_us}, Step{"connection ended", row.closed_us}};
   std::string out;
   for (const auto& step : steps)
-    out += fmt::format("  {:24} {}\n", step.name, step.at < 0 ? "did not happen" : milliseconds(step.at));
+    out += fmt::format("  {:24} {}\n", step.name, step.at < 0 ? "did not happen" : in_milliseconds(step.at));
   return out;
 }
 

@@ -10,11 +10,9 @@
 namespace firstring::ledger {
 namespace {
 
-std::string milliseconds(std::int64_t micros) { return fmt::format("{:.1f} ms", static_cast<double>(micros) / 1000.0); }
-
 /// With as many digits as an estimate bears.
 std::string about(std::int64_t micros) {
-  return micros < 100'000 ? milliseconds(micros) : fmt::format("{:.1f} s", static_cast<double>(micros) / 1e6);
+  return micros < 100'000 ? in_milliseconds(micros) : fmt::format("{:.1f} s", static_cast<double>(micros) / 1e6);
 }
 
 std::string to_text(const Story::Chapter& chapter) {
@@ -27,30 +25,30 @@ std::string to_text(const Story::Chapter& chapter) {
                         row.firmware.empty() ? "" : ", firmware " + printable(row.firmware, 40) + " when seen last");
   }
   if (row.hello_us >= 0) {
-    text += fmt::format("  {:>10}  hello{}{}, JA4 {}: personality {} ({})\n", milliseconds(row.hello_us),
+    text += fmt::format("  {:>10}  hello{}{}, JA4 {}: personality {} ({})\n", in_milliseconds(row.hello_us),
                         row.hello_format == "sslv2" ? " in SSLv2 format" : "",
                         row.server_name.empty() ? ", no SNI" : ", SNI " + printable(row.server_name, 80), row.ja4,
                         row.personality, row.personality_reason);
   }
   constexpr std::int64_t kWorthTelling = 1'000'000;
   if (row.queued_us >= kWorthTelling) {
-    text += fmt::format("  {:>10}  its turn, after {:.1f} s in the queue\n", milliseconds(row.hello_us + row.queued_us),
-                        static_cast<double>(row.queued_us) / 1e6);
+    text += fmt::format("  {:>10}  its turn, after {:.1f} s in the queue\n",
+                        in_milliseconds(row.hello_us + row.queued_us), static_cast<double>(row.queued_us) / 1e6);
   }
   if (row.server_flight_us >= 0) {
     text +=
-        fmt::format("  {:>10}  our flight: {} {}, chain '{}'{}\n", milliseconds(row.server_flight_us), row.version,
+        fmt::format("  {:>10}  our flight: {} {}, chain '{}'{}\n", in_milliseconds(row.server_flight_us), row.version,
                     row.cipher, row.chain,
                     row.resumed                 ? ", resumed"
                     : row.key_exchange_bits > 0 ? fmt::format(", {} {} bits", row.key_exchange, row.key_exchange_bits)
                                                 : "");
   }
   if (row.client_flight_us >= 0) {
-    text += fmt::format("  {:>10}  its answer, {} later{}\n", milliseconds(row.client_flight_us),
-                        milliseconds(row.client_flight_us - std::max<std::int64_t>(row.server_flight_us, 0)),
+    text += fmt::format("  {:>10}  its answer, {} later{}\n", in_milliseconds(row.client_flight_us),
+                        in_milliseconds(row.client_flight_us - std::max<std::int64_t>(row.server_flight_us, 0)),
                         computing_time(row, chapter.history));
   }
-  if (row.handshake_us >= 0) text += fmt::format("  {:>10}  handshake complete\n", milliseconds(row.handshake_us));
+  if (row.handshake_us >= 0) text += fmt::format("  {:>10}  handshake complete\n", in_milliseconds(row.handshake_us));
   if (!row.certificate.empty()) {
     text += fmt::format("              certificate: {}; verdict {}{}, assurance {}\n",
                         printable(row.certificate_subject), row.verdict,
@@ -62,10 +60,10 @@ std::string to_text(const Story::Chapter& chapter) {
   if (!row.alert.empty()) text += fmt::format("              alert {} from the {}\n", row.alert, row.alert_from);
   for (const auto& request : chapter.entry.requests) {
     text += fmt::format("  {:>10}  {} {} -> {}, {} bytes ({}, {})\n",
-                        milliseconds(to_micros(request.at) - to_micros(row.accepted)), printable(request.method, 20),
+                        in_milliseconds(to_micros(request.at) - to_micros(row.accepted)), printable(request.method, 20),
                         printable(request.target), request.status, request.bytes, request.decision, request.reason);
   }
-  text += fmt::format("  {:>10}  end: {}\n", milliseconds(row.closed_us), row.outcome);
+  text += fmt::format("  {:>10}  end: {}\n", in_milliseconds(row.closed_us), row.outcome);
   const auto explanation = explain(chapter.entry, chapter.history);
   text += fmt::format("  {}\n", explanation.explanation);
   if (!explanation.remedy.empty()) text += fmt::format("  What to do: {}\n", explanation.remedy);

@@ -45,7 +45,7 @@ std::string list(std::string_view openssl_list) {
   return joined(names);
 }
 
-std::string seconds(std::int64_t micros) { return fmt::format("{:.1f} s", static_cast<double>(micros) / 1e6); }
+std::string in_seconds(std::int64_t micros) { return fmt::format("{:.1f} s", static_cast<double>(micros) / 1e6); }
 
 std::string date_of(Timestamp time) { return to_iso8601(time).substr(0, 10); }
 
@@ -85,12 +85,12 @@ std::string our_suites(const Case& c) {
 /// How the client left: the end of "the client ...".
 std::string ended(const Case& c) {
   if (c.row.alert_from == "client") return "said " + c.row.alert;
-  if (c.row.outcome == "timeout") return fmt::format("was still silent after {}", seconds(c.row.closed_us));
-  return fmt::format("closed after {}", seconds(c.row.closed_us));
+  if (c.row.outcome == "timeout") return fmt::format("was still silent after {}", in_seconds(c.row.closed_us));
+  return fmt::format("closed after {}", in_seconds(c.row.closed_us));
 }
 
 std::string waited(const Case& c) {
-  return seconds(c.row.closed_us - std::max<std::int64_t>(c.row.server_flight_us, 0));
+  return in_seconds(c.row.closed_us - std::max<std::int64_t>(c.row.server_flight_us, 0));
 }
 
 std::string how_it_ended(const Case& c) {
@@ -215,7 +215,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"client_suites", [](const Case& c) { return list(c.hello.suites, hello::suite_name); }},
     Placeholder{"client_version", [](const Case& c) { return hello::version_name(c.hello.highest_version()); }},
     Placeholder{"client_versions", client_versions},
-    Placeholder{"closed", [](const Case& c) { return seconds(c.row.closed_us); }},
+    Placeholder{"closed", [](const Case& c) { return in_seconds(c.row.closed_us); }},
     Placeholder{"detail",
                 [](const Case& c) { return c.row.detail.empty() ? "no reason given" : printable(c.row.detail); }},
     Placeholder{"device", [](const Case& c) { return c.row.device; }},
@@ -241,7 +241,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"our_suites", our_suites},
     Placeholder{"our_versions", our_versions},
     Placeholder{"personality", [](const Case& c) { return c.row.personality; }},
-    Placeholder{"queued", [](const Case& c) { return seconds(c.row.queued_us); }},
+    Placeholder{"queued", [](const Case& c) { return in_seconds(c.row.queued_us); }},
     Placeholder{"reason", [](const Case& c) { return c.request->reason; }},
     Placeholder{"server_hash", [](const Case& c) { return hash_name(c.row.server_hash); }},
     Placeholder{"server_name",

@@ -11,7 +11,7 @@
 namespace firstring::policy {
 namespace {
 
-using Kind = WatchAlarm::Kind;
+using AlarmKind = WatchAlarm::Kind;
 
 // In the order of their enumerators.
 constexpr std::array<std::string_view, 3> kStrictness{"off", "alarm", "enforce"};
@@ -43,7 +43,7 @@ std::optional<WatchAlarm> disagreement(const MacAddress& mac, const Sighting& si
                         sighting.in_user_agent->bare());
   }
   return WatchAlarm{
-      Kind::mac_disagreement,
+      AlarmKind::mac_disagreement,
       text + "; correct its Profile_Rule, or find out who uses its certificate: firstring explain " + mac.bare()};
 }
 
@@ -57,7 +57,7 @@ std::optional<Strictness> parse_strictness(std::string_view text) {
 
 std::optional<WatchAlarm::Kind> parse_alarm_kind(std::string_view text) {
   const auto* found = std::find(kKinds.begin(), kKinds.end(), text);
-  return found != kKinds.end() ? std::optional{static_cast<Kind>(found - kKinds.begin())} : std::nullopt;
+  return found != kKinds.end() ? std::optional{static_cast<AlarmKind>(found - kKinds.begin())} : std::nullopt;
 }
 
 std::string_view to_string(WatchAlarm::Kind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
@@ -83,7 +83,7 @@ Watched watch(const store::DeviceRecord* old, const Sighting& sighting, const Pa
     next.pinned_at = old->pinned_at;
   } else if (!same_key && settings.pin != Strictness::off) {
     result.alarms.push_back(
-        {Kind::second_certificate,
+        {AlarmKind::second_certificate,
          fmt::format("A second certificate for {}: its key is another than the one pinned since {}{}; if the phone or "
                      "its certificate was replaced: firstring device unpin {}",
                      mac, to_iso8601(old->pinned_at), refused_too(settings.pin), mac)});
@@ -95,7 +95,7 @@ Watched watch(const store::DeviceRecord* old, const Sighting& sighting, const Pa
   if (same_key && since >= Timestamp::duration{0} && since < settings.resync_period &&
       !same_network(old->address, seen.address)) {
     result.alarms.push_back(
-        {Kind::two_networks,
+        {AlarmKind::two_networks,
          fmt::format(
              "The certificate of {} came from {}, and {} before that from {}: the phone was moved, has two ways "
              "out, or somebody has a copy of its key; compare: firstring explain {}",
@@ -107,7 +107,7 @@ Watched watch(const store::DeviceRecord* old, const Sighting& sighting, const Pa
   } else if (seen.strongest_version < old->strongest_version && settings.ratchet != Strictness::off &&
              time >= pardons.amnesty_until) {
     result.alarms.push_back(
-        {Kind::downgrade,
+        {AlarmKind::downgrade,
          fmt::format("{} offers no more than {} though it has offered {}{}; if its firmware was set back: firstring "
                      "device amnesty {} --for 1d",
                      mac, hello::version_name(seen.strongest_version), hello::version_name(old->strongest_version),

@@ -11,7 +11,7 @@ using std::chrono::minutes;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using Kind = WatchAlarm::Kind;
+using AlarmKind = WatchAlarm::Kind;
 
 constexpr std::uint16_t kTls10 = 0x0301;
 constexpr std::uint16_t kTls12 = 0x0303;
@@ -43,8 +43,8 @@ class DeviceWatch : public ::testing::Test {
     return watch(&old, sighting, pardons_, settings_);
   }
 
-  static std::vector<Kind> kinds(const Watched& watched) {
-    std::vector<Kind> result;
+  static std::vector<AlarmKind> kinds(const Watched& watched) {
+    std::vector<AlarmKind> result;
     for (const auto& alarm : watched.alarms) result.push_back(alarm.kind);
     return result;
   }
@@ -91,7 +91,7 @@ TEST_F(DeviceWatch, RefusesASecondCertificate) {
   second.seen.key = "second key";
   const auto watched = watch_it(second);
   EXPECT_EQ(watched.refusal, WatchRefusal::pin_mismatch);
-  EXPECT_THAT(kinds(watched), ElementsAre(Kind::second_certificate));
+  EXPECT_THAT(kinds(watched), ElementsAre(AlarmKind::second_certificate));
   EXPECT_THAT(watched.alarms[0].text, HasSubstr("firstring device unpin 000e08abcdef"));
   EXPECT_THAT(watched.alarms[0].text, HasSubstr("was refused"));
   EXPECT_FALSE(watched.record) << "the record stays that of the pinned one";
@@ -103,7 +103,7 @@ TEST_F(DeviceWatch, OnlySaysSoWhereThePinIsNotEnforced) {
   second.seen.key = "second key";
   const auto watched = watch_it(second);
   EXPECT_EQ(watched.refusal, WatchRefusal::none);
-  EXPECT_THAT(kinds(watched), ElementsAre(Kind::second_certificate));
+  EXPECT_THAT(kinds(watched), ElementsAre(AlarmKind::second_certificate));
   EXPECT_THAT(watched.alarms[0].text, testing::Not(HasSubstr("was refused")));
   EXPECT_FALSE(watched.record);
 }
@@ -155,7 +155,7 @@ TEST_F(DeviceWatch, RefusesAnOlderVersionThanOfferedBefore) {
   weaker.seen.strongest_version = kTls10;
   const auto watched = watch_it(weaker);
   EXPECT_EQ(watched.refusal, WatchRefusal::downgraded);
-  EXPECT_THAT(kinds(watched), ElementsAre(Kind::downgrade));
+  EXPECT_THAT(kinds(watched), ElementsAre(AlarmKind::downgrade));
   EXPECT_THAT(watched.alarms[0].text, HasSubstr("no more than TLS 1.0 though it has offered TLS 1.2"));
   EXPECT_FALSE(watched.record);
 }
@@ -166,7 +166,7 @@ TEST_F(DeviceWatch, OnlySaysSoWhereTheRatchetIsNotEnforced) {
   weaker.seen.strongest_version = kTls10;
   const auto watched = watch_it(weaker);
   EXPECT_EQ(watched.refusal, WatchRefusal::none);
-  EXPECT_THAT(kinds(watched), ElementsAre(Kind::downgrade));
+  EXPECT_THAT(kinds(watched), ElementsAre(AlarmKind::downgrade));
   ASSERT_TRUE(watched.record);
   EXPECT_EQ(watched.record->strongest_version, kTls12);
   EXPECT_EQ(watched.record->last_seen, at(hours{1}));
@@ -213,7 +213,7 @@ TEST_F(DeviceWatch, NoticesOneCertificateInTwoNetworksWithinAResyncPeriod) {
   elsewhere.seen.address = "192.0.3.7";
   const auto watched = watch_it(elsewhere);
   EXPECT_EQ(watched.refusal, WatchRefusal::none);
-  EXPECT_THAT(kinds(watched), ElementsAre(Kind::two_networks));
+  EXPECT_THAT(kinds(watched), ElementsAre(AlarmKind::two_networks));
   EXPECT_THAT(watched.alarms[0].text, HasSubstr("came from 192.0.3.7, and 59m before that from 192.0.2.7"));
   ASSERT_TRUE(watched.record);
   EXPECT_EQ(watched.record->address, "192.0.3.7");
@@ -238,19 +238,19 @@ TEST_F(DeviceWatch, TakesAnIpv6SiteForOneNetwork) {
   here.seen.address = "2001:db8:1:3::8";
   expect_content(watch(&old, here, {}, {}));
   here.seen.address = "2001:db8:2::7";
-  EXPECT_THAT(kinds(watch(&old, here, {}, {})), ElementsAre(Kind::two_networks));
+  EXPECT_THAT(kinds(watch(&old, here, {}, {})), ElementsAre(AlarmKind::two_networks));
   here.seen.address = "192.0.2.7";
-  EXPECT_THAT(kinds(watch(&old, here, {}, {})), ElementsAre(Kind::two_networks));
+  EXPECT_THAT(kinds(watch(&old, here, {}, {})), ElementsAre(AlarmKind::two_networks));
 }
 
 TEST_F(DeviceWatch, NoticesMacAddressesThatDisagree) {
   auto odd = sighting(hours{1});
   odd.in_url = other_;
-  EXPECT_THAT(kinds(watch_it(odd)), ElementsAre(Kind::mac_disagreement));
+  EXPECT_THAT(kinds(watch_it(odd)), ElementsAre(AlarmKind::mac_disagreement));
   EXPECT_THAT(watch_it(odd).alarms[0].text, HasSubstr("asked for the file of 000e08abcdee"));
   odd.in_url = std::nullopt;
   odd.in_user_agent = other_;
-  EXPECT_THAT(kinds(watch_it(odd)), ElementsAre(Kind::mac_disagreement));
+  EXPECT_THAT(kinds(watch_it(odd)), ElementsAre(AlarmKind::mac_disagreement));
   EXPECT_THAT(watch_it(odd).alarms[0].text, HasSubstr("calls itself 000e08abcdee in its User-Agent"));
   EXPECT_TRUE(watch_it(odd).record);
   odd.in_user_agent = std::nullopt;
@@ -260,7 +260,7 @@ TEST_F(DeviceWatch, NoticesMacAddressesThatDisagree) {
 TEST_F(DeviceWatch, NoticesThemOfAPhoneItDoesNotKnow) {
   auto odd = sighting(hours{1});
   odd.in_url = other_;
-  EXPECT_THAT(kinds(watch(nullptr, odd, {}, {})), ElementsAre(Kind::mac_disagreement));
+  EXPECT_THAT(kinds(watch(nullptr, odd, {}, {})), ElementsAre(AlarmKind::mac_disagreement));
 }
 
 TEST_F(DeviceWatch, RemembersTheFirmwareOfAPhoneThatDoesNotSayItEachTime) {
