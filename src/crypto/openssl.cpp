@@ -23,7 +23,7 @@ constexpr std::size_t kPage = 4096;
 /// messages, of which it clears the first 16 KiB.
 constexpr std::size_t kMessageBuffer = 21'848;
 constexpr std::size_t kClearedOfIt = 16'384;
-/// This thread's newest, while it is there and nobody has asked to leave it alone.
+/// This thread's newest, while it is there and nobody has taken it.
 thread_local void* message_buffer = nullptr;
 
 void* allocate(std::size_t size, const char*, int) {
@@ -85,12 +85,12 @@ OSSL_LIB_CTX* library() {
   return context;
 }
 
-void forget_message_buffer() { message_buffer = nullptr; }
+void* take_message_buffer() { return std::exchange(message_buffer, nullptr); }
 
-void give_message_buffer_back() {
-  if (message_buffer == nullptr) return;
-  ::madvise(static_cast<char*>(message_buffer) + kPage, kClearedOfIt - kPage, MADV_DONTNEED);
-  message_buffer = nullptr;
+void set_message_buffer(void* block) { message_buffer = block; }
+
+void shrink_message_buffer(void* block) {
+  if (block != nullptr) ::madvise(static_cast<char*>(block) + kPage, kClearedOfIt - kPage, MADV_DONTNEED);
 }
 
 std::string drain_errors() {

@@ -45,11 +45,13 @@ using X509StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_C
 OSSL_LIB_CTX* library();
 
 /// libssl gathers a connection's handshake messages in a block of 16 KiB that it clears and then hardly uses; thousands
-/// of slow phones wait with one. Forget before a call that begins a handshake, and give back after it, if nothing has
-/// come since our own flight went out: the block keeps its first page, where the next message begins, and the others
-/// are memory again only when they are needed. Does nothing if this thread has made no such block in between.
-void forget_message_buffer();
-void give_message_buffer_back();
+/// of slow phones wait with one. take_message_buffer is the newest that this thread has made and that is still there,
+/// once; nullptr if there is none. set_message_buffer makes it that again. shrink_message_buffer, if nothing has come
+/// since our own flight went out: the block keeps its first page, where the next message begins, and the others are
+/// memory again only when they are needed.
+void* take_message_buffer();
+void set_message_buffer(void* block);
+void shrink_message_buffer(void* block);
 
 /// Empties this thread's error queue into one text, the first and most telling error first; "" if there was none.
 std::string drain_errors();

@@ -7,10 +7,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <optional>
 
 #include "base/file.hpp"
 #include "server/listen_socket.hpp"
 #include "tls/dh_keys.hpp"
+#include "tls/power_queue.hpp"
 
 namespace firstring::server {
 
@@ -21,6 +23,8 @@ namespace {
 
 /// After accept fails for want of descriptors or memory: how long before the next try.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+/// After so many it is looked whether powers are to be computed.
+constexpr std::size_t kEventsInARow = 64;
 /// Accepted in one go before other events get their turn.
 constexpr std::size_t kAcceptBatch = 64;
 /// With all places taken: how often it is looked whether somebody silent may go.
@@ -63,10 +67,24 @@ Worker::Worker(ConnectionServices services) : services_(std::move(services)), gu
 Worker::~Worker() { stop(); }
 
 void Worker::run() {
+  std::optional<tls::PowerQueue> powers;
+  if (tls::has_lanes()) powers.emplace();
   while (!io_.stopped()) {
-    if (io_.poll() > 0) continue;
+    std::size_t events = 0;
+    while (events < kEventsInARow && io_.poll_one() > 0) ++events;
+    if (powers && powers->waiting() > 0) {
+      // Whoever is in a handshake and does not wait for powers may still come to it.
+      const bool nobody_comes = events == 0 && tls::Stream::in_handshake() <= powers->waiting();
+      if (powers->work(std::chrono::steady_clock::now(), nobody_comes)) continue;
+    }
+    if (events > 0) continue;
     // Nothing to do: what can be done now for the next phone is not in its way then.
-    if (!tls::make_dh_key_ahead()) io_.run_one();
+    if (tls::make_dh_key_ahead()) continue;
+    if (powers && powers->waiting() > 0) {
+      io_.run_one_until(powers->due_at());
+    } else {
+      io_.run_one();
+    }
   }
 }
 

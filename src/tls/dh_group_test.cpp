@@ -14,6 +14,7 @@
 #include "tls/dh_keys.hpp"
 #include "tls/fixed_base_power.hpp"
 #include "tls/handshake_library.hpp"
+#include "tls/power_queue.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -96,6 +97,81 @@ TEST(DhGroup, MakesAFreshKeyEachTimeWithAShortExponentAndTheRightPublicValue) {
   BN_mod_exp(power.get(), number(first.get(), "g").get(), exponent.get(), number(first.get(), "p").get(),
              scratch.get());
   EXPECT_EQ(BN_cmp(power.get(), number(first.get(), "pub").get()), 0);
+}
+
+/// A peer's value for which the secret of `own` begins with a zero.
+crypto::BignumPtr value_for_short_secret(EVP_PKEY* own) {
+  const crypto::BignumContextPtr scratch{BN_CTX_new()};
+  const auto prime = number(own, "p"), exponent = number(own, "priv");
+  const crypto::BignumPtr value{BN_new()}, secret{BN_new()};
+  do {
+    BN_rand_range(value.get(), prime.get());
+    BN_mod_exp(secret.get(), value.get(), exponent.get(), prime.get(), scratch.get());
+  } while (BN_num_bytes(secret.get()) > 127);
+  return crypto::BignumPtr{BN_dup(value.get())};
+}
+
+TEST(DhGroup, AgreesInCompanyOnTheSameSecrets) {
+  if (!has_lanes()) GTEST_SKIP() << "this processor has no AVX-512 IFMA";
+  const auto group = dh_group(1024);
+  PowerQueue queue;
+  std::vector<SideStack> stacks(10);
+  std::vector<crypto::PkeyPtr> own, peers;
+  std::vector<Bytes> expected, found(stacks.size());
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
+    own.push_back(make_key(group->get()));
+    peers.push_back(i % 2 == 0 ? make_key(group->get())
+                               : peer_with(own[i].get(), value_for_short_secret(own[i].get()).get()));
+    expected.push_back(derive(own[i].get(), peers[i].get()));
+    EXPECT_FALSE(stacks[i].run([&, i] { found[i] = derive(own[i].get(), peers[i].get()); }));
+  }
+  EXPECT_TRUE(queue.work(queue.due_at(), true));
+  for (auto& stack : stacks) EXPECT_TRUE(stack.resume());
+  EXPECT_EQ(found, expected);
+  EXPECT_LT(expected[1].size(), 128U);
+}
+
+TEST(DhGroup, RefusesBadValuesInCompanyToo) {
+  if (!has_lanes()) GTEST_SKIP() << "this processor has no AVX-512 IFMA";
+  const auto group = dh_group(1024);
+  const auto own = make_key(group->get());
+  const auto prime = number(own.get(), "p");
+  PowerQueue queue;
+  for (const int below : {0, 1, -1}) {
+    const crypto::BignumPtr value{BN_dup(prime.get())};
+    below < 0 ? BN_add_word(value.get(), 1) : BN_sub_word(value.get(), static_cast<BN_ULONG>(below));
+    SideStack stack;
+    EXPECT_TRUE(stack.run([&] { EXPECT_TRUE(derive(own.get(), peer_with(own.get(), value.get()).get()).empty()); }));
+  }
+  for (const BN_ULONG word : {0U, 1U}) {
+    const crypto::BignumPtr value{BN_new()};
+    BN_set_word(value.get(), word);
+    SideStack stack;
+    EXPECT_TRUE(stack.run([&] { EXPECT_TRUE(derive(own.get(), peer_with(own.get(), value.get()).get()).empty()); }));
+  }
+}
+
+/// TLS 1.3 and others want it with its zeros, or more than the secret: that is OpenSSL's.
+TEST(DhGroup, LeavesOtherWaysOfAgreeingToOpenSsl) {
+  const auto group = dh_group(1024);
+  const auto own = make_key(group->get());
+  const auto peer = peer_with(own.get(), value_for_short_secret(own.get()).get());
+  PowerQueue queue;
+  SideStack stack;
+  EXPECT_TRUE(stack.run([&] {
+    const crypto::PkeyContextPtr context{EVP_PKEY_CTX_new_from_pkey(handshake_library(), own.get(), nullptr)};
+    EXPECT_EQ(EVP_PKEY_derive_init(context.get()), 1);
+    EXPECT_EQ(EVP_PKEY_CTX_set_dh_pad(context.get(), 1), 1);
+    EXPECT_EQ(EVP_PKEY_derive_set_peer(context.get(), peer.get()), 1);
+    const crypto::PkeyContextPtr copy{EVP_PKEY_CTX_dup(context.get())};
+    for (auto* one : {context.get(), copy.get()}) {
+      Bytes secret(128, 0xee);
+      auto size = secret.size();
+      EXPECT_EQ(EVP_PKEY_derive(one, secret.data(), &size), 1);
+      EXPECT_EQ(size, 128U);
+      EXPECT_EQ(secret[0], 0);
+    }
+  }));
 }
 
 /// However large the room for it is.

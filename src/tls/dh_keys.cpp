@@ -31,7 +31,9 @@ std::unique_ptr<const ShortExponentGroup> make_group(BIGNUM* prime) {
   if (!owned || !two || BN_set_word(two.get(), 2) != 1) return nullptr;
   auto powers = FixedBasePower::make(two.get(), owned.get());
   if (!powers) return nullptr;
-  return std::make_unique<const ShortExponentGroup>(ShortExponentGroup{std::move(owned), *std::move(powers)});
+  std::optional<LaneModulus> lanes;
+  if (auto made = LaneModulus::make(owned.get())) lanes.emplace(*std::move(made));
+  return std::make_unique<const ShortExponentGroup>(std::move(owned), *std::move(powers), std::move(lanes));
 }
 
 BN_CTX* scratch() {

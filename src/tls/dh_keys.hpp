@@ -6,13 +6,15 @@
 
 #include "crypto/openssl.hpp"
 #include "tls/fixed_base_power.hpp"
+#include "tls/lane_power.hpp"
 
 namespace firstring::tls {
 
 /// A group whose keys have short exponents: a safe prime, and 2 as its generator. See dh_group.
 struct ShortExponentGroup {
   crypto::BignumPtr prime;
-  FixedBasePower powers;  ///< of 2
+  FixedBasePower powers;             ///< of 2
+  std::optional<LaneModulus> lanes;  ///< of 1024 bits, where the processor has them
 
   /// Of 512, 768 or 1024 bits; nullptr for another size. Made at the first call; never freed.
   static const ShortExponentGroup* find(unsigned bits);

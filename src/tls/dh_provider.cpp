@@ -12,10 +12,14 @@
 #include <array>
 #include <bit>
 #include <memory>
+#include <tl/expected.hpp>
+#include <tuple>
 #include <vector>
 
 #include "tls/dh_keys.hpp"
 #include "tls/dispatch.hpp"
+#include "tls/power_queue.hpp"
+#include "tls/whole_digits.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -43,11 +47,39 @@ struct Usual {
 };
 Usual usual;
 
+struct UsualExchange {
+  OSSL_FUNC_keyexch_newctx_fn* make = nullptr;
+  OSSL_FUNC_keyexch_freectx_fn* free = nullptr;
+  OSSL_FUNC_keyexch_dupctx_fn* copy = nullptr;
+  OSSL_FUNC_keyexch_init_fn* init = nullptr;
+  OSSL_FUNC_keyexch_set_peer_fn* set_peer = nullptr;
+  OSSL_FUNC_keyexch_derive_fn* derive = nullptr;
+  OSSL_FUNC_keyexch_set_ctx_params_fn* set_params = nullptr;
+  OSSL_FUNC_keyexch_settable_ctx_params_fn* settable_params = nullptr;
+  OSSL_FUNC_keyexch_get_ctx_params_fn* get_params = nullptr;
+  OSSL_FUNC_keyexch_gettable_ctx_params_fn* gettable_params = nullptr;
+
+  bool is_whole() const {
+    return make != nullptr && free != nullptr && copy != nullptr && init != nullptr && set_peer != nullptr &&
+           derive != nullptr && set_params != nullptr && settable_params != nullptr && get_params != nullptr &&
+           gettable_params != nullptr;
+  }
+};
+UsualExchange usual_exchange;
+
 /// One key being made.
 struct Generation {
   void* inner = nullptr;  ///< the default provider's
   void* provider = nullptr;
   const ShortExponentGroup* group = nullptr;
+};
+
+/// One agreement.
+struct Exchange {
+  void* inner = nullptr;  ///< the default provider's, which keeps the keys
+  void* key = nullptr;
+  void* peer = nullptr;
+  bool is_plain = true;  ///< nothing is asked for but the secret as TLS up to 1.2 has it
 };
 
 /// Of the parameters in a key of the default provider; nullptr if they are others.
@@ -94,6 +126,45 @@ void* give(void* provider, const ShortExponentGroup& group, DhKey key) {
   }
   OPENSSL_cleanse(native.data(), native.size());
   return made;
+}
+
+/// A number of a key of the default provider; nullptr if it has none or one of more than `most` octets.
+crypto::SecretBignumPtr number_of(void* key, const char* name, std::size_t most) {
+  Wiped<std::array<unsigned char, kMostBytes>> octets{};
+  std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_BN(name, octets.data(), most), OSSL_PARAM_construct_end()};
+  ERR_set_mark();
+  const bool fits = usual.get_params(key, params.data()) == 1 && params[0].return_size == most;
+  ERR_pop_to_mark();
+  return crypto::SecretBignumPtr{fits ? BN_native2bn(octets.data(), static_cast<int>(most), nullptr) : nullptr};
+}
+
+/// The secret, computed together with others', with as many octets as TLS up to 1.2 takes: without zeros in front (RFC
+/// 5246 section 8.1.2). Its size, or why there is none.
+tl::expected<std::size_t, PowerQueue::Outcome> derive_in_company(const Exchange& exchange, unsigned char* secret) {
+  const auto left = tl::unexpected{PowerQueue::Outcome::left};
+  if (SideStack::current() == nullptr) return left;
+  const auto* group = group_of(exchange.key);
+  if (group == nullptr || !group->lanes) return left;
+  const auto exponent = number_of(exchange.key, OSSL_PKEY_PARAM_PRIV_KEY, std::tuple_size_v<FixedBasePower::Exponent>);
+  const auto value = number_of(exchange.peer, OSSL_PKEY_PARAM_PUB_KEY, kMostBytes);
+  const crypto::SecretBignumPtr power{BN_new()}, greatest{BN_dup(group->prime.get())};
+  if (!exponent || !value || !power || !greatest) return left;
+  const PowerRequest request{.powers = {{{&*group->lanes, value.get(), exponent.get(), power.get()}, {}}},
+                             .count = 1,
+                             .exponent_bits = 8 * static_cast<int>(std::tuple_size_v<FixedBasePower::Exponent>)};
+  if (const auto outcome = PowerQueue::compute(request); outcome != PowerQueue::Outcome::computed)
+    return tl::unexpected{outcome};
+  // 0, 1 and -1 are no secrets. OpenSSL says so in its own words.
+  Wiped<std::array<unsigned char, kMostBytes>> octets{};
+  if (BN_sub_word(greatest.get(), 1) != 1 || BN_cmp(power.get(), BN_value_one()) <= 0 ||
+      BN_cmp(power.get(), greatest.get()) == 0 ||
+      BN_bn2binpad(power.get(), octets.data(), static_cast<int>(octets.size())) < 0) {
+    return left;
+  }
+  const auto first = static_cast<std::size_t>(
+      std::ranges::find_if(octets, [](unsigned char octet) { return octet != 0; }) - octets.begin());
+  std::copy(octets.begin() + static_cast<std::ptrdiff_t>(first), octets.end(), secret);
+  return octets.size() - first;
 }
 
 // ---- called from C ----
@@ -157,6 +228,68 @@ void gen_cleanup(void* self) noexcept {
   if (generation) usual.gen_cleanup(generation->inner);
 }
 
+void* exchange_new(void* provider) noexcept {
+  void* inner = usual_exchange.make(provider);
+  return inner != nullptr ? std::make_unique<Exchange>(Exchange{.inner = inner}).release() : nullptr;
+}
+
+void exchange_free(void* self) noexcept {
+  const std::unique_ptr<Exchange> exchange{static_cast<Exchange*>(self)};
+  if (exchange) usual_exchange.free(exchange->inner);
+}
+
+void* exchange_copy(void* self) noexcept {
+  auto copy = std::make_unique<Exchange>(*static_cast<const Exchange*>(self));
+  copy->inner = usual_exchange.copy(copy->inner);
+  return copy->inner != nullptr ? copy.release() : nullptr;
+}
+
+int exchange_init(void* self, void* key, const OSSL_PARAM params[]) noexcept {
+  auto& exchange = *static_cast<Exchange*>(self);
+  exchange.key = key;
+  exchange.peer = nullptr;
+  exchange.is_plain = params == nullptr;
+  return usual_exchange.init(exchange.inner, key, params);
+}
+
+int exchange_set_peer(void* self, void* peer) noexcept {
+  auto& exchange = *static_cast<Exchange*>(self);
+  const int good = usual_exchange.set_peer(exchange.inner, peer);
+  exchange.peer = good == 1 ? peer : nullptr;
+  return good;
+}
+
+int exchange_derive(void* self, unsigned char* secret, std::size_t* size, std::size_t room) noexcept {
+  const auto& exchange = *static_cast<const Exchange*>(self);
+  if (secret != nullptr && room >= kMostBytes && exchange.is_plain && exchange.peer != nullptr) {
+    const auto done = derive_in_company(exchange, secret);
+    if (done) {
+      *size = *done;
+      return 1;
+    }
+    if (done.error() == PowerQueue::Outcome::cancelled) return 0;
+  }
+  return usual_exchange.derive(exchange.inner, secret, size, room);
+}
+
+int exchange_set_params(void* self, const OSSL_PARAM params[]) noexcept {
+  auto& exchange = *static_cast<Exchange*>(self);
+  exchange.is_plain = false;
+  return usual_exchange.set_params(exchange.inner, params);
+}
+
+const OSSL_PARAM* exchange_settable_params(void* self, void* provider) noexcept {
+  return usual_exchange.settable_params(self != nullptr ? static_cast<Exchange*>(self)->inner : nullptr, provider);
+}
+
+int exchange_get_params(void* self, OSSL_PARAM params[]) noexcept {
+  return usual_exchange.get_params(static_cast<Exchange*>(self)->inner, params);
+}
+
+const OSSL_PARAM* exchange_gettable_params(void* self, void* provider) noexcept {
+  return usual_exchange.gettable_params(self != nullptr ? static_cast<Exchange*>(self)->inner : nullptr, provider);
+}
+
 }  // namespace
 
 const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions) {
@@ -173,6 +306,23 @@ const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions) {
                      function(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)});
   // Another OpenSSL than those that we know: it does without us.
   return usual.is_whole() ? table.data() : functions;
+}
+
+const OSSL_DISPATCH* dh_key_exchange(const OSSL_DISPATCH* functions) {
+  static std::vector<OSSL_DISPATCH> table;
+  auto& mine = usual_exchange;
+  table = with_ours(functions,
+                    {function(OSSL_FUNC_KEYEXCH_NEWCTX, mine.make, exchange_new),
+                     function(OSSL_FUNC_KEYEXCH_FREECTX, mine.free, exchange_free),
+                     function(OSSL_FUNC_KEYEXCH_DUPCTX, mine.copy, exchange_copy),
+                     function(OSSL_FUNC_KEYEXCH_INIT, mine.init, exchange_init),
+                     function(OSSL_FUNC_KEYEXCH_SET_PEER, mine.set_peer, exchange_set_peer),
+                     function(OSSL_FUNC_KEYEXCH_DERIVE, mine.derive, exchange_derive),
+                     function(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, mine.set_params, exchange_set_params),
+                     function(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, mine.settable_params, exchange_settable_params),
+                     function(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, mine.get_params, exchange_get_params),
+                     function(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, mine.gettable_params, exchange_gettable_params)});
+  return has_lanes() && usual.is_whole() && mine.is_whole() ? table.data() : functions;
 }
 
 }  // namespace firstring::tls

@@ -71,6 +71,7 @@ bool is_of_use(int operation, const OSSL_ALGORITHM& algorithm) {
 /// Where we have better.
 const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm, void* provider) {
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "DH") return dh_key_management(algorithm.implementation);
+  if (operation == OSSL_OP_KEYEXCH && first_name(algorithm) == "DH") return dh_key_exchange(algorithm.implementation);
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "EC")
     return ec_key_management(algorithm.implementation, provider);
   if (operation == OSSL_OP_KDF && first_name(algorithm) == "TLS1-PRF") return tls1_prf_functions();

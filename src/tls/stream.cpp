@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "base/file.hpp"
 #include "tls/chain_verdict.hpp"
+#include "tls/power_queue.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -168,7 +170,7 @@ constexpr std::array kAlerts{AlertName{0, "close_notify"},
 constexpr int kAlertFatal = 2;
 
 /// So few may keep what they could give back: that costs each of them two calls of the kernel and five page faults.
-constexpr int kMayKeepBuffer = 32;
+constexpr std::size_t kMayKeepBuffer = 32;
 
 /// One of this thread's streams that are in mid-handshake.
 class InHandshake {
@@ -178,9 +180,9 @@ class InHandshake {
   InHandshake& operator=(const InHandshake&) = delete;
   ~InHandshake() { --count; }
 
-  static thread_local int count;
+  static thread_local std::size_t count;
 };
-thread_local int InHandshake::count = 0;
+thread_local std::size_t InHandshake::count = 0;
 
 }  // namespace
 
@@ -214,6 +216,42 @@ struct Stream::Impl {
   bool alert_is_fatal = false;
   bool heard_since_flight = false;  ///< a record has come after our flight
   std::optional<InHandshake> in_handshake{std::in_place};
+  int tried = 0;                     ///< what OpenSSL's last try at the handshake came to
+  std::unique_ptr<SideStack> stack;  ///< on which that try waits for powers
+  void* message_buffer = nullptr;    ///< that it has made so far
+
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { cancel_try(); }
+
+  /// False if it has to wait for powers.
+  bool try_handshake() {
+    auto* const queue = PowerQueue::of_this_thread();
+    const bool goes_on = stack != nullptr;
+    if (!goes_on && queue != nullptr) stack = queue->take_stack();
+    if (!stack) {
+      tried = SSL_do_handshake(ssl.get());
+      return true;
+    }
+    if (goes_on) crypto::set_message_buffer(std::exchange(message_buffer, nullptr));
+    const bool ended = goes_on ? stack->resume() : stack->run([this] { tried = SSL_do_handshake(ssl.get()); });
+    if (ended) {
+      queue->give_back(std::move(stack));
+    } else {
+      message_buffer = crypto::take_message_buffer();
+    }
+    return ended;
+  }
+
+  void cancel_try() {
+    if (!stack) return;
+    socket.mute = true;  // of what OpenSSL has to say about it
+    auto* const queue = PowerQueue::of_this_thread();
+    queue->cancel(*stack);
+    queue->give_back(std::move(stack));
+    ERR_clear_error();
+  }
 
   static void on_message(int written, int, int content_type, const void* buffer, std::size_t size, SSL*, void* self) {
     static_cast<Impl*>(self)->message(written != 0, content_type, {static_cast<const std::uint8_t*>(buffer), size});
@@ -387,13 +425,13 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
 
 Stream::Status Stream::handshake() {
   ERR_clear_error();
-  crypto::forget_message_buffer();
-  const int result = SSL_do_handshake(impl_->ssl.get());
+  (void)crypto::take_message_buffer();
+  if (!impl_->try_handshake()) return Status::computing;
   auto& facts = impl_->facts;
-  const auto status = result == 1 ? Status::ok : impl_->outcome(result);
+  const auto status = impl_->tried == 1 ? Status::ok : impl_->outcome(impl_->tried);
   if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight &&
       InHandshake::count > kMayKeepBuffer)
-    crypto::give_message_buffer_back();
+    crypto::shrink_message_buffer(crypto::take_message_buffer());
   if (status == Status::want_read || status == Status::want_write) return status;
   impl_->in_handshake.reset();
   impl_->take_parameters();
@@ -406,6 +444,10 @@ Stream::Status Stream::handshake() {
     facts.failure = "the peer closed TLS in the middle of the handshake";
   }
   return status;
+}
+
+void Stream::when_computed(std::function<void()> next) {
+  PowerQueue::of_this_thread()->when_computed(*impl_->stack, std::move(next));
 }
 
 Stream::Io Stream::read(std::span<std::uint8_t> buffer) {
@@ -458,6 +500,7 @@ Stream::Status Stream::flush() {
 Stream::Status Stream::shutdown() {
   ERR_clear_error();
   auto& socket = impl_->socket;
+  impl_->cancel_try();
   socket.closing = true;
   // Behind records that wait, it waits. By itself it is a courtesy, to a peer that may have gone with all that it
   // wanted.
@@ -468,6 +511,7 @@ Stream::Status Stream::shutdown() {
 const TlsFacts& Stream::facts() const { return impl_->facts; }
 std::uint64_t Stream::bytes_in() const { return impl_->socket.in; }
 std::uint64_t Stream::bytes_out() const { return impl_->socket.out; }
+std::size_t Stream::in_handshake() { return InHandshake::count; }
 const Context& Stream::context() const { return *impl_->context; }
 
 }  // namespace firstring::tls

@@ -21,6 +21,7 @@ class Stream final : public Channel {
   ~Stream() override;
 
   Status handshake() override;
+  void when_computed(std::function<void()> next) override;
   Io read(std::span<std::uint8_t> buffer) override;
   Io write(std::string_view bytes) override;
   Status flush() override;
@@ -30,6 +31,9 @@ class Stream final : public Channel {
   std::uint64_t bytes_in() const override;
   std::uint64_t bytes_out() const override;
   const Context& context() const;
+
+  /// How many streams of this thread are in mid-handshake.
+  static std::size_t in_handshake();
 
  private:
   struct Impl;

@@ -16,8 +16,7 @@
 
 #include <openssl/crypto.h>
 
-#include <cstring>
-#include <span>
+#include "tls/whole_digits.hpp"
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -26,11 +25,9 @@
 namespace firstring::tls {
 namespace {
 
-constexpr int kDigitBits = 52;
-constexpr std::size_t kSteps = 21;  ///< digits of a number modulo n'
-constexpr std::size_t kRows = 11;   ///< vectors of a pair of numbers
-constexpr std::size_t kLanes = 2;   ///< of one number in a vector
-constexpr std::uint64_t kDigitMask = (std::uint64_t{1} << kDigitBits) - 1;
+constexpr std::size_t kSteps = kDigits;
+constexpr std::size_t kRows = 11;  ///< vectors of a pair of numbers
+constexpr std::size_t kLanes = 2;  ///< of one number in a vector
 constexpr std::size_t kModulusBytes = TwinPower::kBits / 8;
 constexpr std::size_t kMultipleBytes = (TwinPower::kBits + kDigitBits + 7) / 8;  ///< of n'
 
@@ -42,29 +39,6 @@ struct alignas(32) Digits {
 template <class Of>
 auto& at(Of& digits, std::size_t number, std::size_t place) {
   return digits.doubles[place % kRows * 2 * kLanes + number * kLanes + place / kRows];
-}
-
-/// Wiped when it goes.
-template <class T>
-struct Wiped : T {
-  ~Wiped() { OPENSSL_cleanse(this, sizeof *this); }
-};
-
-/// Digits of 52 bits, the little end first.
-using WholeDigits = std::array<std::uint64_t, kSteps>;
-/// They lie in so many octets; as much more as a word needs that begins in the last of them.
-using Octets = std::array<unsigned char, kSteps * kDigitBits / 8 + sizeof(std::uint64_t)>;
-
-/// False if the number is negative or has more than so many octets.
-bool split(const BIGNUM* number, std::size_t octets, WholeDigits& digits) {
-  Wiped<Octets> all{};
-  if (BN_is_negative(number) != 0 || BN_bn2lebinpad(number, all.data(), static_cast<int>(octets)) < 0) return false;
-  for (std::size_t i = 0; i < kSteps; ++i) {
-    std::uint64_t word;
-    std::memcpy(&word, all.data() + i * kDigitBits / 8, sizeof word);
-    digits[i] = word >> (i * kDigitBits % 8) & kDigitMask;
-  }
-  return true;
 }
 
 constexpr std::size_t kWindowBits = 5;
@@ -245,24 +219,6 @@ class RoundingTowardZero {
   unsigned before_ = _mm_getcsr();
 };
 
-bool join(const WholeDigits& digits, BIGNUM* number) {
-  Wiped<Octets> all{};
-  for (std::size_t i = 0; i < kSteps; ++i) {
-    std::uint64_t word;
-    std::memcpy(&word, all.data() + i * kDigitBits / 8, sizeof word);
-    word |= digits[i] << (i * kDigitBits % 8);
-    std::memcpy(all.data() + i * kDigitBits / 8, &word, sizeof word);
-  }
-  return BN_lebin2bn(all.data(), static_cast<int>(all.size()), number) != nullptr;
-}
-
-/// So many bits of a number, the window that is `index` windows above its lowest.
-unsigned window(std::span<const unsigned char> octets, std::size_t index) {
-  const auto at = index * kWindowBits;
-  const unsigned two = octets[at / 8] | unsigned{octets[at / 8 + 1]} << 8U;
-  return two >> at % 8 & (kEntries - 1);
-}
-
 #endif
 
 }  // namespace
@@ -396,7 +352,8 @@ bool TwinPower::power([[maybe_unused]] const std::array<const BIGNUM*, 2>& bases
     };
     const auto pick_window = [&](Digits& result, std::size_t index) {
       std::array<std::uint64_t, 4> wanted;
-      for (std::size_t lane = 0; lane < wanted.size(); ++lane) wanted[lane] = window(secret.exponents[lane / 2], index);
+      for (std::size_t lane = 0; lane < wanted.size(); ++lane)
+        wanted[lane] = window<kWindowBits>(secret.exponents[lane / 2], index);
       pick(result.doubles.data(), secret.powers[0].doubles.data(), wanted);
     };
     secret.powers[0] = constants.one;
