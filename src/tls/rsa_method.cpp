@@ -11,8 +11,10 @@
 
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +25,7 @@
 #include "tls/lane_power.hpp"
 #include "tls/power_queue.hpp"
 #include "tls/twin_power.hpp"
+#include "tls/whole_digits.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -33,6 +36,57 @@ std::atomic<unsigned long> powers_by_vectors = 0;
 using Halves = std::array<BIGNUM*, 2>;  ///< modulo p and q
 using BlindingPtr = std::unique_ptr<BN_BLINDING, crypto::Deleter<BN_BLINDING_free>>;
 
+constexpr std::size_t kMostOctets = 2 * LaneModulus::kBits / 8;  ///< of n
+using Limbs = std::array<std::uint64_t, kMostOctets / sizeof(std::uint64_t)>;
+using Octets = std::array<unsigned char, kMostOctets>;
+
+bool take_limbs(const BIGNUM* number, Limbs& limbs) {
+  return BN_bn2lebinpad(number, reinterpret_cast<unsigned char*>(limbs.data()), kMostOctets) == kMostOctets;
+}
+
+/// a * b / 2^2048 modulo n, the big end first, for a, b < n. `inverse`: -1 / n modulo 2^64. The time and what is read
+/// are the same for all numbers: where OpenSSL's BIGNUM drops zeros in front of a decrypted secret, it shows where they
+/// were (CVE-2022-4304).
+void multiply_octets(unsigned char* to, const Limbs& a, const Limbs& b, const Limbs& n, std::uint64_t inverse) {
+  __extension__ using Wide = unsigned __int128;
+  struct Secrets {
+    std::array<std::uint64_t, Limbs{}.size() + 1> sum;
+    Limbs less;  ///< sum - n
+  };
+  Wiped<Secrets> secret{};
+  auto& [sum, less] = secret;
+  const auto add = [&](const Limbs& number, std::uint64_t factor) {
+    std::uint64_t carry = 0;
+    for (std::size_t i = 0; i < number.size(); ++i) {
+      const auto wide = Wide{number[i]} * factor + sum[i] + carry;
+      sum[i] = static_cast<std::uint64_t>(wide);
+      carry = static_cast<std::uint64_t>(wide >> 64);
+    }
+    const auto top = Wide{sum.back()} + carry;
+    sum.back() = static_cast<std::uint64_t>(top);
+    return static_cast<std::uint64_t>(top >> 64);
+  };
+  for (const auto limb : b) {
+    auto above = add(a, limb);
+    above += add(n, sum[0] * inverse);
+    std::copy(sum.begin() + 1, sum.end(), sum.begin());
+    sum.back() = above;
+  }
+  std::uint64_t borrow = 0;
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    const auto wide = Wide{sum[i]} - n[i] - borrow;
+    less[i] = static_cast<std::uint64_t>(wide);
+    borrow = static_cast<std::uint64_t>(wide >> 64) & 1;
+  }
+  // All ones if the sum is below n.
+  const auto is_less = std::uint64_t{0} - (borrow & (sum.back() ^ 1));
+  for (std::size_t i = 0; i < n.size(); ++i) {
+    const auto limb = (sum[i] & is_less) | (less[i] & ~is_less);
+    for (std::size_t octet = 0; octet < sizeof limb; ++octet)
+      to[kMostOctets - 1 - i * sizeof limb - octet] = static_cast<unsigned char>(limb >> (8 * octet));
+  }
+}
+
 /// What is worked out once for a key.
 struct Prepared {
   const BIGNUM *p = nullptr, *q = nullptr, *n = nullptr, *e = nullptr;  ///< the key's own
@@ -42,6 +96,8 @@ struct Prepared {
   std::optional<std::array<LaneModulus, 2>> lanes;
   crypto::SecretBignumPtr inverse_in_form;  ///< of q modulo p
   crypto::MontgomeryPtr of_n;
+  Limbs n_limbs{};
+  std::uint64_t inverse_of_n = 0;  ///< -1 / n modulo 2^64
 
   /// input mod p and q; Montgomery's reduction takes the same time for all numbers.
   bool reduce(const Halves& halves, const BIGNUM* input, BN_CTX* scratch) const {
@@ -92,9 +148,13 @@ std::unique_ptr<const Prepared> prepare(RSA* key, RsaVectors by, BN_CTX* scratch
   made->of_n.reset(BN_MONT_CTX_new());
   made->inverse_in_form.reset(BN_new());
   if (!made->of_n || !made->inverse_in_form || BN_MONT_CTX_set(made->of_n.get(), made->n, scratch) != 1 ||
-      BN_to_montgomery(made->inverse_in_form.get(), inverse_of_q, made->forms[0], scratch) != 1) {
+      BN_to_montgomery(made->inverse_in_form.get(), inverse_of_q, made->forms[0], scratch) != 1 ||
+      !take_limbs(made->n, made->n_limbs)) {
     return nullptr;
   }
+  std::uint64_t inverse = 1;  // each step doubles how many of its bits are right (Newton)
+  for (int bits = 1; bits < 64; bits *= 2) inverse *= 2 - made->n_limbs[0] * inverse;
+  made->inverse_of_n = 0 - inverse;
   return made;
 }
 
@@ -115,8 +175,20 @@ class Holder {
     if (!blinding_) blinding_.reset(RSA_setup_blinding(key, scratch));
     return blinding_ && BN_BLINDING_convert_ex(number, unblind, blinding_.get(), scratch) == 1;
   }
-  bool unblind(BIGNUM* number, const BIGNUM* unblind, BN_CTX* scratch) {
-    return BN_BLINDING_invert_ex(number, unblind, blinding_.get(), scratch) == 1;
+  /// Undoes it with a number that has the key's power by now; gives the octets of n's size.
+  bool unblind(const BIGNUM* number, BIGNUM* unblind, unsigned char* to, BN_CTX* scratch) {
+    Wiped<std::array<Limbs, 2>> limbs{};
+    auto* const factor = BN_CTX_get(scratch);
+    // OpenSSL keeps the factor in a form of its own, and applies it to 1 as well.
+    if (factor == nullptr || BN_one(factor) != 1 ||
+        BN_BLINDING_invert_ex(factor, unblind, blinding_.get(), scratch) != 1 ||
+        BN_to_montgomery(factor, factor, prepared_->of_n.get(), scratch) != 1 || !take_limbs(number, limbs[0]) ||
+        !take_limbs(factor, limbs[1])) {
+      return false;
+    }
+    BN_clear(factor);
+    multiply_octets(to, limbs[0], limbs[1], prepared_->n_limbs, prepared_->inverse_of_n);
+    return true;
   }
 
  private:
@@ -199,18 +271,16 @@ int power_by_lanes(const unsigned char* block, unsigned char* to, RSA* key) {
   const auto outcome = PowerQueue::compute(request);
   if (outcome == PowerQueue::Outcome::cancelled) return -1;
   if (outcome == PowerQueue::Outcome::left || !prepared->join(result, halves, input, context.get()) ||
-      !holder->unblind(result, unblind, context.get()) || BN_bn2binpad(result, to, size) != size) {
+      !holder->unblind(result, unblind, to, context.get())) {
     return 0;
   }
   powers_by_vectors.fetch_add(1, std::memory_order_relaxed);
   return size;
 }
 
-constexpr std::size_t kMostOctets = 2 * LaneModulus::kBits / 8;
-
 /// To sign.
 int private_encrypt(int size, const unsigned char* from, unsigned char* to, RSA* key, int padding) noexcept {
-  std::array<unsigned char, kMostOctets> block;
+  Octets block;
   if (RSA_size(key) == static_cast<int>(block.size()) &&
       (padding == RSA_PKCS1_PADDING
            ? RSA_padding_add_PKCS1_type_1(block.data(), static_cast<int>(block.size()), from, size)
