@@ -7,12 +7,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
-#include <optional>
 
 #include "base/file.hpp"
 #include "server/listen_socket.hpp"
 #include "tls/dh_keys.hpp"
-#include "tls/power_queue.hpp"
 
 namespace firstring::server {
 
@@ -67,26 +65,25 @@ Worker::Worker(ConnectionServices services) : services_(std::move(services)), gu
 Worker::~Worker() { stop(); }
 
 void Worker::run() {
-  std::optional<tls::PowerQueue> powers;
-  if (tls::has_lanes()) powers.emplace();
+  if (tls::has_lanes()) powers_.emplace();  // on this thread, whose handshakes it is for
   while (!io_.stopped()) {
     std::size_t events = 0;
-    while (events < kEventsInARow && io_.poll_one() > 0) ++events;
-    if (powers && powers->waiting() > 0) {
-      // Whoever is in a handshake and does not wait for powers may still come to it.
-      const bool nobody_comes = events == 0 && tls::Stream::in_handshake() <= powers->waiting();
-      if (powers->work(std::chrono::steady_clock::now(), nobody_comes)) continue;
-    }
+    while (events < kEventsInARow && !enough_powers_wait() && io_.poll_one() > 0) ++events;
+    if (powers_ && powers_->work(std::chrono::steady_clock::now(), events == 0, tls::Stream::in_handshake())) continue;
     if (events > 0) continue;
     // Nothing to do: what can be done now for the next phone is not in its way then.
     if (tls::make_dh_key_ahead()) continue;
-    if (powers && powers->waiting() > 0) {
-      io_.run_one_until(powers->due_at());
+    if (powers_ && powers_->waiting() > 0) {
+      io_.run_one_until(powers_->due_at());
     } else {
       io_.run_one();
     }
   }
+  powers_.reset();
 }
+
+/// So many that some of them fill all lanes, whatever they are.
+bool Worker::enough_powers_wait() const { return powers_ && powers_->waiting() >= 2 * tls::kLanes; }
 
 void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners,
                    Admission::Limits limits) {
@@ -208,6 +205,7 @@ void Worker::begin_waiting() {
   beginning_ = false;
   auto time = std::chrono::steady_clock::now();
   for (const auto until = time + kBeginTime; time < until; time = std::chrono::steady_clock::now()) {
+    if (enough_powers_wait()) break;  // each has a stack, which is best used again soon
     auto* next = admission_.next(time);
     if (next == nullptr) return;
     static_cast<Connection*>(next)->begin();

@@ -125,7 +125,7 @@ TEST(DhGroup, AgreesInCompanyOnTheSameSecrets) {
     expected.push_back(derive(own[i].get(), peers[i].get()));
     EXPECT_FALSE(stacks[i].run([&, i] { found[i] = derive(own[i].get(), peers[i].get()); }));
   }
-  EXPECT_TRUE(queue.work(queue.due_at(), true));
+  EXPECT_TRUE(queue.work(queue.due_at(), true, 0));
   for (auto& stack : stacks) EXPECT_TRUE(stack.resume());
   EXPECT_EQ(found, expected);
   EXPECT_LT(expected[1].size(), 128U);

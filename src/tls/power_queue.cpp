@@ -27,6 +27,7 @@ PowerQueue::Outcome PowerQueue::compute(const PowerRequest& request) {
   // OpenSSL's errors are the thread's: whoever comes in between would find what belongs to somebody else.
   if (own == nullptr || stack == nullptr || ERR_peek_error() != 0) return Outcome::left;
   Waiting mine{.request = &request, .stack = stack, .since = std::chrono::steady_clock::now()};
+  own->count(mine.since);
   own->waiting_.push_back(&mine);
   stack->pause();
   ERR_clear_error();
@@ -88,9 +89,17 @@ void PowerQueue::compute(const Batch& batch) {
   for (auto* one : batch) one->outcome = Outcome::computed;
 }
 
-bool PowerQueue::work(Time now, bool alone) {
+void PowerQueue::count(Time now) {
+  constexpr int kWeight = 8;
+  interval_ += (std::min<Time::duration>(now - last_, 2 * kPatience) - interval_) / kWeight;
+  last_ = now;
+}
+
+bool PowerQueue::work(Time now, bool idle, std::size_t in_handshake) {
   if (waiting_.empty()) return false;
-  const bool all = (alone && waiting_.size() >= expected_) || now >= due_at();
+  const bool others_may_come =
+      interval_ <= kPatience / 2 && (in_handshake > waiting_.size() || waiting_.size() < expected_);
+  const bool all = (idle && !others_may_come) || now >= due_at();
   if (all) expected_ = waiting_.size();
   std::vector<std::function<void()>> next;
   for (std::size_t i = 0; i < waiting_.size();) {

@@ -57,9 +57,10 @@ class PowerQueue {
   std::size_t waiting() const { return waiting_.size(); }
   /// When the first of those that wait has done so for kPatience; waiting() must not be 0.
   Time due_at() const { return waiting_.front()->since + kPatience; }
-  /// Computes what fills all lanes; all that waits if it is due, or if `alone`: nobody else can come. False if that is
-  /// nothing.
-  bool work(Time now, bool alone);
+  /// Computes what fills all lanes; and all that waits, if it is due, or if the thread is `idle` and no others are
+  /// likely to come soon: few have come lately, or of those `in_handshake` all wait and they are as many as the last
+  /// time. False if that is nothing.
+  bool work(Time now, bool idle, std::size_t in_handshake);
 
  private:
   struct Waiting {
@@ -71,11 +72,14 @@ class PowerQueue {
   };
   using Batch = std::vector<Waiting*>;
 
+  void count(Time now);
   Batch take_batch(int exponent_bits, bool even_if_not_full);
   void compute(const Batch& batch);
 
-  std::vector<Waiting*> waiting_;  ///< on their own stacks; the first has waited longest
-  std::size_t expected_ = 0;       ///< to come together: as many as did the last time
+  std::vector<Waiting*> waiting_;        ///< on their own stacks; the first has waited longest
+  Time last_{};                          ///< when the last one came
+  Time::duration interval_ = kPatience;  ///< between two that come, on average
+  std::size_t expected_ = 0;             ///< to come together: as many as did the last time
   std::vector<std::unique_ptr<SideStack>> spare_;
   crypto::BignumContextPtr scratch_;
 };

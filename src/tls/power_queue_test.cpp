@@ -15,6 +15,8 @@ using namespace testing;
 using namespace std::chrono_literals;
 using Outcome = PowerQueue::Outcome;
 
+constexpr std::size_t kMany = 100;  ///< in a handshake
+
 /// Something on a stack of its own that needs `count` powers.
 class Needer {
  public:
@@ -82,6 +84,15 @@ class PowerQueues : public ::testing::Test {
     return one;
   }
 
+  /// At once, and are served.
+  void let_many_come() {
+    std::vector<Needer*> many;
+    for (int i = 0; i < 40; ++i) many.push_back(&add(2));
+    for (auto* one : many) EXPECT_FALSE(one->begin());
+    EXPECT_TRUE(queue_.work(queue_.due_at(), true, 0));
+    EXPECT_EQ(queue_.waiting(), 0U);
+  }
+
   PowerQueue queue_;
   const PowerQueue::Time now_ = std::chrono::steady_clock::now();
 
@@ -92,9 +103,9 @@ class PowerQueues : public ::testing::Test {
 TEST_F(PowerQueues, ComputeWhatFillsAllLanesAtOnce) {
   std::vector<Needer*> four;
   for (int i = 0; i < 3; ++i) four.push_back(&waiting(2));
-  EXPECT_FALSE(queue_.work(now_, false));
+  EXPECT_FALSE(queue_.work(now_, false, kMany));
   for (int i = 0; i < 2; ++i) four.push_back(&waiting(2));
-  EXPECT_TRUE(queue_.work(now_, false));
+  EXPECT_TRUE(queue_.work(now_, false, kMany));
   EXPECT_EQ(queue_.waiting(), 1U);
   EXPECT_FALSE(four.back()->outcome);
   four.pop_back();
@@ -102,15 +113,15 @@ TEST_F(PowerQueues, ComputeWhatFillsAllLanesAtOnce) {
     EXPECT_EQ(one->outcome, Outcome::computed);
     EXPECT_TRUE(one->is_right());
   }
-  EXPECT_TRUE(queue_.work(now_ + 1h, false));
+  EXPECT_TRUE(queue_.work(now_ + 1h, false, kMany));
 }
 
 TEST_F(PowerQueues, ComputeWhatIsThereWhenItHasWaitedLongEnough) {
   const auto& one = waiting(2);
   const auto& two = waiting(2);
-  EXPECT_FALSE(queue_.work(now_, false));
+  EXPECT_FALSE(queue_.work(now_, false, kMany));
   EXPECT_LE(queue_.due_at(), std::chrono::steady_clock::now() + PowerQueue::kPatience);
-  EXPECT_TRUE(queue_.work(queue_.due_at(), false));
+  EXPECT_TRUE(queue_.work(queue_.due_at(), false, kMany));
   for (const auto* each : {&one, &two}) {
     EXPECT_EQ(each->outcome, Outcome::computed);
     EXPECT_TRUE(each->is_right());
@@ -119,20 +130,31 @@ TEST_F(PowerQueues, ComputeWhatIsThereWhenItHasWaitedLongEnough) {
 
 TEST_F(PowerQueues, LeaveOneThatIsAloneToItself) {
   const auto& one = waiting(2);
-  EXPECT_TRUE(queue_.work(now_, true));
+  EXPECT_TRUE(queue_.work(now_, true, 0));
   EXPECT_EQ(one.outcome, Outcome::left);
 }
 
-/// Two that came together once are waited for the next time, as long as patience lasts.
+/// On a thread with nothing else to do, one waits for others if others have come lately, and are on their way.
+TEST_F(PowerQueues, WaitForOthersOnlyWhereManyCome) {
+  waiting(2);
+  EXPECT_TRUE(queue_.work(now_, true, kMany)) << "nothing is known of others";
+  auto& one = add(2);
+  let_many_come();
+  EXPECT_FALSE(one.begin());
+  EXPECT_FALSE(queue_.work(now_, true, kMany));
+  EXPECT_TRUE(queue_.work(queue_.due_at(), true, kMany));
+}
+
+/// As many as came together are waited for the next time, as long as patience lasts.
 TEST_F(PowerQueues, ExpectAsManyAsCameTheLastTime) {
-  waiting(2);
-  waiting(2);
-  EXPECT_TRUE(queue_.work(now_, true));
-  waiting(2);
-  EXPECT_FALSE(queue_.work(now_, true));
-  EXPECT_TRUE(queue_.work(queue_.due_at(), true));
-  waiting(2);
-  EXPECT_TRUE(queue_.work(now_, true));
+  auto& one = add(2);
+  auto& another = add(2);
+  let_many_come();
+  EXPECT_FALSE(one.begin());
+  EXPECT_FALSE(queue_.work(now_, true, 0));
+  EXPECT_TRUE(queue_.work(queue_.due_at(), true, 0));
+  EXPECT_FALSE(another.begin());
+  EXPECT_TRUE(queue_.work(now_, true, 0));
 }
 
 TEST_F(PowerQueues, KeepLongAndShortExponentsApart) {
@@ -141,7 +163,7 @@ TEST_F(PowerQueues, KeepLongAndShortExponentsApart) {
     all.push_back(&waiting(2));
     all.push_back(&waiting(1, 256));
   }
-  EXPECT_TRUE(queue_.work(now_, true));
+  EXPECT_TRUE(queue_.work(now_, true, 0));
   for (const auto* one : all) {
     EXPECT_EQ(one->outcome, Outcome::computed);
     EXPECT_TRUE(one->is_right());
@@ -154,7 +176,7 @@ TEST_F(PowerQueues, CancelOneAmongOthers) {
   auto& three = waiting(2);
   two.cancel();
   EXPECT_EQ(two.outcome, Outcome::cancelled);
-  EXPECT_TRUE(queue_.work(now_, true));
+  EXPECT_TRUE(queue_.work(now_, true, 0));
   for (const auto* each : {&one, &three}) {
     EXPECT_EQ(each->outcome, Outcome::computed);
     EXPECT_TRUE(each->is_right());
@@ -177,7 +199,7 @@ TEST_F(PowerQueues, KeepOpenSslsErrorsApart) {
   auto& one = waiting(2);
   waiting(2);
   ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);  // of another connection
-  EXPECT_TRUE(queue_.work(now_, true));
+  EXPECT_TRUE(queue_.work(now_, true, 0));
   EXPECT_EQ(one.outcome, Outcome::computed);
   EXPECT_EQ(ERR_peek_error(), 0U);
 }

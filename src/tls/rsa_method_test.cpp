@@ -129,7 +129,7 @@ class RsaByVectors : public ::testing::TestWithParam<RsaVectors> {
     bool one_ended = one.run(std::move(work));
     bool other_ended = other.run([&] { sign(company_.get()); });
     while (queue.waiting() > 0) {
-      queue.work(queue.due_at(), true);
+      queue.work(queue.due_at(), true, 0);
       one_ended = one_ended || one.resume();
       other_ended = other_ended || other.resume();
     }
@@ -225,7 +225,7 @@ TEST_P(RsaByVectors, SharesAKeyBetweenThreads) {
         PowerQueue queue;
         SideStack one, other;
         for (auto* stack : {&one, &other}) EXPECT_FALSE(stack->run([&] { EXPECT_EQ(sign(shared.get()), expected); }));
-        EXPECT_TRUE(queue.work(queue.due_at(), true));
+        EXPECT_TRUE(queue.work(queue.due_at(), true, 0));
         for (auto* stack : {&one, &other}) EXPECT_TRUE(stack->resume());
       }
     });
@@ -256,7 +256,7 @@ TEST_F(RsaByLanes, InterleavesOperationsOfOneKey) {
   // More often than OpenSSL uses one blinding.
   for (int i = 0; i < 10; ++i) {
     for (auto& stack : stacks) EXPECT_FALSE(stack.run([&] { EXPECT_EQ(sign(key.get()), expected); }));
-    EXPECT_TRUE(queue_.work(queue_.due_at(), true));
+    EXPECT_TRUE(queue_.work(queue_.due_at(), true, 0));
     // And in another order than they began in.
     for (auto stack = stacks.rbegin(); stack != stacks.rend(); ++stack) EXPECT_TRUE(stack->resume());
   }

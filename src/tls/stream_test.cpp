@@ -424,7 +424,7 @@ class HandshakesInCompany : public Handshake {
   void pump_all() {
     for (int i = 0; i < 50; ++i) {
       for (const auto& pair : pairs_) step(*pair);
-      if (queue_->waiting() > 0) queue_->work(queue_->due_at(), true);
+      if (queue_->waiting() > 0) queue_->work(queue_->due_at(), true, 0);
     }
   }
 
