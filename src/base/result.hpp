@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -39,6 +40,12 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
  public:
   using tl::expected<T, Error>::expected;
 };
+
+/// The value, for callers to whom the reason is all the same.
+template <class T>
+std::optional<T> to_optional(Result<T> result) {
+  return result ? std::optional<T>{*std::move(result)} : std::nullopt;
+}
 
 /// `return fail(Errc::not_found, "...")` from any function that returns a Result.
 inline tl::unexpected<Error> fail(Errc code, std::string what) {

@@ -8,7 +8,9 @@
 
 namespace firstring {
 
+// ASCII only, as all below: no locale changes what a phone's name means.
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /// Of a hexadecimal digit of either case; -1 for another character.
 constexpr int hex_value(char c) {
@@ -18,7 +20,6 @@ constexpr int hex_value(char c) {
   return -1;
 }
 
-/// ASCII only: no locale changes what a phone's name means.
 std::string to_lower(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 

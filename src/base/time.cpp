@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/text.hpp"
+
 namespace firstring {
 
 namespace chrono = std::chrono;
@@ -36,7 +38,7 @@ Result<Timestamp> parse_timestamp(std::string_view text) {
     if (rest.starts_with('.')) {
       std::int64_t scale = 100'000;
       rest.remove_prefix(1);
-      while (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') {
+      while (!rest.empty() && is_digit(rest[0])) {
         micros += (rest[0] - '0') * scale;
         scale /= 10;
         rest.remove_prefix(1);
@@ -87,8 +89,12 @@ std::string format_duration(chrono::milliseconds duration) {
   return fmt::format("{}ms", duration.count());
 }
 
-std::string in_milliseconds(std::int64_t micros) {
-  return fmt::format("{:.1f} ms", static_cast<double>(micros) / 1000);
+std::string in_seconds(chrono::microseconds time) {
+  return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6);
+}
+
+std::string in_milliseconds(chrono::microseconds time) {
+  return fmt::format("{:.1f} ms", static_cast<double>(time.count()) / 1e3);
 }
 
 }  // namespace firstring

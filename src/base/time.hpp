@@ -26,8 +26,11 @@ Result<Timestamp> parse_timestamp(std::string_view text);
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// The shortest of the same forms that loses nothing.
 std::string format_duration(std::chrono::milliseconds duration);
-/// "12.3 ms"
-std::string in_milliseconds(std::int64_t micros);
+/// "12.3 s", "12.3 ms"
+std::string in_seconds(std::chrono::microseconds time);
+std::string in_milliseconds(std::chrono::microseconds time);
+inline std::string in_seconds(std::int64_t micros) { return in_seconds(std::chrono::microseconds{micros}); }
+inline std::string in_milliseconds(std::int64_t micros) { return in_milliseconds(std::chrono::microseconds{micros}); }
 
 inline std::int64_t to_micros(Timestamp time) { return time.time_since_epoch().count(); }
 inline Timestamp from_micros(std::int64_t micros) { return Timestamp{std::chrono::microseconds{micros}}; }

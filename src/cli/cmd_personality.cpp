@@ -185,8 +185,7 @@ Bytes bytes_of(std::string_view content) {
 }
 
 bool is_connection_number(std::string_view text) {
-  return !text.empty() && text.size() < 20 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && text.size() < 20 && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 Result<Subject> subject_of(const Context& context, const std::string& text) {

@@ -4,6 +4,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "cli/commands.hpp"
 #include "cli/device_list.hpp"
 #include "cli/interrupt.hpp"
@@ -124,10 +125,6 @@ Result<std::vector<simulator::StormPhone>> make_phones(const Context& context,
   return phones;
 }
 
-std::string seconds(microseconds time) { return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6); }
-std::string milliseconds(microseconds time) {
-  return fmt::format("{:.1f} ms", static_cast<double>(time.count()) / 1e3);
-}
 double ratio(microseconds a, microseconds b) {
   return b.count() > 0 ? static_cast<double>(a.count()) / static_cast<double>(b.count()) : 0;
 }
@@ -165,15 +162,15 @@ JsonObject to_json(const simulator::StormReport& report) {
 }
 
 std::string line_of(const simulator::Distribution& times) {
-  return fmt::format("half within {}, 90 % within {}, 99 % within {}, all within {}", milliseconds(times.p50),
-                     milliseconds(times.p90), milliseconds(times.p99), milliseconds(times.max));
+  return fmt::format("half within {}, 90 % within {}, 99 % within {}, all within {}", in_milliseconds(times.p50),
+                     in_milliseconds(times.p90), in_milliseconds(times.p99), in_milliseconds(times.max));
 }
 
 void print(const Context& context, const simulator::StormReport& report) {
   auto& terminal = context.terminal();
   terminal.print(fmt::format("{} of {} phones served, the last {} after the first came; {} is ideal (ratio {:.2f})\n",
-                             report.count(Ending::served), report.phones, seconds(report.until_served),
-                             seconds(report.ideal), ratio(report.until_served, report.ideal)));
+                             report.count(Ending::served), report.phones, in_seconds(report.until_served),
+                             in_seconds(report.ideal), ratio(report.until_served, report.ideal)));
   for (const auto& [text, count] : report.failures)
     terminal.print(fmt::format("FAILED {}: {}\n", count, visible(text)));
   if (report.phones > 0 && report.count(Ending::other_status) == report.phones) {
@@ -196,9 +193,9 @@ void print(const Context& context, const simulator::StormReport& report) {
   terminal.print(
       fmt::format("this side: {} connections, {} phones at once, {} CPU ({} a phone, {:.0f} % of the time), "
                   "arrivals late by {} (99 %)\n",
-                  report.connections, report.most_open, seconds(report.client_cpu),
-                  milliseconds(report.client_cpu / std::max(report.phones, 1U)),
-                  100 * ratio(report.client_cpu, report.wall), milliseconds(report.lateness.p99)));
+                  report.connections, report.most_open, in_seconds(report.client_cpu),
+                  in_milliseconds(report.client_cpu / std::max(report.phones, 1U)),
+                  100 * ratio(report.client_cpu, report.wall), in_milliseconds(report.lateness.p99)));
   if (ratio(report.client_cpu, report.wall) > 0.9 || report.lateness.p99 > std::chrono::milliseconds{100})
     terminal.print("this side could not keep up: what it measured says little of the server\n");
 }

@@ -158,15 +158,13 @@ Reading<std::optional<std::chrono::sys_days>> read(const DateOrNone&, const toml
 
 Reading<std::string> read(const Text&, const toml::node& node) { return text_of(node, "text"); }
 
-bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
 /// RFC 1123 2.1: labels of letters, digits and hyphens, without a hyphen at either end.
 bool is_host_name(std::string_view text) {
   if (text.size() > 253) return false;
   const auto labels = split(text, '.');
   return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
     return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
-           std::all_of(label.begin(), label.end(), [](char c) { return is_letter_or_digit(c) || c == '-'; });
+           std::all_of(label.begin(), label.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
   });
 }
 
@@ -184,7 +182,7 @@ Reading<std::string> read(const Name&, const toml::node& node) {
   auto text = filled_text_of(node, "a name");
   if (const auto* const value = std::get_if<std::string>(&text); value != nullptr) {
     const bool plain = std::all_of(value->begin(), value->end(),
-                                   [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
+                                   [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
     if (!plain || value->size() > 64)
       return Refusal{fmt::format("is not a plain name: '{}'", printable(*value, 80)), {}};
   }

@@ -122,9 +122,8 @@ Result<std::vector<PkiFile>> make_files(const std::string& host) {
 }
 
 Result<void> check_host(const std::string& host) {
-  const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  });
+  const bool plain =
+      std::all_of(host.begin(), host.end(), [](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
   if (host.empty() || host.size() > kMaxCommonName || (!plain && !IpAddress::parse(host))) {
     return fail(
         Errc::invalid_input,

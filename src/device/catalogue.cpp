@@ -28,8 +28,7 @@ bool ends_with_ignoring_case(std::string_view text, std::string_view suffix) {
 /// 12 digits, or 17 with ':' or '-'; other lengths are not worth the text of an error.
 std::optional<MacAddress> mac_in_file_name(std::string_view text) {
   if (text.size() != 12 && text.size() != 17) return std::nullopt;
-  const auto mac = MacAddress::parse(text);
-  return mac ? std::optional{*mac} : std::nullopt;
+  return to_optional(MacAddress::parse(text));
 }
 
 }  // namespace

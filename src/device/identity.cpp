@@ -22,14 +22,9 @@ constexpr std::size_t kMacDigits = 12;
 // State names of two letters can be hexadecimal too ("DE"); this many digits are a damaged MAC address.
 constexpr std::size_t kSuspiciousDigits = 10;
 
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) { return hex_value(c) >= 0; }
 bool is_model_character(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || c == '-'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-std::optional<MacAddress> bare_mac(std::string_view text) {
-  const auto mac = MacAddress::parse_bare(text);
-  return mac ? std::optional{*mac} : std::nullopt;
-}
 
 /// A serial number as makers print it; a town in L is none.
 bool is_serial(std::string_view text) {
@@ -84,7 +79,7 @@ CommonName read_fields(std::string_view text) {
   for (std::size_t i = 1; i < fields.size(); ++i) {
     const auto field = trim(fields[i]);
     if (field.starts_with(kMacField)) {
-      const auto mac = bare_mac(field.substr(kMacField.size()));
+      const auto mac = to_optional(MacAddress::parse_bare(field.substr(kMacField.size())));
       if (!mac || found.mac)
         found.problem = fmt::format("the MAC in CN is not 12 hexadecimal digits, once: '{}'", printable(text, 80));
       found.mac = mac;
@@ -103,7 +98,7 @@ CommonName read_multiplatform(std::string_view text) {
   if (at == std::string_view::npos || at == 0) return {};
   const auto model = rest.substr(0, at);
   CommonName found;
-  found.mac = bare_mac(rest.substr(at + kMultiplatformMac.size()));
+  found.mac = to_optional(MacAddress::parse_bare(rest.substr(at + kMultiplatformMac.size())));
   if (!found.mac || !std::all_of(model.begin(), model.end(), is_model_character)) {
     found.problem =
         fmt::format("CN is not of the form CP-<model>-SEP<12 hexadecimal digits>: '{}'", printable(text, 80));
@@ -133,7 +128,7 @@ CertificateIdentity identify(const crypto::DistinguishedName& subject) {
   if (!attributes.problem.empty()) return unusable(attributes.problem);
 
   const auto& state = attributes.state;
-  const auto state_mac = bare_mac(state);
+  const auto state_mac = to_optional(MacAddress::parse_bare(state));
   if (!state_mac && state.size() >= kSuspiciousDigits && std::all_of(state.begin(), state.end(), is_hex)) {
     return unusable(fmt::format("ST has {} hexadecimal digits where a MAC address has {}", state.size(), kMacDigits));
   }

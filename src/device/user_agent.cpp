@@ -12,8 +12,6 @@ constexpr std::array<std::string_view, 3> kVendors{"Cisco", "Linksys", "Sipura"}
 constexpr std::string_view kMultiplatformPhone = "Cisco-CP-";
 constexpr std::string_view kMultiplatformAta = "-MPP-";
 
-bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 bool is_product(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
@@ -36,11 +34,6 @@ std::optional<std::vector<std::string_view>> read_words(std::string_view text) {
     text.remove_prefix(end + 1);
   }
   return words;
-}
-
-std::optional<MacAddress> mac_of(std::string_view text) {
-  const auto mac = MacAddress::parse_bare(text);
-  return mac ? std::optional{*mac} : std::nullopt;
 }
 
 /// Where "SPA-2102-2.0.5" parts: the last hyphen before a digit, but for "ATA191-MPP-11-1-0-MSR4" the one behind MPP.
@@ -72,7 +65,7 @@ std::optional<UserAgent> parse_user_agent(std::string_view text) {
     agent.version = head.substr(slash + 1);
     if (words->size() > 1) return std::nullopt;
     if (words->size() == 1) {
-      agent.mac = mac_of(words->front());
+      agent.mac = to_optional(MacAddress::parse_bare(words->front()));
       if (!agent.mac) return std::nullopt;
     }
   } else {
@@ -85,7 +78,7 @@ std::optional<UserAgent> parse_user_agent(std::string_view text) {
     agent.product = rest.substr(0, hyphen);
     agent.version = rest.substr(hyphen + 1);
     if (words->size() == 2) {
-      agent.mac = mac_of(words->front());
+      agent.mac = to_optional(MacAddress::parse_bare(words->front()));
       if (!agent.mac) return std::nullopt;
     }
     if (!words->empty()) agent.serial = words->back();

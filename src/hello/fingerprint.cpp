@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "base/text.hpp"
 #include "crypto/openssl.hpp"
 #include "hello/client_hello.hpp"
 
@@ -71,8 +72,6 @@ std::string_view ja4_version(std::uint16_t version) {
       return "00";
   }
 }
-
-bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 /// First and last character of the first protocol, or those of its hexadecimal form if one is not alphanumeric.
 std::string ja4_alpn(const std::vector<std::string>& protocols) {

@@ -50,7 +50,6 @@ constexpr std::size_t kVersionBytes = 16;
 constexpr std::size_t kHeaders = 100;
 constexpr std::size_t kSeenBytes = 300;
 
-bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_token(char c) {
   return is_alphanumeric(c) || (c != 0 && std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos);
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "base/utf8.hpp"
 #include "hello/client_hello.hpp"
 #include "hello/names.hpp"
@@ -24,7 +25,7 @@ constexpr std::string_view kAnother = "(another phone)";
 constexpr std::string_view kLeftOut = "(left out)";
 constexpr std::size_t kMostSuites = 20;  // on the page; hello.txt has all
 
-bool is_word(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_word(char c) { return is_alphanumeric(c) || c == '_'; }
 
 /// How many characters of the text's beginning are a MAC address in one of its usual forms; 0 for none.
 std::size_t mac_length(std::string_view text) {

@@ -27,7 +27,7 @@ std::string with_commas(std::size_t number) {
 /// "0.4 s", "14 s", "3 min 12 s", "2 h 5 min".
 std::string in_words(std::chrono::microseconds time) {
   using std::chrono::seconds;
-  if (time < seconds{10}) return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1e6);
+  if (time < seconds{10}) return in_seconds(time);
   const auto whole = std::chrono::round<seconds>(time).count();
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < kHour) return fmt::format("{} min {} s", whole / 60, whole % 60);

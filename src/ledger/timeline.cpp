@@ -5,15 +5,14 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "ledger/explain.hpp"
 
 namespace firstring::ledger {
 namespace {
 
 /// With as many digits as an estimate bears.
-std::string about(std::int64_t micros) {
-  return micros < 100'000 ? in_milliseconds(micros) : fmt::format("{:.1f} s", static_cast<double>(micros) / 1e6);
-}
+std::string about(std::int64_t micros) { return micros < 100'000 ? in_milliseconds(micros) : in_seconds(micros); }
 
 std::string to_text(const Story::Chapter& chapter) {
   const auto& row = chapter.entry.connection;
@@ -32,8 +31,8 @@ std::string to_text(const Story::Chapter& chapter) {
   }
   constexpr std::int64_t kWorthTelling = 1'000'000;
   if (row.queued_us >= kWorthTelling) {
-    text += fmt::format("  {:>10}  its turn, after {:.1f} s in the queue\n",
-                        in_milliseconds(row.hello_us + row.queued_us), static_cast<double>(row.queued_us) / 1e6);
+    text += fmt::format("  {:>10}  its turn, after {} in the queue\n", in_milliseconds(row.hello_us + row.queued_us),
+                        in_seconds(row.queued_us));
   }
   if (row.server_flight_us >= 0) {
     text +=

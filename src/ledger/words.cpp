@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "device/known_bad.hpp"
 #include "hello/names.hpp"
 #include "hello/suites.hpp"
@@ -44,8 +45,6 @@ std::string list(std::string_view openssl_list) {
   }
   return joined(names);
 }
-
-std::string in_seconds(std::int64_t micros) { return fmt::format("{:.1f} s", static_cast<double>(micros) / 1e6); }
 
 std::string date_of(Timestamp time) { return to_iso8601(time).substr(0, 10); }
 

@@ -85,7 +85,7 @@ Result<void> check_text(std::string_view text) {
 }
 
 Result<void> check_parameter_name(std::string_view name) {
-  const auto is_inner = [](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
+  const auto is_inner = [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; };
   if (!name.empty() && is_letter(name.front()) && std::all_of(name.begin(), name.end(), is_inner)) return {};
   return fail(
       Errc::invalid_input,

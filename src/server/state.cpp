@@ -225,7 +225,7 @@ class Builder {
     const auto private_key = [&](std::string_view key, const std::filesystem::path& file) {
       auto read = crypto::PrivateKey::from_file(config_.resolve(file));
       if (!read) error(section.position_of(key), read.error().what, "put the file there, in PEM");
-      return read ? std::optional{*std::move(read)} : std::nullopt;
+      return to_optional(std::move(read));
     };
     auto leaf_and_more = certificates("certificate", section.certificate);
     auto key = private_key("key", section.key);

@@ -28,10 +28,7 @@ Result<Server> parse_server(std::string_view text, std::uint16_t standard_port) 
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), server.port);
     if (error != std::errc{} || end != port.data() + port.size() || server.port == 0) return bad();
   }
-  const auto allowed = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
-           c == '_';
-  };
+  const auto allowed = [](char c) { return is_alphanumeric(c) || c == '.' || c == '-' || c == '_'; };
   if (server.host.empty() || !std::all_of(server.host.begin(), server.host.end(), allowed)) return bad();
   return server;
 }

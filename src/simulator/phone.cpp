@@ -41,7 +41,7 @@ std::optional<std::string> substring_macro(std::string_view inside, const Phone&
   return value->substr(std::min(*from, value->size()), *length);
 }
 
-bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || is_digit(c); }
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "crypto/openssl.hpp"
 #include "http/message.hpp"
 #include "simulator/connection.hpp"
@@ -249,8 +250,7 @@ Result<void> go(const Phone& phone, const Attempt& attempt, Report& report, Reco
 }  // namespace
 
 std::string to_line(const Step& step) {
-  return fmt::format("{}{}: {} ({:.1f} ms)", step.ok ? "" : "FAILED ", step.name, step.text,
-                     static_cast<double>(step.took.count()) / 1000.0);
+  return fmt::format("{}{}: {} ({})", step.ok ? "" : "FAILED ", step.name, step.text, in_milliseconds(step.took));
 }
 
 std::string to_string(const Alert& alert) {

@@ -29,8 +29,7 @@ Value stored(const std::string& text, std::optional<Value> parsed) {
 
 MacAddress read_mac(Query& row, int column) {
   const auto text = row.text(column);
-  const auto mac = MacAddress::parse_bare(text);
-  return stored(text, mac ? std::optional{*mac} : std::nullopt);
+  return stored(text, to_optional(MacAddress::parse_bare(text)));
 }
 
 Device read_device(Query& row) {

@@ -38,12 +38,6 @@ struct Usual {
   OSSL_FUNC_keymgmt_gen_settable_params_fn* gen_settable_params = nullptr;
   OSSL_FUNC_keymgmt_gen_fn* gen = nullptr;
   OSSL_FUNC_keymgmt_gen_cleanup_fn* gen_cleanup = nullptr;
-
-  bool is_whole() const {
-    return make != nullptr && free != nullptr && import != nullptr && get_params != nullptr && gen_init != nullptr &&
-           gen_set_template != nullptr && gen_set_params != nullptr && gen_settable_params != nullptr &&
-           gen != nullptr && gen_cleanup != nullptr;
-  }
 };
 Usual usual;
 
@@ -58,12 +52,6 @@ struct UsualExchange {
   OSSL_FUNC_keyexch_settable_ctx_params_fn* settable_params = nullptr;
   OSSL_FUNC_keyexch_get_ctx_params_fn* get_params = nullptr;
   OSSL_FUNC_keyexch_gettable_ctx_params_fn* gettable_params = nullptr;
-
-  bool is_whole() const {
-    return make != nullptr && free != nullptr && copy != nullptr && init != nullptr && set_peer != nullptr &&
-           derive != nullptr && set_params != nullptr && settable_params != nullptr && get_params != nullptr &&
-           gettable_params != nullptr;
-  }
 };
 UsualExchange usual_exchange;
 
@@ -82,19 +70,21 @@ struct Exchange {
   bool is_plain = true;  ///< nothing is asked for but the secret as TLS up to 1.2 has it
 };
 
+/// A number of a key of the default provider; nullptr if it has none or one of more than `most` octets.
+crypto::SecretBignumPtr number_of(void* key, const char* name, std::size_t most) {
+  Wiped<std::array<unsigned char, kMostBytes>> octets{};
+  std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_BN(name, octets.data(), most), OSSL_PARAM_construct_end()};
+  // A larger one does not fit, which is no error.
+  ERR_set_mark();
+  const bool fits = usual.get_params(key, params.data()) == 1 && params[0].return_size == most;
+  ERR_pop_to_mark();
+  return crypto::SecretBignumPtr{fits ? BN_native2bn(octets.data(), static_cast<int>(most), nullptr) : nullptr};
+}
+
 /// Of the parameters in a key of the default provider; nullptr if they are others.
 const ShortExponentGroup* group_of(void* key) {
-  std::array<unsigned char, kMostBytes> prime{}, generator{};
-  std::array<OSSL_PARAM, 3> params{OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_P, prime.data(), prime.size()),
-                                   OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_FFC_G, generator.data(), generator.size()),
-                                   OSSL_PARAM_construct_end()};
-  // A larger group does not fit, which is no error.
-  ERR_set_mark();
-  const bool fits = usual.get_params(key, params.data()) == 1;
-  ERR_pop_to_mark();
-  if (!fits || params[0].return_size > kMostBytes) return nullptr;
-  const crypto::BignumPtr p{BN_native2bn(prime.data(), static_cast<int>(prime.size()), nullptr)};
-  const crypto::BignumPtr g{BN_native2bn(generator.data(), static_cast<int>(generator.size()), nullptr)};
+  const auto p = number_of(key, OSSL_PKEY_PARAM_FFC_P, kMostBytes);
+  const auto g = number_of(key, OSSL_PKEY_PARAM_FFC_G, kMostBytes);
   if (!p || !g || BN_is_word(g.get(), 2) == 0) return nullptr;
   const auto* group = ShortExponentGroup::find(static_cast<unsigned>(BN_num_bits(p.get())));
   return group != nullptr && BN_cmp(group->prime.get(), p.get()) == 0 ? group : nullptr;
@@ -126,16 +116,6 @@ void* give(void* provider, const ShortExponentGroup& group, DhKey key) {
   }
   OPENSSL_cleanse(native.data(), native.size());
   return made;
-}
-
-/// A number of a key of the default provider; nullptr if it has none or one of more than `most` octets.
-crypto::SecretBignumPtr number_of(void* key, const char* name, std::size_t most) {
-  Wiped<std::array<unsigned char, kMostBytes>> octets{};
-  std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_BN(name, octets.data(), most), OSSL_PARAM_construct_end()};
-  ERR_set_mark();
-  const bool fits = usual.get_params(key, params.data()) == 1 && params[0].return_size == most;
-  ERR_pop_to_mark();
-  return crypto::SecretBignumPtr{fits ? BN_native2bn(octets.data(), static_cast<int>(most), nullptr) : nullptr};
 }
 
 /// The secret, computed together with others', with as many octets as TLS up to 1.2 takes: without zeros in front (RFC
@@ -293,36 +273,35 @@ const OSSL_PARAM* exchange_gettable_params(void* self, void* provider) noexcept 
 }  // namespace
 
 const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions) {
-  static std::vector<OSSL_DISPATCH> table;
-  table = with_ours(functions,
-                    {function(OSSL_FUNC_KEYMGMT_NEW, usual.make), function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
-                     function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import),
-                     function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params, get_params),
-                     function(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
-                     function(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template, gen_set_template),
-                     function(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params, gen_set_params),
-                     function(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, usual.gen_settable_params, gen_settable_params),
-                     function(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
-                     function(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)});
-  // Another OpenSSL than those that we know: it does without us.
-  return usual.is_whole() ? table.data() : functions;
+  static Functions ours;
+  ours = with_ours(functions,
+                   {function(OSSL_FUNC_KEYMGMT_NEW, usual.make), function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
+                    function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import),
+                    function(OSSL_FUNC_KEYMGMT_GET_PARAMS, usual.get_params, get_params),
+                    function(OSSL_FUNC_KEYMGMT_GEN_INIT, usual.gen_init, gen_init),
+                    function(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template, gen_set_template),
+                    function(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params, gen_set_params),
+                    function(OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS, usual.gen_settable_params, gen_settable_params),
+                    function(OSSL_FUNC_KEYMGMT_GEN, usual.gen, gen),
+                    function(OSSL_FUNC_KEYMGMT_GEN_CLEANUP, usual.gen_cleanup, gen_cleanup)});
+  return ours.has_all ? ours.table.data() : functions;
 }
 
 const OSSL_DISPATCH* dh_key_exchange(const OSSL_DISPATCH* functions) {
-  static std::vector<OSSL_DISPATCH> table;
+  static Functions ours;
   auto& mine = usual_exchange;
-  table = with_ours(functions,
-                    {function(OSSL_FUNC_KEYEXCH_NEWCTX, mine.make, exchange_new),
-                     function(OSSL_FUNC_KEYEXCH_FREECTX, mine.free, exchange_free),
-                     function(OSSL_FUNC_KEYEXCH_DUPCTX, mine.copy, exchange_copy),
-                     function(OSSL_FUNC_KEYEXCH_INIT, mine.init, exchange_init),
-                     function(OSSL_FUNC_KEYEXCH_SET_PEER, mine.set_peer, exchange_set_peer),
-                     function(OSSL_FUNC_KEYEXCH_DERIVE, mine.derive, exchange_derive),
-                     function(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, mine.set_params, exchange_set_params),
-                     function(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, mine.settable_params, exchange_settable_params),
-                     function(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, mine.get_params, exchange_get_params),
-                     function(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, mine.gettable_params, exchange_gettable_params)});
-  return has_lanes() && usual.is_whole() && mine.is_whole() ? table.data() : functions;
+  ours = with_ours(functions,
+                   {function(OSSL_FUNC_KEYEXCH_NEWCTX, mine.make, exchange_new),
+                    function(OSSL_FUNC_KEYEXCH_FREECTX, mine.free, exchange_free),
+                    function(OSSL_FUNC_KEYEXCH_DUPCTX, mine.copy, exchange_copy),
+                    function(OSSL_FUNC_KEYEXCH_INIT, mine.init, exchange_init),
+                    function(OSSL_FUNC_KEYEXCH_SET_PEER, mine.set_peer, exchange_set_peer),
+                    function(OSSL_FUNC_KEYEXCH_DERIVE, mine.derive, exchange_derive),
+                    function(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, mine.set_params, exchange_set_params),
+                    function(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, mine.settable_params, exchange_settable_params),
+                    function(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, mine.get_params, exchange_get_params),
+                    function(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, mine.gettable_params, exchange_gettable_params)});
+  return has_lanes() && usual.get_params != nullptr && ours.has_all ? ours.table.data() : functions;
 }
 
 }  // namespace firstring::tls

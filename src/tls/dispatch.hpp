@@ -2,8 +2,10 @@
 
 #include <openssl/core.h>
 
+#include <cstddef>
 #include <initializer_list>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace firstring::tls {
@@ -26,19 +28,27 @@ Replacement function(int id, Function*& kept, std::type_identity_t<Function>* ou
   return {id, reinterpret_cast<void (**)()>(&kept), reinterpret_cast<void (*)()>(ours)};
 }
 
-/// `usual`, with ours in the place of what they replace. Functions that `usual` has not are kept as they are.
-inline std::vector<OSSL_DISPATCH> with_ours(const OSSL_DISPATCH* usual, std::initializer_list<Replacement> ours) {
+/// A table of functions, some of them ours.
+struct Functions {
   std::vector<OSSL_DISPATCH> table;
+  bool has_all = false;  ///< of those that were to be kept or replaced: else it is another OpenSSL's than we know
+};
+
+/// `usual`, with ours in the place of what they replace. Functions that `usual` has not are kept as they are.
+inline Functions with_ours(const OSSL_DISPATCH* usual, std::initializer_list<Replacement> ours) {
+  std::vector<OSSL_DISPATCH> table;
+  std::size_t found = 0;
   for (const auto* one = usual; one->function_id != 0; ++one) {
     table.push_back(*one);
     for (const auto& mine : ours) {
       if (mine.id != one->function_id) continue;
+      ++found;
       *mine.kept = one->function;
       if (mine.ours != nullptr) table.back().function = mine.ours;
     }
   }
   table.push_back({0, nullptr});
-  return table;
+  return {std::move(table), found == ours.size()};
 }
 
 }  // namespace firstring::tls

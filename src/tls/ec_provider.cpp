@@ -92,8 +92,8 @@ int gen_set_params(void* generation, const OSSL_PARAM params[]) noexcept {
 }  // namespace
 
 const OSSL_DISPATCH* ec_key_management(const OSSL_DISPATCH* functions, void* provider) {
-  static std::vector<OSSL_DISPATCH> table;
-  table =
+  static Functions ours;
+  ours =
       with_ours(functions, {function(OSSL_FUNC_KEYMGMT_NEW, usual.make), function(OSSL_FUNC_KEYMGMT_FREE, usual.free),
                             function(OSSL_FUNC_KEYMGMT_IMPORT, usual.import),
                             function(OSSL_FUNC_KEYMGMT_VALIDATE, usual.validate, validate),
@@ -101,7 +101,7 @@ const OSSL_DISPATCH* ec_key_management(const OSSL_DISPATCH* functions, void* pro
                             function(OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE, usual.gen_set_template),
                             function(OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS, usual.gen_set_params, gen_set_params)});
   make_curves(provider);
-  return table.data();
+  return ours.table.data();
 }
 
 }  // namespace firstring::tls

@@ -2,10 +2,7 @@
 // the digits stand one below the other. So nothing ever crosses lanes, and a product costs an eighth; but eight powers
 // must be there to be computed.
 //
-// Multiplication is Montgomery's, with R = 2^(52 * 21). Not modulo n but modulo that multiple n' = k * n, k below 2^52,
-// which is -1 modulo 2^52: then the lowest digit of a sum is itself the factor q of n' that clears it, and since n' is
-// m * 2^52 - 1, q * m added one digit higher clears it. Numbers are below 2n', which R exceeds by so much that they
-// stay it.
+// How they multiply: see ModulusDigits. Numbers are below 2n', which R exceeds by so much that they stay it.
 #include "tls/lane_power.hpp"
 
 #include <openssl/crypto.h>
@@ -21,16 +18,8 @@
 
 namespace firstring::tls {
 
-struct LaneModulus::Constants {
-  WholeDigits clearing{};  ///< m
-  WholeDigits enter{};     ///< R * R mod n: multiplied with, a number comes into the form with R
-  WholeDigits one{};       ///< in that form
-  WholeDigits leave{};     ///< 2^1024 mod n: multiplied with, it comes into OpenSSL's form
-};
-
 namespace {
 
-constexpr std::size_t kModulusBytes = LaneModulus::kBits / 8;
 constexpr std::size_t kClearingDigits = 20;  ///< of m, which is below 2^1024
 constexpr std::size_t kWindowBits = 4;
 constexpr std::size_t kEntries = std::size_t{1} << kWindowBits;
@@ -132,45 +121,17 @@ bool has_lanes() {
 #endif
 }
 
-LaneModulus::LaneModulus() : constants_(std::make_unique<Constants>()) {}
-LaneModulus::LaneModulus(LaneModulus&&) noexcept = default;
-LaneModulus::~LaneModulus() {
-  // Of an RSA key's primes they are secret.
-  if (constants_) OPENSSL_cleanse(constants_.get(), sizeof *constants_);
-}
+LaneModulus::LaneModulus() : digits_(std::make_unique<Wiped<ModulusDigits>>()), montgomery_(BN_MONT_CTX_new()) {}
 
 Result<LaneModulus> LaneModulus::make(const BIGNUM* modulus) {
   if (!has_lanes()) return fail(Errc::unavailable, "this processor has no AVX-512 IFMA");
   if (BN_num_bits(modulus) != kBits || BN_is_odd(modulus) == 0)
     return fail(Errc::invalid_input, "lanes compute powers modulo odd numbers of 1024 bits");
   LaneModulus made;
-  if (!made.fill(modulus)) return crypto::openssl_failure("prepare powers by lanes");
+  if (!made.montgomery_ || !made.digits_->fill(modulus, made.montgomery_.get()))
+    return crypto::openssl_failure("prepare powers by lanes");
   if (!made.agrees_with_openssl(modulus)) return fail(Errc::crypto, "powers by lanes are not what OpenSSL computes");
   return made;
-}
-
-bool LaneModulus::fill(const BIGNUM* modulus) {
-  const crypto::BignumContextPtr scratch{BN_CTX_new_ex(crypto::library())};
-  const crypto::SecretBignumPtr secret{BN_dup(modulus)}, radix{BN_new()}, factor{BN_new()}, value{BN_new()};
-  montgomery_.reset(BN_MONT_CTX_new());
-  if (!scratch || !secret || !radix || !factor || !value || !montgomery_) return false;
-  BN_set_flags(secret.get(), BN_FLG_CONSTTIME);  // so that OpenSSL inverts and divides without branches
-  const auto put_power_of_two = [&](int exponent, WholeDigits& to) {
-    BN_zero(value.get());
-    return BN_set_bit(value.get(), exponent) == 1 &&
-           BN_nnmod(value.get(), value.get(), secret.get(), scratch.get()) == 1 &&
-           split(value.get(), kModulusBytes, to);
-  };
-  constexpr int kRadixBits = kDigitBits * static_cast<int>(kDigits);  // of R
-  return BN_MONT_CTX_set(montgomery_.get(), secret.get(), scratch.get()) == 1 &&
-         BN_set_bit(radix.get(), kDigitBits) == 1 &&
-         BN_mod_inverse(factor.get(), secret.get(), radix.get(), scratch.get()) != nullptr &&
-         BN_sub(factor.get(), radix.get(), factor.get()) == 1 &&
-         BN_mul(value.get(), secret.get(), factor.get(), scratch.get()) == 1 && BN_add_word(value.get(), 1) == 1 &&
-         BN_rshift(value.get(), value.get(), kDigitBits) == 1 &&
-         split(value.get(), kModulusBytes, constants_->clearing) &&
-         put_power_of_two(2 * kRadixBits, constants_->enter) && put_power_of_two(kRadixBits, constants_->one) &&
-         put_power_of_two(kBits, constants_->leave);
 }
 
 bool LaneModulus::agrees_with_openssl(const BIGNUM* modulus) const {
@@ -188,7 +149,8 @@ bool lane_powers(std::span<const LanePower> powers, int exponent_bits, BN_CTX* s
   struct Secrets {
     Numbers value, picked, constant, clearing;  // the latter two are secret if a modulus is
     std::array<Numbers, kEntries> table;
-    std::array<std::array<unsigned char, kModulusBytes + 1>, kLanes> exponents;  // and one that window() may read
+    std::array<std::array<unsigned char, ModulusDigits::kBytes + 1>, kLanes>
+        exponents;  // and one that window() may read
     WholeDigits digits;
   };
   if (!has_lanes() || powers.empty() || powers.size() > kLanes) return false;
@@ -196,18 +158,18 @@ bool lane_powers(std::span<const LanePower> powers, int exponent_bits, BN_CTX* s
   secret.exponents = {};
   // Lanes that nobody needs repeat the first.
   const auto of_lane = [&](std::size_t lane) -> const LanePower& { return powers[lane < powers.size() ? lane : 0]; };
-  const auto put = [&](Numbers& numbers, WholeDigits LaneModulus::Constants::* constant) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) numbers.put(lane, of_lane(lane).modulus->constants().*constant);
+  const auto put = [&](Numbers& numbers, WholeDigits ModulusDigits::* part) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) numbers.put(lane, of_lane(lane).modulus->digits().*part);
   };
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     const auto& power = of_lane(lane);
-    if (BN_is_negative(power.exponent) != 0 || !split(power.base, kModulusBytes, secret.digits) ||
+    if (BN_is_negative(power.exponent) != 0 || !split(power.base, ModulusDigits::kBytes, secret.digits) ||
         BN_bn2lebinpad(power.exponent, secret.exponents[lane].data(), exponent_bits / 8) < 0) {
       return false;
     }
     secret.value.put(lane, secret.digits);
   }
-  put(secret.clearing, &LaneModulus::Constants::clearing);
+  put(secret.clearing, &ModulusDigits::clearing);
   const auto multiply_into = [&](Numbers& result, const Numbers& a, const Numbers& b) {
     multiply(result, a, b, secret.clearing);
   };
@@ -217,8 +179,8 @@ bool lane_powers(std::span<const LanePower> powers, int exponent_bits, BN_CTX* s
     pick(result, secret.table, wanted);
     OPENSSL_cleanse(wanted.data(), sizeof wanted);
   };
-  put(secret.table[0], &LaneModulus::Constants::one);
-  put(secret.constant, &LaneModulus::Constants::enter);
+  put(secret.table[0], &ModulusDigits::one);
+  put(secret.constant, &ModulusDigits::enter);
   multiply_into(secret.table[1], secret.value, secret.constant);
   for (std::size_t i = 2; i < kEntries; ++i) multiply_into(secret.table[i], secret.table[i - 1], secret.table[1]);
   auto windows = static_cast<std::size_t>(exponent_bits) / kWindowBits;
@@ -228,7 +190,7 @@ bool lane_powers(std::span<const LanePower> powers, int exponent_bits, BN_CTX* s
     pick_window(secret.picked, --windows);
     multiply_into(secret.value, secret.value, secret.picked);
   }
-  put(secret.constant, &LaneModulus::Constants::leave);
+  put(secret.constant, &ModulusDigits::leave);
   multiply_into(secret.value, secret.value, secret.constant);
   // Now it is the power in the form of OpenSSL's Montgomery, but below 2n'.
   for (std::size_t lane = 0; lane < powers.size(); ++lane) {

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "crypto/openssl.hpp"
+#include "tls/whole_digits.hpp"
 
 namespace firstring::tls {
 
@@ -20,10 +21,7 @@ bool has_lanes();
 /// A modulus for lane_powers: odd, of 1024 bits. Any thread.
 class LaneModulus {
  public:
-  static constexpr int kBits = 1024;
-
-  LaneModulus(LaneModulus&&) noexcept;
-  ~LaneModulus();
+  static constexpr int kBits = ModulusDigits::kBits;
 
   /// Works out its constants, and tries them with one power that OpenSSL computes too. Fails for other moduli, on
   /// another processor, and if the trial does.
@@ -32,15 +30,13 @@ class LaneModulus {
   /// For other arithmetic modulo the same number.
   BN_MONT_CTX* montgomery() const { return montgomery_.get(); }
 
-  struct Constants;
-  const Constants& constants() const { return *constants_; }
+  const ModulusDigits& digits() const { return *digits_; }
 
  private:
   LaneModulus();
-  bool fill(const BIGNUM* modulus);
   bool agrees_with_openssl(const BIGNUM* modulus) const;
 
-  std::unique_ptr<Constants> constants_;
+  std::unique_ptr<Wiped<ModulusDigits>> digits_;
   crypto::MontgomeryPtr montgomery_;
 };
 

@@ -4,10 +4,7 @@
 // Zheng, Weems, "Faster Modular Exponentiation Using Double Precision Floating Point Arithmetic on the GPU", ARITH
 // 2018). It wants the processor to round toward zero. Halves are added up as integers: see Product.
 //
-// Multiplication is Montgomery's, with R = 2^(52 * 21). Not modulo n but modulo that multiple n' = k * n, k below 2^52,
-// which is -1 modulo 2^52: then the lowest digit of a sum is itself the factor q of n' that clears it, and since n' is
-// m * 2^52 - 1, q * m added one digit higher clears it. Digits are balanced, from -2^51 to 2^51, so numbers have a
-// sign.
+// How they multiply: see ModulusDigits. Digits are balanced, from -2^51 to 2^51, so numbers have a sign.
 //
 // A vector holds two digits of each of the two numbers, kRows digits apart: in a sum for place v, lane 0 stands for
 // position v and lane 1 for position v + kRows. Once lane 0 of a place is cleared, its lane 1 moves to lane 0 of the
@@ -28,8 +25,6 @@ namespace {
 constexpr std::size_t kSteps = kDigits;
 constexpr std::size_t kRows = 11;  ///< vectors of a pair of numbers
 constexpr std::size_t kLanes = 2;  ///< of one number in a vector
-constexpr std::size_t kModulusBytes = TwinPower::kBits / 8;
-constexpr std::size_t kMultipleBytes = (TwinPower::kBits + kDigitBits + 7) / 8;  ///< of n'
 
 /// Whole numbers, a pair: kRows vectors of four doubles, of each number two lanes, each of kRows digits.
 struct alignas(32) Digits {
@@ -223,13 +218,10 @@ class RoundingTowardZero {
 
 }  // namespace
 
-/// Of an RSA key's primes they are secret.
+/// ModulusDigits of both.
 struct TwinPower::Constants {
-  std::array<WholeDigits, 2> multiple{};  ///< n'
-  Digits clearing{};                      ///< m
-  Digits enter{};                         ///< R * R mod n: multiplied with, a number comes into the form with R
-  Digits one{};                           ///< in that form
-  Digits leave{};                         ///< 2^1024 mod n: multiplied with, it comes into OpenSSL's form
+  std::array<WholeDigits, 2> multiple{};
+  Digits clearing{}, enter{}, one{}, leave{};
 };
 
 TwinPower::TwinPower() : constants_(std::make_unique<Constants>()) {}
@@ -259,43 +251,24 @@ auto TwinPower::make(const std::array<const BIGNUM*, 2>& moduli) -> Result<TwinP
 }
 
 bool TwinPower::fill(const std::array<const BIGNUM*, 2>& moduli) {
-  const crypto::BignumContextPtr scratch{BN_CTX_new_ex(crypto::library())};
-  const crypto::SecretBignumPtr radix{BN_new()}, factor{BN_new()}, multiple{BN_new()}, value{BN_new()};
-  if (!scratch || !radix || !factor || !multiple || !value || BN_set_bit(radix.get(), kDigitBits) != 1) return false;
   auto& constants = *constants_;
   for (std::size_t i = 0; i < 2; ++i) {
-    const crypto::SecretBignumPtr owned{BN_dup(moduli[i])};
-    if (!owned) return false;
-    auto* const modulus = owned.get();
-    BN_set_flags(modulus, BN_FLG_CONSTTIME);  // so that OpenSSL inverts and divides without branches
-    const auto put = [&](const BIGNUM* number, Digits& to) {
-      Wiped<WholeDigits> digits{};
-      if (!split(number, kModulusBytes, digits)) return false;
+    Wiped<ModulusDigits> digits;
+    montgomery_[i].reset(BN_MONT_CTX_new());
+    if (!montgomery_[i] || !digits.fill(moduli[i], montgomery_[i].get())) return false;
+    const auto balance = [i](const WholeDigits& whole, Digits& to) {
       std::uint64_t carry = 0;
       for (std::size_t place = 0; place < kSteps; ++place) {
-        const auto digit = digits[place] + carry;
+        const auto digit = whole[place] + carry;
         carry = (digit + (std::uint64_t{1} << (kDigitBits - 1))) >> kDigitBits;
         at(to, i, place) = static_cast<double>(static_cast<std::int64_t>(digit - (carry << kDigitBits)));
       }
-      return true;
     };
-    const auto put_power_of_two = [&](int exponent, Digits& to) {
-      BN_zero(value.get());
-      return BN_set_bit(value.get(), exponent) == 1 &&
-             BN_nnmod(value.get(), value.get(), modulus, scratch.get()) == 1 && put(value.get(), to);
-    };
-    constexpr int kRadixBits = kDigitBits * static_cast<int>(kSteps);  // of R
-    montgomery_[i].reset(BN_MONT_CTX_new());
-    if (!montgomery_[i] || BN_MONT_CTX_set(montgomery_[i].get(), modulus, scratch.get()) != 1 ||
-        BN_mod_inverse(factor.get(), modulus, radix.get(), scratch.get()) == nullptr ||
-        BN_sub(factor.get(), radix.get(), factor.get()) != 1 ||
-        BN_mul(multiple.get(), modulus, factor.get(), scratch.get()) != 1 ||
-        !split(multiple.get(), kMultipleBytes, constants.multiple[i]) || BN_add_word(multiple.get(), 1) != 1 ||
-        BN_rshift(multiple.get(), multiple.get(), kDigitBits) != 1 || !put(multiple.get(), constants.clearing) ||
-        !put_power_of_two(2 * kRadixBits, constants.enter) || !put_power_of_two(kRadixBits, constants.one) ||
-        !put_power_of_two(kBits, constants.leave)) {
-      return false;
-    }
+    constants.multiple[i] = digits.multiple;
+    balance(digits.clearing, constants.clearing);
+    balance(digits.enter, constants.enter);
+    balance(digits.one, constants.one);
+    balance(digits.leave, constants.leave);
   }
   return true;
 }
@@ -330,7 +303,7 @@ bool TwinPower::power([[maybe_unused]] const std::array<const BIGNUM*, 2>& bases
   struct Secrets {
     Digits value, picked;
     std::array<Digits, kEntries> powers;
-    std::array<std::array<unsigned char, kModulusBytes + 1>, 2> exponents;  // and one that window() may read
+    std::array<std::array<unsigned char, ModulusDigits::kBytes + 1>, 2> exponents;  // and one that window() may read
     WholeDigits digits;
   };
   const auto& constants = *constants_;
@@ -338,8 +311,8 @@ bool TwinPower::power([[maybe_unused]] const std::array<const BIGNUM*, 2>& bases
   secret.value = {};
   secret.exponents = {};
   for (std::size_t i = 0; i < 2; ++i) {
-    if (BN_is_negative(exponents[i]) != 0 || !split(bases[i], kModulusBytes, secret.digits) ||
-        BN_bn2lebinpad(exponents[i], secret.exponents[i].data(), kModulusBytes) < 0) {
+    if (BN_is_negative(exponents[i]) != 0 || !split(bases[i], ModulusDigits::kBytes, secret.digits) ||
+        BN_bn2lebinpad(exponents[i], secret.exponents[i].data(), ModulusDigits::kBytes) < 0) {
       return false;
     }
     for (std::size_t place = 0; place < kSteps; ++place)

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 namespace firstring::tls {
@@ -28,32 +27,29 @@ struct Wiped : T {
   ~Wiped() { OPENSSL_cleanse(this, sizeof *this); }
 };
 
-/// WholeDigits lie in so many octets; as much more as a word needs that begins in the last of them.
-using DigitOctets = std::array<unsigned char, kDigits * kDigitBits / 8 + sizeof(std::uint64_t)>;
-
 /// False if the number is negative or has more than so many octets. Takes the same time for all that have not.
-inline bool split(const BIGNUM* number, std::size_t octets, WholeDigits& digits) {
-  Wiped<DigitOctets> all{};
-  if (BN_is_negative(number) != 0 || BN_bn2lebinpad(number, all.data(), static_cast<int>(octets)) < 0) return false;
-  for (std::size_t i = 0; i < kDigits; ++i) {
-    std::uint64_t word;
-    std::memcpy(&word, all.data() + i * kDigitBits / 8, sizeof word);
-    digits[i] = word >> (i * kDigitBits % 8) & kDigitMask;
-  }
-  return true;
-}
-
+bool split(const BIGNUM* number, std::size_t octets, WholeDigits& digits);
 /// False if memory runs out.
-inline bool join(const WholeDigits& digits, BIGNUM* number) {
-  Wiped<DigitOctets> all{};
-  for (std::size_t i = 0; i < kDigits; ++i) {
-    std::uint64_t word;
-    std::memcpy(&word, all.data() + i * kDigitBits / 8, sizeof word);
-    word |= digits[i] << (i * kDigitBits % 8);
-    std::memcpy(all.data() + i * kDigitBits / 8, &word, sizeof word);
-  }
-  return BN_lebin2bn(all.data(), static_cast<int>(all.size()), number) != nullptr;
-}
+bool join(const WholeDigits& digits, BIGNUM* number);
+
+/// What powers modulo an odd number n of 1024 bits need. Of an RSA key's primes it is secret.
+///
+/// Powers are worked out by Montgomery's multiplication, with R = 2^(52 * 21). Not modulo n but modulo that multiple
+/// n' = k * n, k below 2^52, which is -1 modulo 2^52: then the lowest digit of a sum is itself the factor q of n' that
+/// clears it, and since n' is m * 2^52 - 1, q * m added one digit higher clears it.
+struct ModulusDigits {
+  static constexpr int kBits = 1024;
+  static constexpr std::size_t kBytes = kBits / 8;
+
+  WholeDigits multiple{};  ///< n'
+  WholeDigits clearing{};  ///< m, below 2^1024
+  WholeDigits enter{};     ///< R * R mod n: multiplied with, a number comes into the form with R
+  WholeDigits one{};       ///< in that form
+  WholeDigits leave{};     ///< 2^1024 mod n: multiplied with, it comes into OpenSSL's form
+
+  /// And OpenSSL's form of the same modulus. False if memory runs out.
+  bool fill(const BIGNUM* modulus, BN_MONT_CTX* montgomery);
+};
 
 /// So many bits of a number, the window that is `index` windows above its lowest. Reads one octet beyond the window's.
 template <std::size_t kWindowBits>
