@@ -10,9 +10,9 @@
 //   takes
 //               up its session, the newest that it was given, and must be let to; otherwise it must not be.
 //   requests    each phone opens a connection before "ready"; then `count` GETs over these.
-//   wave        `repeat` times: `count` phones, all in the middle of their handshake at once, then all finish it and
-//   GET. hold        `count` connections have sent their hello and got the first bytes of the answer when it says
-//   "ready".
+//   wave        `count` phones, `at_once` of them in the middle of their handshake, then these finish it and GET, then
+//   the next.
+//   hold        `count` connections have sent their hello and got the first bytes of the answer when it says "ready".
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -36,6 +36,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -417,7 +418,7 @@ void allow_files(int count) {
 }
 
 /// `count` connections that have sent their hello and got the first bytes of the answer.
-std::vector<std::unique_ptr<Connection>> open_halfway(SSL_CTX* context, std::vector<Phone>& phones) {
+std::vector<std::unique_ptr<Connection>> open_halfway(SSL_CTX* context, std::span<Phone> phones) {
   constexpr std::size_t kAhead = 200;  // hellos without an answer at once: less than any listen backlog
   std::vector<std::unique_ptr<Connection>> connections;
   const auto await = [&](std::size_t i) {
@@ -436,15 +437,15 @@ std::vector<std::unique_ptr<Connection>> open_halfway(SSL_CTX* context, std::vec
 
 void wave() {
   const int count = number("count");
-  allow_files(count);
+  const int at_once = std::min(number("at_once"), count);
+  allow_files(at_once);
   const auto context = make_context();
   auto phones = Maker{}.make_all(count);
-  const int repeat = number("repeat", 1);
   rendezvous();
   const auto begin = std::chrono::steady_clock::now();
-  for (int round = 0; round < repeat; ++round) {
-    const auto connections = open_halfway(context.get(), phones);
-    in_threads(count, [&](int i) {
+  for (auto rest = std::span{phones}; !rest.empty(); rest = rest.subspan(std::min<std::size_t>(rest.size(), at_once))) {
+    const auto connections = open_halfway(context.get(), rest.first(std::min<std::size_t>(rest.size(), at_once)));
+    in_threads(static_cast<int>(connections.size()), [&](int i) {
       auto& connection = *connections[static_cast<std::size_t>(i)];
       auto failure = connection.handshake(false);
       if (failure.empty()) failure = connection.get(false);
@@ -452,7 +453,7 @@ void wave() {
       return failure;
     });
   }
-  report(count * repeat, begin);
+  report(count, begin);
 }
 
 void hold() {

@@ -221,13 +221,18 @@ def memory(bench, progress):
 
 
 def linear(bench, progress):
-    """Whether a phone costs the same among many: so many are in the middle of their handshake at once."""
+    """Whether a phone costs the same among many: one fleet comes, so many of it in the middle of their handshake at
+    once. All have come before: the server meets nobody new."""
     values = {}
+    phones = bench.size.in_flight[-1]
     with bench.firstring() as running:
-        for count in bench.size.in_flight:
-            progress(f"linear: {count:,} in flight")
-            repeat = max(bench.size.in_flight[-1] // count // 5, 1)
-            values[f"{count:,}"] = [bench.cpu_milliseconds(running, "wave", DHE, count, repeat=repeat)]
+        progress(f"linear: {phones:,} phones come for the first time")
+        bench.cpu_milliseconds(running, "wave", DHE, phones, at_once=phones)
+        for _ in range(bench.size.rounds):
+            for at_once in bench.size.in_flight:
+                progress(f"linear: {at_once:,} in flight")
+                figure = bench.cpu_milliseconds(running, "wave", DHE, phones, at_once=at_once)
+                values.setdefault(f"{at_once:,}", []).append(figure)
     yield _row("linear", "TLS 1.0 DHE 1024, all in mid-handshake at once", "ms CPU a phone", {FIRSTRING: values})
 
 

@@ -121,8 +121,7 @@ def targets_met(results):
             most = 2 if row["unit"] == "s" else 200
             found.append((f"{row['name']}: {value:.2f} {row['unit']}, under {most} wanted", value < most))
         if row["group"] == "linear":
-            medians = [statistics.median(values) for values in row["values"][FIRSTRING].values()]
-            worst = max(abs(one / medians[0] - 1) for one in medians)
+            worst = max(abs(one - 1) for one in _of_the_first(row).values())
             found.append((f"cost of a phone among many: {worst:.0%} off that among few, within 15% wanted", worst <= 0.15))
         if row["group"] == "storm":
             storm = _ours(row)[0]
@@ -131,12 +130,16 @@ def targets_met(results):
     return found
 
 
+def _of_the_first(row):
+    """{setting: its figure in parts of the first setting's, each made in its round, the median}."""
+    settings = row["values"][FIRSTRING]
+    first = next(iter(settings.values()))
+    return {name: statistics.median(one / few for one, few in zip(values, first, strict=True)) for name, values in settings.items()}
+
+
 def _linear_table(row):
-    few = None
-    lines = []
-    for count, values in row["values"][FIRSTRING].items():
-        few = few or statistics.median(values)
-        lines.append([count, _spread(values, 3), f"{statistics.median(values) / few:.2f}"])
+    ratios = _of_the_first(row)
+    lines = [[count, _spread(values, 3), f"{ratios[count]:.2f}"] for count, values in row["values"][FIRSTRING].items()]
     return _table(["phones in flight", row["unit"], "in parts of the first"], lines)
 
 

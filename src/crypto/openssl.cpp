@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
-#include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -19,22 +20,31 @@ namespace {
 /// slow phones wait in that state: measured, 43.1 KiB a connection became 40.2.
 constexpr std::size_t kPage = 4096;
 
-/// What BUF_MEM_grow takes for SSL3_RT_MAX_PLAIN_LENGTH: the block in which libssl gathers a connection's handshake
-/// messages, of which it clears the first 16 KiB.
+/// What BUF_MEM_grow takes for SSL3_RT_MAX_PLAIN_LENGTH.
 constexpr std::size_t kMessageBuffer = 21'848;
-constexpr std::size_t kClearedOfIt = 16'384;
-/// This thread's newest, while it is there and nobody has taken it.
-thread_local void* message_buffer = nullptr;
+/// A message's header, and the short messages of a client.
+constexpr std::size_t kMessageBufferOfWaiting = 256;
+
+/// What this thread has allocated last, if it is as large as a BUF_MEM. libssl makes one and lets it grow, with nothing
+/// in between.
+thread_local void* last_allocated = nullptr;
+thread_local MessageBuffer message_buffer;
 
 void* allocate(std::size_t size, const char*, int) {
-  if (size == kPage) return std::aligned_alloc(kPage, size);
-  if (size != kMessageBuffer) return std::malloc(size);
-  message_buffer = std::aligned_alloc(kPage, (size + kPage - 1) / kPage * kPage);
-  return message_buffer;
+  auto* const block = size == kPage ? std::aligned_alloc(kPage, size) : std::malloc(size);
+  if (size == kMessageBuffer && last_allocated != nullptr)
+    message_buffer = {static_cast<BUF_MEM*>(last_allocated), static_cast<char*>(block)};
+  last_allocated = size == sizeof(BUF_MEM) ? block : nullptr;
+  return block;
+}
+
+void forget(const void* block) {
+  if (block == last_allocated) last_allocated = nullptr;
+  if (block == message_buffer.owner || block == message_buffer.block) message_buffer = {};
 }
 
 void release(void* block, const char*, int) {
-  if (block == message_buffer) message_buffer = nullptr;
+  forget(block);
   std::free(block);
 }
 
@@ -44,7 +54,7 @@ void* reallocate(void* block, std::size_t size, const char* file, int line) {
     release(block, file, line);
     return nullptr;
   }
-  if (block == message_buffer) message_buffer = nullptr;
+  forget(block);
   return std::realloc(block, size);
 }
 
@@ -85,12 +95,21 @@ OSSL_LIB_CTX* library() {
   return context;
 }
 
-void* take_message_buffer() { return std::exchange(message_buffer, nullptr); }
+MessageBuffer take_message_buffer() { return std::exchange(message_buffer, {}); }
 
-void set_message_buffer(void* block) { message_buffer = block; }
+void set_message_buffer(MessageBuffer buffer) { message_buffer = buffer; }
 
-void shrink_message_buffer(void* block) {
-  if (block != nullptr) ::madvise(static_cast<char*>(block) + kPage, kClearedOfIt - kPage, MADV_DONTNEED);
+void shrink_message_buffer(MessageBuffer buffer) {
+  auto* const owner = buffer.owner;
+  if (owner == nullptr || owner->data != buffer.block || owner->max != kMessageBuffer || owner->flags != 0) return;
+  auto* const small = static_cast<char*>(OPENSSL_malloc(kMessageBufferOfWaiting));
+  if (small == nullptr) return;
+  std::memcpy(small, owner->data, kMessageBufferOfWaiting);
+  OPENSSL_clear_free(owner->data, owner->max);
+  *owner = {.length = std::min(owner->length, kMessageBufferOfWaiting),
+            .data = small,
+            .max = kMessageBufferOfWaiting,
+            .flags = 0};
 }
 
 std::string drain_errors() {

@@ -44,14 +44,18 @@ using X509StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_C
 /// must come before any other use of OpenSSL (each program's main makes it); never freed.
 OSSL_LIB_CTX* library();
 
-/// libssl gathers a connection's handshake messages in a block of 16 KiB that it clears and then hardly uses; thousands
-/// of slow phones wait with one. take_message_buffer is the newest that this thread has made and that is still there,
-/// once; nullptr if there is none. set_message_buffer makes it that again. shrink_message_buffer, if nothing has come
-/// since our own flight went out: the block keeps its first page, where the next message begins, and the others are
-/// memory again only when they are needed.
-void* take_message_buffer();
-void set_message_buffer(void* block);
-void shrink_message_buffer(void* block);
+/// In which libssl gathers a connection's handshake messages: 16 KiB, cleared, of which it hardly uses any; thousands
+/// of slow phones wait with one.
+struct MessageBuffer {
+  BUF_MEM* owner = nullptr;
+  char* block = nullptr;
+};
+/// The newest that this thread has made and that is still there, once; empty if there is none. set_message_buffer makes
+/// it that again.
+MessageBuffer take_message_buffer();
+void set_message_buffer(MessageBuffer buffer);
+/// If libssl waits for a message's first octet: it shall be small until it grows for a message that comes.
+void shrink_message_buffer(MessageBuffer buffer);
 
 /// Empties this thread's error queue into one text, the first and most telling error first; "" if there was none.
 std::string drain_errors();

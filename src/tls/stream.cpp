@@ -169,9 +169,6 @@ constexpr std::array kAlerts{AlertName{0, "close_notify"},
 
 constexpr int kAlertFatal = 2;
 
-/// So few may keep what they could give back: that costs each of them two calls of the kernel and five page faults.
-constexpr std::size_t kMayKeepBuffer = 32;
-
 /// One of this thread's streams that are in mid-handshake.
 class InHandshake {
  public:
@@ -216,9 +213,9 @@ struct Stream::Impl {
   bool alert_is_fatal = false;
   bool heard_since_flight = false;  ///< a record has come after our flight
   std::optional<InHandshake> in_handshake{std::in_place};
-  int tried = 0;                     ///< what OpenSSL's last try at the handshake came to
-  std::unique_ptr<SideStack> stack;  ///< on which that try waits for powers
-  void* message_buffer = nullptr;    ///< that it has made so far
+  int tried = 0;                         ///< what OpenSSL's last try at the handshake came to
+  std::unique_ptr<SideStack> stack;      ///< on which that try waits for powers
+  crypto::MessageBuffer message_buffer;  ///< that it has made so far
 
   Impl() = default;
   Impl(const Impl&) = delete;
@@ -234,7 +231,7 @@ struct Stream::Impl {
       tried = SSL_do_handshake(ssl.get());
       return true;
     }
-    if (goes_on) crypto::set_message_buffer(std::exchange(message_buffer, nullptr));
+    if (goes_on) crypto::set_message_buffer(std::exchange(message_buffer, {}));
     const bool ended = goes_on ? stack->resume() : stack->run([this] { tried = SSL_do_handshake(ssl.get()); });
     if (ended) {
       queue->give_back(std::move(stack));
@@ -429,8 +426,7 @@ Stream::Status Stream::handshake() {
   if (!impl_->try_handshake()) return Status::computing;
   auto& facts = impl_->facts;
   const auto status = impl_->tried == 1 ? Status::ok : impl_->outcome(impl_->tried);
-  if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight &&
-      InHandshake::count > kMayKeepBuffer)
+  if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight)
     crypto::shrink_message_buffer(crypto::take_message_buffer());
   if (status == Status::want_read || status == Status::want_write) return status;
   impl_->in_handshake.reset();
