@@ -7,8 +7,7 @@
 // that everything was as it should be; the first failure is told on standard error.
 //
 //   handshakes  `count` connections with one GET each. Each phone came once before "ready"; with resumed=1 it then
-//   takes
-//               up its session, the newest that it was given, and must be let to; otherwise it must not be.
+//   takes up its session, the newest that it was given, and must be let to; otherwise it must not be.
 //   requests    each phone opens a connection before "ready"; then `count` GETs over these.
 //   wave        `count` phones, `at_once` of them in the middle of their handshake, then these finish it and GET, then
 //   the next.
@@ -417,7 +416,7 @@ void allow_files(int count) {
   if (now.rlim_cur < wanted || ::setrlimit(RLIMIT_NOFILE, &now) != 0) die("cannot open so many files");
 }
 
-/// `count` connections that have sent their hello and got the first bytes of the answer.
+/// A connection for each, which has sent its hello and got the first bytes of the answer.
 std::vector<std::unique_ptr<Connection>> open_halfway(SSL_CTX* context, std::span<Phone> phones) {
   constexpr std::size_t kAhead = 200;  // hellos without an answer at once: less than any listen backlog
   std::vector<std::unique_ptr<Connection>> connections;
@@ -437,15 +436,17 @@ std::vector<std::unique_ptr<Connection>> open_halfway(SSL_CTX* context, std::spa
 
 void wave() {
   const int count = number("count");
-  const int at_once = std::min(number("at_once"), count);
+  const int at_once = number("at_once", count);
   allow_files(at_once);
   const auto context = make_context();
   auto phones = Maker{}.make_all(count);
   rendezvous();
   const auto begin = std::chrono::steady_clock::now();
-  for (auto rest = std::span{phones}; !rest.empty(); rest = rest.subspan(std::min<std::size_t>(rest.size(), at_once))) {
-    const auto connections = open_halfway(context.get(), rest.first(std::min<std::size_t>(rest.size(), at_once)));
-    in_threads(static_cast<int>(connections.size()), [&](int i) {
+  for (int done = 0; done < count; done += at_once) {
+    const int coming = std::min(at_once, count - done);
+    const std::span these{phones.data() + done, static_cast<std::size_t>(coming)};
+    const auto connections = open_halfway(context.get(), these);
+    in_threads(coming, [&](int i) {
       auto& connection = *connections[static_cast<std::size_t>(i)];
       auto failure = connection.handshake(false);
       if (failure.empty()) failure = connection.get(false);

@@ -10,7 +10,9 @@ namespace firstring {
 
 // ASCII only, as all below: no locale changes what a phone's name means.
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_alphanumeric(char c) { return is_digit(c) || is_letter(c); }
+constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 /// Of a hexadecimal digit of either case; -1 for another character.
 constexpr int hex_value(char c) {

@@ -59,8 +59,6 @@ std::string_view type_of(const toml::node& node) {
   }
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
 /// The text of a node, which holds no control character: one in a path or a name is damage, and would spoil what is
 /// printed of it.
 Reading<std::string> text_of(const toml::node& node, std::string_view wanted) {

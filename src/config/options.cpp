@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 
 namespace firstring::config {
@@ -412,7 +413,7 @@ std::string in_quotes(std::string_view text) {
     if (c == '"' || c == '\\') {
       result += '\\';
       result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+    } else if (is_control(c)) {
       result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
     } else {
       result += c;

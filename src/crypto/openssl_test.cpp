@@ -103,9 +103,13 @@ std::string_view fault_of_config() {
 }
 
 // In the "threadsafe" style a death test runs in a new process, which has not used OpenSSL before.
-class HostileConfiguration : public testing::Test {
+class InANewProcess : public testing::Test {
  protected:
-  HostileConfiguration() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+  InANewProcess() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+class HostileConfiguration : public InANewProcess {
+ protected:
   ~HostileConfiguration() override {
     std::filesystem::remove(std::getenv("OPENSSL_CONF"));
     ::unsetenv("OPENSSL_CONF");
@@ -238,11 +242,8 @@ std::string_view fault_of_libssls() {
   return "";
 }
 
-// In a new process, since OpenSSL lets nobody see to its memory once it has allocated some.
-class MessageBuffers : public testing::Test {
- protected:
-  MessageBuffers() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+// OpenSSL lets nobody see to its memory once it has allocated some.
+using MessageBuffers = InANewProcess;
 
 TEST_F(MessageBuffers, AreSmallUntilAMessageComes) {
   EXPECT_EXIT(exit_with(fault_of_shrinking()), testing::ExitedWithCode(0), "");

@@ -7,11 +7,9 @@
 namespace firstring::device {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 /// Takes the next run of digits or of letters off the front of `text`; empty at its end.
 std::string_view take_part(std::string_view& text) {
-  const auto begin = std::find_if(text.begin(), text.end(), [](char c) { return is_digit(c) || is_letter(c); });
+  const auto begin = std::find_if(text.begin(), text.end(), is_alphanumeric);
   const auto end = std::find_if_not(begin, text.end(), begin != text.end() && is_digit(*begin) ? is_digit : is_letter);
   const auto part = std::string_view{begin, end};
   text = {end, text.end()};

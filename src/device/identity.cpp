@@ -24,7 +24,6 @@ constexpr std::size_t kSuspiciousDigits = 10;
 
 bool is_hex(char c) { return hex_value(c) >= 0; }
 bool is_model_character(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || c == '-'; }
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 /// A serial number as makers print it; a town in L is none.
 bool is_serial(std::string_view text) {

@@ -59,8 +59,7 @@ std::string imf_date(Timestamp time) {
 void add_header(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ");
   // A value made from a request must not be able to begin another header.
-  std::transform(value.begin(), value.end(), std::back_inserter(out),
-                 [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c; });
+  std::transform(value.begin(), value.end(), std::back_inserter(out), [](char c) { return is_control(c) ? ' ' : c; });
   out.append("\r\n");
 }
 

@@ -18,8 +18,6 @@ std::optional<char> escape_at(std::string_view text) {
   return static_cast<char>(high * 16 + low);
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
 /// RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {

@@ -45,7 +45,7 @@ std::size_t end_of_plain(std::string_view text, std::size_t at) {
   return static_cast<std::size_t>(found - octets.data());
 }
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool begins_name(char c) { return is_letter(c) || c == '_'; }
 
 }  // namespace
 
@@ -85,8 +85,8 @@ Result<void> check_text(std::string_view text) {
 }
 
 Result<void> check_parameter_name(std::string_view name) {
-  const auto is_inner = [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; };
-  if (!name.empty() && is_letter(name.front()) && std::all_of(name.begin(), name.end(), is_inner)) return {};
+  const auto is_inner = [](char c) { return begins_name(c) || is_digit(c) || c == '-' || c == '.'; };
+  if (!name.empty() && begins_name(name.front()) && std::all_of(name.begin(), name.end(), is_inner)) return {};
   return fail(
       Errc::invalid_input,
       fmt::format(

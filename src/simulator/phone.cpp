@@ -104,8 +104,7 @@ Result<std::string> own_profile_path(const Phone& phone) {
 }
 
 bool stands_in_request(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+  return std::none_of(text.begin(), text.end(), [](char c) { return is_control(c) || c == ' '; });
 }
 
 Result<std::string> request_path(const Phone& phone, std::string_view path) {

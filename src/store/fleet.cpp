@@ -49,9 +49,8 @@ std::optional<Pardon::Kind> parse_pardon_kind(std::string_view text) {
 }
 
 Result<void> check_name(std::string_view kind, std::string_view name) {
-  const auto bad = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (name.empty()) return fail(Errc::invalid_input, fmt::format("the name of a {} is missing", kind));
-  if (name.size() > kMaxName || std::any_of(name.begin(), name.end(), bad) || trim(name) != name) {
+  if (name.size() > kMaxName || std::any_of(name.begin(), name.end(), is_control) || trim(name) != name) {
     return fail(Errc::invalid_input,
                 fmt::format("'{}' is no name for a {}; write at most {} bytes without control characters, and no white "
                             "space at its ends",

@@ -149,8 +149,8 @@ bool lane_powers(std::span<const LanePower> powers, int exponent_bits, BN_CTX* s
   struct Secrets {
     Numbers value, picked, constant, clearing;  // the latter two are secret if a modulus is
     std::array<Numbers, kEntries> table;
-    std::array<std::array<unsigned char, ModulusDigits::kBytes + 1>, kLanes>
-        exponents;  // and one that window() may read
+    // With one octet more that window() may read.
+    std::array<std::array<unsigned char, ModulusDigits::kBytes + 1>, kLanes> exponents;
     WholeDigits digits;
   };
   if (!has_lanes() || powers.empty() || powers.size() > kLanes) return false;
