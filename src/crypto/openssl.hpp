@@ -25,9 +25,7 @@ struct Deleter {
 
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using BignumPtr = std::unique_ptr<BIGNUM, Deleter<BN_free>>;
-using SecretBignumPtr = std::unique_ptr<BIGNUM, Deleter<BN_clear_free>>;  ///< wiped when it goes
 using BignumContextPtr = std::unique_ptr<BN_CTX, Deleter<BN_CTX_free>>;
-using MontgomeryPtr = std::unique_ptr<BN_MONT_CTX, Deleter<BN_MONT_CTX_free>>;
 using PkeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
 using DigestPtr = std::unique_ptr<EVP_MD, Deleter<EVP_MD_free>>;
@@ -43,19 +41,6 @@ using X509StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_C
 /// Debian's sets a security level and a protocol floor that would shut old phones out. Made at the first call, which
 /// must come before any other use of OpenSSL (each program's main makes it); never freed.
 OSSL_LIB_CTX* library();
-
-/// In which libssl gathers a connection's handshake messages: 16 KiB, cleared, of which it hardly uses any; thousands
-/// of slow phones wait with one.
-struct MessageBuffer {
-  BUF_MEM* owner = nullptr;
-  char* block = nullptr;
-};
-/// The newest that this thread has made and that is still there, once; empty if there is none. set_message_buffer makes
-/// it that again.
-MessageBuffer take_message_buffer();
-void set_message_buffer(MessageBuffer buffer);
-/// If libssl waits for a message's first octet: it shall be small until it grows for a message that comes.
-void shrink_message_buffer(MessageBuffer buffer);
 
 /// Empties this thread's error queue into one text, the first and most telling error first; "" if there was none.
 std::string drain_errors();

@@ -136,6 +136,18 @@ TEST_F(HostileConfiguration, IsNotMissedWhereThereIsNone) {
   EXPECT_EXIT(exit_with(fault_of_stock_values()), testing::ExitedWithCode(0), "");
 }
 
+/// Whatever OpenSSL allocates is its own affair: a hook that guessed a buffer by its size has freed one under libssl.
+TEST(Library, LeavesMemoryToOpenSsl) {
+  library();
+  CRYPTO_malloc_fn allocate = nullptr;
+  CRYPTO_realloc_fn reallocate = nullptr;
+  CRYPTO_free_fn release = nullptr;
+  CRYPTO_get_mem_functions(&allocate, &reallocate, &release);
+  EXPECT_EQ(allocate, &CRYPTO_malloc);
+  EXPECT_EQ(reallocate, &CRYPTO_realloc);
+  EXPECT_EQ(release, &CRYPTO_free);
+}
+
 TEST(Library, IsTheSameForEveryThread) {
   OSSL_LIB_CTX* other = nullptr;
   std::thread{[&] { other = library(); }}.join();
@@ -174,92 +186,6 @@ TEST(OpensslFailure, SaysWhatWasBeingDone) {
   const auto error = openssl_failure("shake hands").value();
   EXPECT_EQ(error.code, Errc::crypto);
   EXPECT_EQ(error.what, "shake hands: no shared cipher");
-}
-
-/// As libssl makes it.
-struct Gathering {
-  Gathering() {
-    library();
-    buffer = BUF_MEM_new();
-    BUF_MEM_grow(buffer, SSL3_RT_MAX_PLAIN_LENGTH);
-  }
-  Gathering(const Gathering&) = delete;
-  Gathering& operator=(const Gathering&) = delete;
-  ~Gathering() { BUF_MEM_free(buffer); }
-
-  BUF_MEM* buffer = nullptr;
-};
-
-std::string_view fault_of_shrinking() {
-  const Gathering gathering;
-  auto* const buffer = gathering.buffer;
-  const std::string_view begin = "the first octets";
-  begin.copy(buffer->data, begin.size());
-  shrink_message_buffer(take_message_buffer());
-  REQUIRE(buffer->max < 1000 && buffer->length <= buffer->max);
-  REQUIRE(std::string_view(buffer->data, begin.size()) == begin);
-  REQUIRE(BUF_MEM_grow_clean(buffer, 30'000) == 30'000);
-  REQUIRE(std::string_view(buffer->data, begin.size()) == begin && buffer->data[29'999] == 0);
-  return "";
-}
-
-std::string_view fault_of_shrinking_what_has_grown() {
-  const Gathering gathering;
-  const auto taken = take_message_buffer();
-  BUF_MEM_grow(gathering.buffer, 50'000);
-  shrink_message_buffer(taken);
-  REQUIRE(taken.owner == gathering.buffer && gathering.buffer->length == 50'000);
-  return "";
-}
-
-std::string_view fault_of_taking() {
-  {
-    const Gathering gathering;
-    const auto taken = take_message_buffer();
-    REQUIRE(taken.owner == gathering.buffer);
-    REQUIRE(take_message_buffer().owner == nullptr);
-    set_message_buffer(taken);
-  }
-  REQUIRE(take_message_buffer().owner == nullptr);
-  auto* const owner = BUF_MEM_new();
-  OPENSSL_free(OPENSSL_malloc(1));  // whose is what comes now?
-  BUF_MEM_grow(owner, SSL3_RT_MAX_PLAIN_LENGTH);
-  REQUIRE(take_message_buffer().owner == nullptr);
-  BUF_MEM_free(owner);
-  return "";
-}
-
-std::string_view fault_of_libssls() {
-  const SslContextPtr context{SSL_CTX_new_ex(library(), nullptr, TLS_server_method())};
-  const SslPtr server{SSL_new(context.get())};
-  SSL_set_bio(server.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-  (void)take_message_buffer();
-  REQUIRE(SSL_accept(server.get()) == -1);  // there is no hello
-  const auto taken = take_message_buffer();
-  REQUIRE(taken.owner != nullptr && taken.owner->data == taken.block);
-  shrink_message_buffer(taken);
-  REQUIRE(taken.owner->max < 1000);
-  return "";
-}
-
-// OpenSSL lets nobody see to its memory once it has allocated some.
-using MessageBuffers = InANewProcess;
-
-TEST_F(MessageBuffers, AreSmallUntilAMessageComes) {
-  EXPECT_EXIT(exit_with(fault_of_shrinking()), testing::ExitedWithCode(0), "");
-}
-
-TEST_F(MessageBuffers, StayAsTheyAreIfTheyHaveGrown) {
-  EXPECT_EXIT(exit_with(fault_of_shrinking_what_has_grown()), testing::ExitedWithCode(0), "");
-}
-
-TEST_F(MessageBuffers, AreKnownOnceAndOnlyWhileTheyAreThere) {
-  EXPECT_EXIT(exit_with(fault_of_taking()), testing::ExitedWithCode(0), "");
-}
-
-// Another libssl may do otherwise.
-TEST_F(MessageBuffers, AreWhatLibsslMakes) {
-  EXPECT_EXIT(exit_with(fault_of_libssls()), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -237,10 +237,6 @@ void Connection::handshake() {
       return wait(Socket::wait_read, &Connection::handshake);
     case Status::want_write:
       return wait(Socket::wait_write, &Connection::handshake);
-    case Status::computing:
-      return stream_->when_computed([self = shared_from_this()] {
-        if (self->phase_ == Phase::handshake) self->handshake();
-      });
     case Status::closed:
     case Status::failed:
       break;

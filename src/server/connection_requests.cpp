@@ -77,7 +77,6 @@ void Connection::read_request() {
         if (!exchange_->reader.empty())
           return finish("closed", "request", "the client closed in the middle of a request");
         return finish(stage_ == "done" ? "ok" : "closed", stage_);
-      case Status::computing:  // in a handshake only
       case Status::failed:
         return finish(stage_ == "done" && exchange_->reader.empty() ? "ok" : "closed",
                       stage_ == "done" ? "done" : "request", stream_ ? stream_->facts().failure : errno_text(errno));
@@ -250,7 +249,6 @@ void Connection::write_response() {
       return wait(Socket::wait_read, &Connection::write_response);
     case Status::want_write:
       return wait(Socket::wait_write, &Connection::write_response);
-    case Status::computing:  // in a handshake only
     case Status::closed:
     case Status::failed:
       return finish("closed", "response", "the client closed before it had the whole answer");

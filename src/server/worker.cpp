@@ -10,7 +10,6 @@
 
 #include "base/file.hpp"
 #include "server/listen_socket.hpp"
-#include "tls/dh_keys.hpp"
 
 namespace firstring::server {
 
@@ -21,8 +20,6 @@ namespace {
 
 /// After accept fails for want of descriptors or memory: how long before the next try.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-/// After so many it is looked whether powers are to be computed.
-constexpr std::size_t kEventsInARow = 64;
 /// Accepted in one go before other events get their turn.
 constexpr std::size_t kAcceptBatch = 64;
 /// With all places taken: how often it is looked whether somebody silent may go.
@@ -59,31 +56,10 @@ Worker::Worker(ConnectionServices services) : services_(std::move(services)), gu
   services_.verdicts = &verdicts_;
   services_.admission = &admission_;
   services_.begin_soon = [this] { begin_soon(); };
-  thread_ = std::thread{[this] { run(); }};
+  thread_ = std::thread{[this] { io_.run(); }};
 }
 
 Worker::~Worker() { stop(); }
-
-void Worker::run() {
-  if (tls::has_lanes()) powers_.emplace();  // on this thread, whose handshakes it is for
-  while (!io_.stopped()) {
-    std::size_t events = 0;
-    while (events < kEventsInARow && !enough_powers_wait() && io_.poll_one() > 0) ++events;
-    if (powers_ && powers_->work(std::chrono::steady_clock::now(), events == 0, tls::Stream::in_handshake())) continue;
-    if (events > 0) continue;
-    // Nothing to do: what can be done now for the next phone is not in its way then.
-    if (tls::make_dh_key_ahead()) continue;
-    if (powers_ && powers_->waiting() > 0) {
-      io_.run_one_until(powers_->due_at());
-    } else {
-      io_.run_one();
-    }
-  }
-  powers_.reset();
-}
-
-/// So many that some of them fill all lanes, whatever they are.
-bool Worker::enough_powers_wait() const { return powers_ && powers_->waiting() >= 2 * tls::kLanes; }
 
 void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners,
                    Admission::Limits limits) {
@@ -205,7 +181,6 @@ void Worker::begin_waiting() {
   beginning_ = false;
   auto time = std::chrono::steady_clock::now();
   for (const auto until = time + kBeginTime; time < until; time = std::chrono::steady_clock::now()) {
-    if (enough_powers_wait()) break;  // each has a stack, which is best used again soon
     auto* next = admission_.next(time);
     if (next == nullptr) return;
     static_cast<Connection*>(next)->begin();

@@ -13,7 +13,6 @@
 #include "server/admission.hpp"
 #include "server/connection.hpp"
 #include "server/state.hpp"
-#include "tls/power_queue.hpp"
 
 namespace firstring::server {
 
@@ -41,7 +40,6 @@ class Worker {
  private:
   struct Acceptor;
 
-  void run();
   void accept(const std::shared_ptr<Acceptor>& acceptor);
   boost::system::error_code take_waiting(Acceptor& acceptor, std::size_t most);
   void resume_accepting();
@@ -51,7 +49,6 @@ class Worker {
   /// Posts begin_waiting, once.
   void begin_soon();
   void begin_waiting();
-  bool enough_powers_wait() const;
   void ended(Connection& connection);
   /// Held, so that one that ends does not end the walk through them.
   std::vector<std::shared_ptr<Connection>> live_connections() const;
@@ -67,7 +64,6 @@ class Worker {
   std::unordered_map<Connection*, std::weak_ptr<Connection>> connections_;
   std::atomic<std::size_t> open_{0};
   Connection::Timer room_timer_{io_};
-  std::optional<tls::PowerQueue> powers_;  ///< while the thread runs, if the processor has lanes
   bool awaiting_room_ = false;
   bool beginning_ = false;
   bool draining_ = false;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,9 +58,8 @@ class Channel {
     ok,
     want_read,
     want_write,
-    computing,  ///< in handshake() only: it goes on when others have come; see when_computed
-    closed,     ///< the peer has closed, in TLS or in TCP
-    failed,     ///< facts().failure says why
+    closed,  ///< the peer has closed, in TLS or in TCP
+    failed,  ///< facts().failure says why
   };
   struct Io {
     Status status;
@@ -69,8 +67,6 @@ class Channel {
   };
 
   virtual Status handshake() = 0;
-  /// Once, after each time that handshake() was `computing`: what then calls it again.
-  virtual void when_computed(std::function<void()> next) = 0;
   virtual Io read(std::span<std::uint8_t> buffer) = 0;
   /// What it takes is sent with flush() or shutdown() at the latest.
   virtual Io write(std::string_view bytes) = 0;

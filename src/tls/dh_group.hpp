@@ -7,9 +7,8 @@ namespace firstring::tls {
 
 /// The group that DHE personalities use, in handshake_library(): RFC 2409 sections 6.1 and 6.2 for 768 and 1024 bits (a
 /// safe prime that phones compute 2.4 times faster than DSA-style parameters), a safe prime of our own for 512, RFC
-/// 7919 for 2048, 3072 and 4096. Keys made from the first three have private exponents of 256 bits (the others as long
-/// as OpenSSL thinks right, 225 for 2048): more than twice the group's strength, and a quarter of the work; and they
-/// are made from a table of powers (dh_keys.hpp), which takes a third of what is left.
+/// 7919 for 2048, 3072 and 4096. Private exponents are short (dh_provider.hpp): 256 bits up to a group of 1024, else as
+/// long as OpenSSL thinks right (225 for 2048).
 Result<crypto::PkeyPtr> dh_group(unsigned bits);
 
 }  // namespace firstring::tls

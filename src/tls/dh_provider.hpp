@@ -4,13 +4,9 @@
 
 namespace firstring::tls {
 
-/// The key management of DH for an OpenSSL provider: what `usual` does (the default provider's), but keys of a
-/// ShortExponentGroup are take_dh_key's. Everything else of such a key, the check of the peer's value above all, stays
-/// OpenSSL's. Called once; what it gives lives as long as the program.
-const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* usual);
-
-/// The key exchange of DH: what `usual` does, but secrets of handshakes that have company (PowerQueue) are computed
-/// together, in the group of 1024 bits. Called once, after dh_key_management.
-const OSSL_DISPATCH* dh_key_exchange(const OSSL_DISPATCH* usual);
+/// OpenSSL's own key management for DH (provider-keymgmt(7)), given as the default provider has it, but that keys of
+/// groups of up to 1024 bits get a private exponent of 256 bits. All functions, contexts and arithmetic stay the
+/// default provider's; if it lacks one that is needed here, it is returned as it is and exponents are long.
+const OSSL_DISPATCH* dh_key_management(const OSSL_DISPATCH* functions);
 
 }  // namespace firstring::tls

@@ -21,7 +21,6 @@
 #include "tls/dispatch.hpp"
 #include "tls/ec_provider.hpp"
 #include "tls/prf_provider.hpp"
-#include "tls/rsa_method.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -71,7 +70,6 @@ bool is_of_use(int operation, const OSSL_ALGORITHM& algorithm) {
 /// Where we have better.
 const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm, void* provider) {
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "DH") return dh_key_management(algorithm.implementation);
-  if (operation == OSSL_OP_KEYEXCH && first_name(algorithm) == "DH") return dh_key_exchange(algorithm.implementation);
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "EC")
     return ec_key_management(algorithm.implementation, provider);
   if (operation == OSSL_OP_KDF && first_name(algorithm) == "TLS1-PRF") return tls1_prf_functions();
@@ -141,7 +139,6 @@ int begin_provider(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DIS
 
 OSSL_LIB_CTX* make_handshake_library() {
   constexpr const char* kName = "firstring";
-  use_vectors_for_rsa();
   OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
   if (context != nullptr && OSSL_PROVIDER_add_builtin(context, kName, begin_provider) == 1 &&
       OSSL_PROVIDER_load(context, kName) != nullptr) {

@@ -56,7 +56,6 @@ class QuarantineChannel final : public Channel {
   explicit QuarantineChannel(int fd) : fd_(fd), handed_over_(std::chrono::steady_clock::now()) {}
 
   Status handshake() override;
-  void when_computed(std::function<void()>) override {}  // the quarantine computes by itself
   Io read(std::span<std::uint8_t> buffer) override;
   Io write(std::string_view bytes) override;
   Status flush() override { return Status::ok; }  // nothing is kept here

@@ -13,7 +13,6 @@
 
 #include "base/file.hpp"
 #include "tls/chain_verdict.hpp"
-#include "tls/power_queue.hpp"
 
 namespace firstring::tls {
 namespace {
@@ -169,18 +168,6 @@ constexpr std::array kAlerts{AlertName{0, "close_notify"},
 
 constexpr int kAlertFatal = 2;
 
-/// One of this thread's streams that are in mid-handshake.
-class InHandshake {
- public:
-  InHandshake() { ++count; }
-  InHandshake(const InHandshake&) = delete;
-  InHandshake& operator=(const InHandshake&) = delete;
-  ~InHandshake() { --count; }
-
-  static thread_local std::size_t count;
-};
-thread_local std::size_t InHandshake::count = 0;
-
 }  // namespace
 
 std::string alert_name(int code) {
@@ -211,44 +198,6 @@ struct Stream::Impl {
   crypto::SslPtr ssl;
   TlsFacts facts;
   bool alert_is_fatal = false;
-  bool heard_since_flight = false;  ///< a record has come after our flight
-  std::optional<InHandshake> in_handshake{std::in_place};
-  int tried = 0;                         ///< what OpenSSL's last try at the handshake came to
-  std::unique_ptr<SideStack> stack;      ///< on which that try waits for powers
-  crypto::MessageBuffer message_buffer;  ///< that it has made so far
-
-  Impl() = default;
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl() { cancel_try(); }
-
-  /// False if it has to wait for powers.
-  bool try_handshake() {
-    auto* const queue = PowerQueue::of_this_thread();
-    const bool goes_on = stack != nullptr;
-    if (!goes_on && queue != nullptr) stack = queue->take_stack();
-    if (!stack) {
-      tried = SSL_do_handshake(ssl.get());
-      return true;
-    }
-    if (goes_on) crypto::set_message_buffer(std::exchange(message_buffer, {}));
-    const bool ended = goes_on ? stack->resume() : stack->run([this] { tried = SSL_do_handshake(ssl.get()); });
-    if (ended) {
-      queue->give_back(std::move(stack));
-    } else {
-      message_buffer = crypto::take_message_buffer();
-    }
-    return ended;
-  }
-
-  void cancel_try() {
-    if (!stack) return;
-    socket.mute = true;  // of what OpenSSL has to say about it
-    auto* const queue = PowerQueue::of_this_thread();
-    queue->cancel(*stack);
-    queue->give_back(std::move(stack));
-    ERR_clear_error();
-  }
 
   static void on_message(int written, int, int content_type, const void* buffer, std::size_t size, SSL*, void* self) {
     static_cast<Impl*>(self)->message(written != 0, content_type, {static_cast<const std::uint8_t*>(buffer), size});
@@ -263,7 +212,6 @@ struct Stream::Impl {
 
   void message(bool written, int content_type, ByteView bytes) {
     if (written && is_alert_on_its_way(content_type, bytes)) socket.mute = true;
-    if (!written && content_type == SSL3_RT_HEADER && facts.stage != Stage::hello) heard_since_flight = true;
     if (content_type == SSL3_RT_ALERT && bytes.size() >= 2) return alert(written, bytes[0], bytes[1]);
     if (content_type != SSL3_RT_HANDSHAKE || bytes.empty()) return;
     const auto type = bytes[0];
@@ -422,14 +370,10 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
 
 Stream::Status Stream::handshake() {
   ERR_clear_error();
-  (void)crypto::take_message_buffer();
-  if (!impl_->try_handshake()) return Status::computing;
+  const int result = SSL_do_handshake(impl_->ssl.get());
   auto& facts = impl_->facts;
-  const auto status = impl_->tried == 1 ? Status::ok : impl_->outcome(impl_->tried);
-  if (status == Status::want_read && facts.stage == Stage::server_flight && !impl_->heard_since_flight)
-    crypto::shrink_message_buffer(crypto::take_message_buffer());
+  const auto status = result == 1 ? Status::ok : impl_->outcome(result);
   if (status == Status::want_read || status == Status::want_write) return status;
-  impl_->in_handshake.reset();
   impl_->take_parameters();
   if (auto* leaf = SSL_get0_peer_certificate(impl_->ssl.get()))
     impl_->take_client_chain(leaf, SSL_get_peer_cert_chain(impl_->ssl.get()));
@@ -440,10 +384,6 @@ Stream::Status Stream::handshake() {
     facts.failure = "the peer closed TLS in the middle of the handshake";
   }
   return status;
-}
-
-void Stream::when_computed(std::function<void()> next) {
-  PowerQueue::of_this_thread()->when_computed(*impl_->stack, std::move(next));
 }
 
 Stream::Io Stream::read(std::span<std::uint8_t> buffer) {
@@ -496,7 +436,6 @@ Stream::Status Stream::flush() {
 Stream::Status Stream::shutdown() {
   ERR_clear_error();
   auto& socket = impl_->socket;
-  impl_->cancel_try();
   socket.closing = true;
   // Behind records that wait, it waits. By itself it is a courtesy, to a peer that may have gone with all that it
   // wanted.
@@ -507,7 +446,6 @@ Stream::Status Stream::shutdown() {
 const TlsFacts& Stream::facts() const { return impl_->facts; }
 std::uint64_t Stream::bytes_in() const { return impl_->socket.in; }
 std::uint64_t Stream::bytes_out() const { return impl_->socket.out; }
-std::size_t Stream::in_handshake() { return InHandshake::count; }
 const Context& Stream::context() const { return *impl_->context; }
 
 }  // namespace firstring::tls

@@ -21,7 +21,6 @@ class Stream final : public Channel {
   ~Stream() override;
 
   Status handshake() override;
-  void when_computed(std::function<void()> next) override;
   Io read(std::span<std::uint8_t> buffer) override;
   Io write(std::string_view bytes) override;
   Status flush() override;
@@ -31,9 +30,6 @@ class Stream final : public Channel {
   std::uint64_t bytes_in() const override;
   std::uint64_t bytes_out() const override;
   const Context& context() const;
-
-  /// How many streams of this thread are in mid-handshake.
-  static std::size_t in_handshake();
 
  private:
   struct Impl;

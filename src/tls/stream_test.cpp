@@ -12,8 +12,6 @@
 
 #include "base/file.hpp"
 #include "tls/handshake_library.hpp"
-#include "tls/power_queue.hpp"
-#include "tls/rsa_method.hpp"
 #include "tls/test_pki.hpp"
 
 namespace firstring::tls {
@@ -188,11 +186,7 @@ TEST_F(Handshake, SaysThatTheClientHasGone) {
   EXPECT_EQ(stream_->facts().failure, "broken pipe");
 }
 
-// Longer than what the buffer for messages keeps while the client is awaited.
 TEST_F(Handshake, TakesAChainOfManyKibThatComesLittleByLittle) {
-  CRYPTO_malloc_fn allocate = nullptr;
-  CRYPTO_get_mem_functions(&allocate, nullptr, nullptr);
-  ASSERT_NE(allocate, &CRYPTO_malloc) << "no buffer is known";
   const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
   show(client.get(), phone_);
   for (int i = 0; i < 24; ++i) {
@@ -385,115 +379,6 @@ TEST_F(Handshake, KeepsNoSessionOfACapturedConnection) {
     }
     stream_.reset();
   }
-}
-
-/// Several connections on a thread whose handshakes wait for each other's powers.
-class HandshakesInCompany : public Handshake {
- protected:
-  void SetUp() override {
-    if (!has_lanes()) GTEST_SKIP() << "this processor has no AVX-512 IFMA";
-    queue_.emplace();
-  }
-  void TearDown() override { pairs_.clear(); }
-
-  struct Pair {
-    FileDescriptor server_fd, client_fd;
-    crypto::SslPtr client;
-    std::unique_ptr<Stream> stream;
-    Status status = Status::want_read;
-  };
-
-  Pair& add(SSL_CTX* client, std::string_view personality) {
-    connect();
-    start(client, personality);
-    return *pairs_.emplace_back(
-        std::make_unique<Pair>(std::move(server_fd_), std::move(client_fd_), std::move(client_), std::move(stream_)));
-  }
-
-  void step(Pair& pair) {
-    if (pair.status != Status::want_read && pair.status != Status::want_write) return;
-    pair.status = pair.stream->handshake();
-    if (pair.status == Status::computing) {
-      pair.stream->when_computed([&pair, this] {
-        pair.status = Status::want_read;
-        step(pair);
-      });
-    }
-    ERR_clear_error();
-    SSL_do_handshake(pair.client.get());
-    ERR_clear_error();
-  }
-
-  void pump_all() {
-    for (int i = 0; i < 50; ++i) {
-      for (const auto& pair : pairs_) step(*pair);
-      if (queue_->waiting() > 0) queue_->work(queue_->due_at(), true, 0);
-    }
-  }
-
-  std::optional<PowerQueue> queue_;
-  std::vector<std::unique_ptr<Pair>> pairs_;
-};
-
-TEST_F(HandshakesInCompany, AllComeThroughAndMostByLanes) {
-  struct Way {
-    int version;
-    const char* ciphers;
-    const char* personality;
-    std::string_view key_exchange;
-  };
-  for (const auto& way : {Way{TLS1_VERSION, "DHE-RSA-AES256-SHA", "legacy-2026-11", "DH"},
-                          Way{TLS1_VERSION, "AES256-SHA", "legacy-2026-11", "RSA"},
-                          Way{TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", "modern-2026-11", "P-256"},
-                          Way{TLS1_3_VERSION, nullptr, "modern-2026-11", "X25519"}}) {
-    const auto client = client_context(way.version, way.ciphers);
-    SSL_CTX_set1_groups_list(client.get(), way.version == TLS1_3_VERSION ? "X25519" : "P-256");
-    show(client.get(), phone_);
-    const auto before = rsa_powers_by_vectors();
-    for (int i = 0; i < 8; ++i) add(client.get(), way.personality);
-    pump_all();
-    for (const auto& pair : pairs_) {
-      ASSERT_EQ(pair->status, Status::ok) << way.key_exchange << pair->stream->facts().failure;
-      EXPECT_EQ(pair->stream->facts().key_exchange, way.key_exchange);
-      EXPECT_EQ(pair->stream->facts().client_chain.size(), 1U);
-      std::swap(client_, pair->client);
-      std::swap(stream_, pair->stream);
-      EXPECT_EQ(ask("hello"), "hello");
-    }
-    EXPECT_EQ(rsa_powers_by_vectors() - before, 8U) << way.key_exchange;
-    pairs_.clear();
-  }
-}
-
-/// As many as make a stream give its message buffer back.
-TEST_F(HandshakesInCompany, ComeThroughInHundreds) {
-  const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
-  show(client.get(), phone_);
-  for (int i = 0; i < 100; ++i) add(client.get(), "legacy-2026-11");
-  EXPECT_EQ(Stream::in_handshake(), 100U);
-  pump_all();
-  for (const auto& pair : pairs_) EXPECT_EQ(pair->status, Status::ok) << pair->stream->facts().failure;
-  EXPECT_EQ(Stream::in_handshake(), 0U);
-}
-
-TEST_F(HandshakesInCompany, OneThatIsGivenUpSaysNothingAndDisturbsNobody) {
-  const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
-  show(client.get(), phone_);
-  for (int i = 0; i < 4; ++i) add(client.get(), "legacy-2026-11");
-  for (const auto& pair : pairs_) step(*pair);
-  ASSERT_EQ(queue_->waiting(), 4U);
-  // Once by being forgotten, and once by a deadline that ends it in an orderly way.
-  const auto one = std::move(pairs_[1]), other = std::move(pairs_[2]);
-  std::erase(pairs_, nullptr);
-  one->stream.reset();
-  other->stream->shutdown();
-  EXPECT_EQ(queue_->waiting(), 2U);
-  for (const auto& gone : {one.get(), other.get()}) {
-    std::array<char, 16> octets;
-    EXPECT_EQ(::recv(gone->client_fd.get(), octets.data(), octets.size(), 0), -1);
-  }
-  pump_all();
-  for (const auto& pair : pairs_) EXPECT_EQ(pair->status, Status::ok) << pair->stream->facts().failure;
 }
 
 TEST(AlertName, IsTheRfcsOrTheNumber) {
