@@ -11,6 +11,16 @@
 namespace firstring::hello {
 namespace {
 
+// Alerts, RFC 8446 section 6.
+constexpr std::uint8_t kUnexpectedMessage = 10;
+constexpr std::uint8_t kRecordOverflow = 22;
+constexpr std::uint8_t kIllegalParameter = 47;
+constexpr std::uint8_t kDecodeError = 50;
+constexpr std::uint8_t kProtocolVersion = 70;
+
+constexpr std::string_view kTwice = "an extension comes twice";
+
+constexpr std::uint8_t kFirstRecordType = 20, kLastRecordType = 23;  // RFC 5246 section 6.2.1
 constexpr std::uint8_t kAlertRecord = 21;
 constexpr std::uint8_t kHandshakeRecord = 22;
 constexpr std::uint8_t kClientHello = 1;
@@ -171,7 +181,7 @@ std::string_view read_extensions(ByteView block, ClientHello& hello) {
     const auto type = cursor.u16();
     const auto body = cursor.vector16();
     if (!type || !body) return "an extension is cut off";
-    if (seen.test(*type)) return "an extension comes twice";
+    if (seen.test(*type)) return kTwice;
     seen.set(*type);
     hello.extensions.push_back({*type, copy(*body)});
     read_extension(hello, *type, *body);
@@ -258,10 +268,13 @@ Reader::State Reader::feed(ByteView bytes) {
   return state_;
 }
 
-void Reader::fail(NotHello reason, std::string_view detail) {
+void Reader::fail(NotHello reason, std::string_view detail, std::optional<std::uint8_t> alert) {
   state_ = State::failed;
   reason_ = reason;
   detail_ = detail;
+  alert_ = alert;
+  if (!alert_ && reason == NotHello::malformed) alert_ = kDecodeError;
+  if (!alert_ && reason == NotHello::too_large) alert_ = kIllegalParameter;  // as OpenSSL says it
   message_ = Bytes{};
   hello_ = ClientHello{};
 }
@@ -272,7 +285,7 @@ void Reader::finish() {
 }
 
 void Reader::advance(ByteView stream) {
-  if (stream[0] == kHandshakeRecord || stream[0] == kAlertRecord) return advance_records(stream);
+  if (stream[0] >= kFirstRecordType && stream[0] <= kLastRecordType) return advance_records(stream);
   if ((stream[0] & 0x80) != 0) return advance_sslv2(stream);
 
   const auto text = as_text(stream);
@@ -296,32 +309,36 @@ void Reader::advance_records(ByteView stream) {
     const auto header = stream.subspan(at_, std::min(kRecordHeader, stream.size() - at_));
     const bool first = at_ == 0;
     const bool alert = header[0] == kAlertRecord;
-    if (header[0] != kHandshakeRecord && !alert) {
-      return fail(NotHello::malformed, "another record stands in the middle of the hello");
-    }
+    const bool other = header[0] != kHandshakeRecord && !alert;
+    if (other && !first)
+      return fail(NotHello::malformed, "another record stands in the middle of the hello", kUnexpectedMessage);
     if (header.size() < 2) return;
     if (header[1] != kMajorVersion) {
       if (first) return fail(NotHello::not_tls);
-      return fail(NotHello::malformed, "a record's major version is not 3");
+      return fail(NotHello::malformed, "a record's major version is not 3", kProtocolVersion);
     }
     if (alert) return fail(NotHello::tls_alert);
+    if (other) return fail(NotHello::malformed, "another record stands where the hello is due", kUnexpectedMessage);
     if (header.size() < kRecordHeader) return;
     record_left_ = u16_at(header, 3);
     if (record_left_ == 0) return fail(NotHello::malformed, "a handshake record is empty");
-    if (record_left_ > kMaxRecord) return fail(NotHello::malformed, "a record is longer than 16384 octets");
+    if (record_left_ > kMaxRecord)
+      return fail(NotHello::malformed, "a record is longer than 16384 octets", kRecordOverflow);
     if (first) hello_.record_version = u16_at(header, 1);
     at_ += kRecordHeader;
   }
 }
 
 void Reader::advance_message() {
-  if (message_[0] != kClientHello) return fail(NotHello::malformed, "the first handshake message is no ClientHello");
+  if (message_[0] != kClientHello)
+    return fail(NotHello::malformed, "the first handshake message is no ClientHello", kUnexpectedMessage);
   if (message_.size() < kMessageHeader) return;
   const auto size = kMessageHeader + (static_cast<std::size_t>(message_[1]) << 16 | u16_at(message_, 2));
   if (size > kMaxBytes) return fail(NotHello::too_large);
   if (message_.size() < size) return;
 
   const auto problem = read_message(ByteView{message_}.first(size).subspan(kMessageHeader), hello_);
+  if (problem == kTwice) return fail(NotHello::malformed, problem, kIllegalParameter);
   if (!problem.empty()) return fail(NotHello::malformed, problem);
   finish();
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,10 @@ struct ClientHello {
 /// A value that clients send so that servers learn to ignore what they do not know. RFC 8701 section 2.
 constexpr bool is_grease(std::uint16_t value) { return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff); }
 
+/// Whether a signature algorithm has a newer hash than SHA-1. RFC 5246 section 7.4.1.4.1: the first octet is the hash,
+/// 1 MD5, 2 SHA-1; RFC 8446 section 4.2.3 goes on from 8.
+constexpr bool is_above_sha1(std::uint16_t algorithm) { return algorithm >> 8 > 2 && !is_grease(algorithm); }
+
 /// Why bytes are no ClientHello. Each is told apart in the ledger.
 enum class NotHello : unsigned char {
   http,       ///< plain HTTP spoken to the TLS port
@@ -106,11 +111,14 @@ class Reader {
   std::string_view detail() const {
     return detail_;
   }  ///< once failed and malformed: "the cipher suites have an odd length"
+  /// Once failed: the fatal alert that tells a TLS client why (RFC 8446 section 6.2); nullopt where none is due, as to
+  /// what speaks no TLS, or has sent an alert itself.
+  std::optional<std::uint8_t> alert() const { return alert_; }
   /// Everything fed, from the first byte to the end of the feed that completed the hello: what OpenSSL must see.
   ByteView received() const { return received_; }
 
  private:
-  void fail(NotHello reason, std::string_view detail = {});
+  void fail(NotHello reason, std::string_view detail = {}, std::optional<std::uint8_t> alert = std::nullopt);
   void finish();
   void advance(ByteView stream);
   void advance_records(ByteView stream);
@@ -120,6 +128,7 @@ class Reader {
   State state_ = State::need_more;
   NotHello reason_ = NotHello::malformed;
   std::string_view detail_;
+  std::optional<std::uint8_t> alert_;
   Bytes received_;
   std::size_t at_ = 0;           // how much of received_ the records have been read from
   std::size_t record_left_ = 0;  // octets of the current record that are still to come

@@ -123,11 +123,38 @@ TEST(HelloReader, TakesNothingOnceFailed) {
 }
 
 TEST(HelloReader, RefusesOtherProtocolsAtTheFirstOctet) {
-  for (const std::string_view start : {"\n", "S", "g", "SSH-2.0-x", "\x17", "\x01"}) {
+  for (const std::string_view start : {"\n", "S", "g", "SSH-2.0-x", "\x01"}) {
     expect_refused(read(as_bytes(start)), NotHello::not_tls);
   }
   const Bytes zero{0};
   expect_refused(read(zero), NotHello::not_tls);
+}
+
+TEST(HelloReader, RefusesAnotherRecordInTheHellosPlace) {
+  for (const std::uint8_t type : {std::uint8_t{20}, std::uint8_t{23}}) {
+    const Bytes other{type, 3};
+    expect_malformed(read(other), "another record stands where the hello is due");
+    const Bytes no_record{type, 2};
+    expect_refused(read(no_record), NotHello::not_tls);
+  }
+}
+
+TEST(HelloReader, NamesTheAlertThatIsDue) {
+  const auto alert_of = [](const Bytes& bytes) { return read(bytes).alert(); };
+  const auto alert_of_text = [](std::string_view text) { return read(as_bytes(text)).alert(); };
+  EXPECT_EQ(alert_of_text("GET / HTTP/1.1"), std::nullopt);
+  EXPECT_EQ(alert_of_text("garbage"), std::nullopt);
+  EXPECT_EQ(alert_of({21, 3, 1, 0, 2, 1, 0}), std::nullopt) << "an alert is not answered";
+  EXPECT_EQ(alert_of({23, 3}), 10) << "unexpected_message";
+  EXPECT_EQ(alert_of({22, 3, 1, 0, 4, 2, 0, 0, 0}), 10) << "no ClientHello";
+  EXPECT_EQ(alert_of({22, 3, 1, 0x40, 1}), 22) << "record_overflow";
+  EXPECT_EQ(alert_of({22, 3, 1, 0, 0}), 50) << "decode_error";
+  EXPECT_EQ(alert_of({22, 3, 1, 0, 1, 1, 22, 4}), 70) << "protocol_version";
+  EXPECT_EQ(alert_of({22, 3, 1, 0, 4, 1, 1, 0, 0}), 47) << "too large: illegal_parameter";
+  Fields twice;
+  twice.extensions = Extensions{{extension::kAlpn, {}}, {extension::kAlpn, {}}};
+  EXPECT_EQ(alert_of(test::stream(twice)), 47);
+  EXPECT_EQ(read(test::stream(Fields{})).alert(), std::nullopt);
 }
 
 TEST(HelloReader, RefusesAHandshakeRecordOfAnotherMajorVersion) {

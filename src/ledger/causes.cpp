@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "device/known_bad.hpp"
 #include "hello/suites.hpp"
+#include "tls/certificate_weight.hpp"
 
 namespace firstring::ledger {
 namespace {
@@ -277,6 +278,9 @@ constexpr std::array kEndings{
     Cause{"certificate_list_too_long", [](const Case& c) { return c.we_failed_with("excessive message size"); },
           "The client sent a longer list of certificates than any phone has, and was refused.",
           "Find out what the client is."},
+    Cause{"certificate_too_complex", [](const Case& c) { return c.we_failed_with(tls::kTooComplex); },
+          "The client showed certificates with more in them than any phone's have ({detail}), and was refused.",
+          "Find out what the client is: such certificates are made to cost a server its memory."},
     Cause{"broken_handshake",
           [](const Case& c) {
             // OpenSSL says nothing to a peer whose records have a strange version.
@@ -427,10 +431,7 @@ bool Case::gave_up_on_our_flight(std::string_view alerts) const {
 
 bool Case::lists_only_old_hashes() const {
   const auto& all = hello.signature_algorithms;
-  return !all.empty() && std::all_of(all.begin(), all.end(), [](auto algorithm) {
-    // The first octet is the hash: 1 MD5, 2 SHA-1; RFC 8446 section 4.2.3 goes on from 8.
-    return algorithm >> 8 <= 2 || hello::is_grease(algorithm);
-  });
+  return !all.empty() && std::none_of(all.begin(), all.end(), hello::is_above_sha1);
 }
 
 bool Case::offers_only_weak_suites() const {

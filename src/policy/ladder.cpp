@@ -146,7 +146,7 @@ PersonalityChoice Ladder::climb(const Entry& entry, const PersonalityChoice& usu
 
   std::vector<Candidate> candidates;
   for (const auto* one : allowed) {
-    if (one != usual.personality && !can_meet(*one, hello)) continue;
+    if (one != usual.personality && !(can_meet(*one, hello) && may_lead_to(*one, hello))) continue;
     const auto* rung = find(entry, *one);
     candidates.push_back({.personality = one, .rung = rung != nullptr ? *rung : Rung{}, .chain_failed = false});
   }

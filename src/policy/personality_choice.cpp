@@ -24,9 +24,7 @@ bool offers_exactly(const Numbers& offered, const Numbers& wanted) {
 }
 
 bool no_hash_above_sha1(const hello::ClientHello& hello) {
-  // RFC 5246 section 7.4.1.4.1: the first octet names the hash; 1 is MD5, 2 SHA-1. RFC 8446 keeps those numbers.
-  return std::all_of(hello.signature_algorithms.begin(), hello.signature_algorithms.end(),
-                     [](auto algorithm) { return algorithm >> 8 <= 2 || hello::is_grease(algorithm); });
+  return std::none_of(hello.signature_algorithms.begin(), hello.signature_algorithms.end(), hello::is_above_sha1);
 }
 
 bool hello_matches(const tls::Match& match, const hello::ClientHello& hello) {
@@ -108,6 +106,12 @@ bool can_meet(const tls::Personality& personality, const hello::ClientHello& hel
   return std::any_of(hello.supported_versions.begin(), hello.supported_versions.end(), [&](auto version) {
     return version >= personality.min_version && version <= personality.max_version;
   });
+}
+
+bool may_lead_to(const tls::Personality& personality, const hello::ClientHello& hello) {
+  constexpr std::uint16_t kTls13 = 0x0304;
+  const bool is_modern = hello.highest_version() >= kTls13 && !no_hash_above_sha1(hello);
+  return !is_modern || personality.max_version >= kTls13;
 }
 
 Strength strength_for(const tls::Personality& personality, const hello::ClientHello& hello) {

@@ -40,6 +40,11 @@ bool matches(const tls::Match& match, const Situation& situation);
 /// Whether client and personality have a protocol version in common.
 bool can_meet(const tls::Personality& personality, const hello::ClientHello& hello);
 
+/// Whether a failed handshake may lead such a client to this personality: one that offers TLS 1.3 and knows SHA-256
+/// never to one of lower versions, whose chains and groups are for clients that can do no better. A network between the
+/// two can make any handshake fail.
+bool may_lead_to(const tls::Personality& personality, const hello::ClientHello& hello);
+
 /// How strong what the two agree on can be. The higher version counts first.
 struct Strength {
   int version = 0;         ///< 0x0303 for TLS 1.2

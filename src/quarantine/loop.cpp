@@ -46,7 +46,7 @@ Session::Session(tls::HandOver hand_over, TimePoint at)
 Result<std::unique_ptr<Session>> Session::begin(tls::HandOver hand_over,
                                                 const std::shared_ptr<const tls::Context>& context, TimePoint at) {
   std::unique_ptr<Session> session{new Session{std::move(hand_over), at}};
-  FIRSTRING_TRY(session->stream_, tls::Stream::accept(context, session->socket(), session->hand_over_.received));
+  FIRSTRING_TRY(session->stream_, tls::Stream::accept(context, session->socket(), session->hand_over_.received, {}));
   session->hand_over_.received = {};
   return session;
 }

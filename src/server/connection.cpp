@@ -111,12 +111,23 @@ void Connection::read_hello() {
     const auto reason = hello_reader_->reason();
     auto detail = std::string{to_string(reason)};
     if (!hello_reader_->detail().empty()) detail = fmt::format("{}: {}", detail, hello_reader_->detail());
+    if (const auto alert = hello_reader_->alert()) send_alert(*alert);
     if (reason != hello::NotHello::http) return finish("not_tls", "hello", std::move(detail));
     if (tape_) tape_->withhold_received(0);  // a request in the clear may hold a password
     (void)write_some(
         http::serialize(http::plain(400, "This port speaks TLS: write https:// in place of http://."), 10, false));
     return finish("not_tls", "hello", "plain HTTP");
   }
+}
+
+/// To a client whose hello OpenSSL never sees, in the clear and once: it goes into an empty socket buffer, or nowhere.
+void Connection::send_alert(std::uint8_t code) {
+  constexpr char kAlertRecord = 21, kFatal = 2;
+  const std::array<char, 7> record{kAlertRecord, 3, 1, 0, 2, kFatal, static_cast<char>(code)};  // RFC 5246 6.2.1, 7.2
+  (void)write_some({record.data(), record.size()});
+  row().alert = tls::alert_name(code);
+  row().alert_from = "server";
+  row().alert_code = code;
 }
 
 policy::PersonalityChoice Connection::choose_personality(std::optional<store::DeviceRecord> record) const {
@@ -193,7 +204,11 @@ void Connection::begin() {
   }
   set_deadline(listener_->config.handshake_timeout);
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
-  auto stream = tls::Stream::accept(context, socket_.native_handle(), hello_, tape_.get());
+  // Only where it offers none above its personality's, which it might then get.
+  const bool tells_downgrade = offered_version_ <= choice_.personality->max_version;
+  auto stream = tls::Stream::accept(
+      context, socket_.native_handle(), hello_,
+      {.tape = tape_.get(), .highest_version = tells_downgrade ? listener_->highest_version : 0});
   if (!stream) {
     spdlog::error("connection from {}: {}", row().address, stream.error().what);
     return finish("handshake_failed", "hello", stream.error().what);

@@ -78,6 +78,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   using Step = void (Connection::*)();
 
   void read_hello();
+  void send_alert(std::uint8_t code);
   void hello_complete();
   void wait_for_turn();
   policy::PersonalityChoice choose_personality(std::optional<store::DeviceRecord> record) const;

@@ -99,7 +99,7 @@ class Server {
 
   Result<void> run() {
     FIRSTRING_TRY(const auto lock, lock_folder(dir_));
-    auto built = build_state(dir_);
+    auto built = build_state(dir_, sessions_);
     report(built.diagnostics);
     if (!built.state)
       return fail(Errc::invalid_input,
@@ -208,6 +208,7 @@ class Server {
     keeper_->set_site(
         {state->config.server.host, first_phone != open.end() ? first_phone->bound.port : std::uint16_t{443}});
     captures_->set_limit(state->config.limits.evidence_size);
+    sessions_->set_budget(state->config.limits.session_memory);
     quarantine_.apply(state->quarantine ? std::optional{state->quarantine->process} : std::nullopt);
     for (std::size_t i = 0; i < worker_count_; ++i) workers_[i]->apply(state, std::move(for_workers[i]), share);
     for (const auto& one : open) {
@@ -238,7 +239,7 @@ class Server {
     if (draining_) return;
     spdlog::info("reloading {}", (dir_ / "firstring.toml").string());
     notify_reloading();
-    auto built = build_state(dir_);
+    auto built = build_state(dir_, sessions_);
     report(built.diagnostics);
     const auto worse = built.state ? change_for_the_worse(*state_, *built.state) : "the configuration has errors";
     const auto applied = worse.empty() ? apply(built.state) : Result<void>{fail(Errc::invalid_input, worse)};
@@ -300,6 +301,8 @@ class Server {
   std::unique_ptr<provision::FleetKeeper> keeper_;
   std::size_t worker_count_ = 1;
   std::vector<std::unique_ptr<Worker>> workers_;
+  /// Outlives reloads: who came before comes back as before.
+  std::shared_ptr<tls::SessionCache> sessions_ = std::make_shared<tls::SessionCache>(0);
   std::shared_ptr<const State> state_;
   std::vector<Open> open_;
   bool draining_ = false;

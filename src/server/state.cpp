@@ -17,8 +17,10 @@ using config::Diagnostic;
 
 class Builder {
  public:
-  explicit Builder(config::Loaded loaded)
-      : config_(std::move(loaded.config)), diagnostics_(std::move(loaded.diagnostics)) {}
+  Builder(config::Loaded loaded, std::shared_ptr<tls::SessionCache> sessions)
+      : config_(std::move(loaded.config)),
+        diagnostics_(std::move(loaded.diagnostics)),
+        sessions_(std::move(sessions)) {}
 
   Built build() {
     auto files = config::check_files(config_);
@@ -134,7 +136,10 @@ class Builder {
       // The list of a listener says which are allowed; their data says which is tried first.
       std::stable_sort(ready->personalities.begin(), ready->personalities.end(),
                        [](const auto* a, const auto* b) { return a->order < b->order; });
-      for (const auto* personality : ready->personalities) ready->offers.emplace_back(*personality);
+      for (const auto* personality : ready->personalities) {
+        ready->offers.emplace_back(*personality);
+        ready->highest_version = std::max(ready->highest_version, personality->max_version);
+      }
       state.listeners.push_back(std::move(ready));
     }
   }
@@ -247,7 +252,7 @@ class Builder {
         const auto [found, is_new] = loaded.try_emplace(section.name);
         if (is_new) found->second = load_chain(section);
         if (!found->second) continue;
-        auto context = tls::Context::build(*personality, *found->second, state.trust->roots());
+        auto context = tls::Context::build(*personality, *found->second, state.trust->roots(), sessions_);
         if (!context) {
           const auto own = std::find_if(config_.personalities.begin(), config_.personalities.end(),
                                         [&](const auto& one) { return one.name == personality->name; });
@@ -264,6 +269,7 @@ class Builder {
 
   config::Config config_;
   std::vector<Diagnostic> diagnostics_;
+  std::shared_ptr<tls::SessionCache> sessions_;
 };
 
 }  // namespace
@@ -282,7 +288,11 @@ policy::PersonalityChoice usual_choice(const State& state, const ListenerState& 
   return {may_be_tried ? state.quarantine_offer.personality : usual.personality, "needs_quarantine"};
 }
 
-Built build_state(const std::filesystem::path& dir) { return build_state(config::load(dir)); }
-Built build_state(config::Loaded loaded) { return Builder{std::move(loaded)}.build(); }
+Built build_state(const std::filesystem::path& dir, std::shared_ptr<tls::SessionCache> sessions) {
+  return build_state(config::load(dir), std::move(sessions));
+}
+Built build_state(config::Loaded loaded, std::shared_ptr<tls::SessionCache> sessions) {
+  return Builder{std::move(loaded), std::move(sessions)}.build();
+}
 
 }  // namespace firstring::server

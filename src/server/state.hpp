@@ -24,6 +24,7 @@ struct ListenerState {
   std::string address;                                 ///< as configured, in text
   std::vector<const tls::Personality*> personalities;  ///< allowed here, in the order of their rules
   std::vector<policy::Offer> offers;                   ///< theirs, in the same order
+  int highest_version = 0;                             ///< that one of them speaks: 0x0304 for TLS 1.3
 };
 
 /// [quarantine] where it is enabled, ready.
@@ -62,8 +63,10 @@ struct Built {
 
 /// Reads dir/firstring.toml and builds all of it, collecting every fault: what `firstring check` reports, and the first
 /// phase of start and reload.
-Built build_state(const std::filesystem::path& dir);
+///
+/// `sessions`: where the TLS sessions of its connections are kept; nullptr: nowhere, for a state that serves nobody.
+Built build_state(const std::filesystem::path& dir, std::shared_ptr<tls::SessionCache> sessions = {});
 /// The same of a text that is not in the file yet.
-Built build_state(config::Loaded loaded);
+Built build_state(config::Loaded loaded, std::shared_ptr<tls::SessionCache> sessions = {});
 
 }  // namespace firstring::server

@@ -76,6 +76,10 @@ class Channel {
   /// ok, the owner ends TCP at once: the kernel may hold the last packet back until then, so that it takes FIN along.
   virtual Status shutdown() = 0;
 
+  /// After the handshake: this client may take its session up later. For one whose certificate is believed and whose
+  /// request was answered; nobody else's session outlives its connection.
+  virtual void keep_session() = 0;
+
   virtual const TlsFacts& facts() const = 0;
   virtual std::uint64_t bytes_in() const = 0;  ///< from the wire, hello included
   virtual std::uint64_t bytes_out() const = 0;

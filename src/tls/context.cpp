@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tls/certificate_weight.hpp"
 #include "tls/dh_group.hpp"
 #include "tls/handshake_library.hpp"
 #include "tls/tape.hpp"
@@ -13,19 +14,38 @@ using NameStackPtr =
     std::unique_ptr<STACK_OF(X509_NAME),
                     decltype([](STACK_OF(X509_NAME) * names) { sk_X509_NAME_pop_free(names, X509_NAME_free); })>;
 
-/// Bounds what a peer can make us parse: a maker's chain is two or three certificates of about 1 KiB.
-constexpr long kMaxCertificateList = 32L * 1024;
 constexpr long kSessionSeconds = 2L * 3600;  // phones come back every hour by default
-constexpr long kSessionCacheSize = 20'000;
 
-/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any. That the
-/// client has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
-int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
+Connected& connected(const SSL* ssl) { return *static_cast<Connected*>(SSL_get_app_data(ssl)); }
 
-/// Sessions are kept for clients that showed a certificate: resumption is for phones, and strangers get no memory here.
-int keep_session(SSL* ssl, SSL_SESSION* session) {
-  if (SSL_SESSION_get0_peer(session) != nullptr) SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), session);
+/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any that can be held.
+/// That the client has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
+int accept_any_chain(X509_STORE_CTX* store, void*) {
+  const auto* ssl =
+      static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  if (ssl == nullptr || connected(ssl).excess.empty()) return 1;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);  // alert 42, bad_certificate
   return 0;
+}
+
+// ---- sessions: not OpenSSL's own cache, which counts sessions in place of octets ----
+
+/// Whether it is kept is decided when a request has been answered.
+int new_session(SSL* ssl, SSL_SESSION* session) {
+  connected(ssl).new_session.reset(session);
+  return 1;
+}
+
+SSL_SESSION* find_session(SSL* ssl, const unsigned char* id, int size, int* copy) {
+  *copy = 0;  // it comes with a reference already
+  auto* const sessions = static_cast<SessionCache*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  return sessions->find({reinterpret_cast<const char*>(id), static_cast<std::size_t>(size)}).release();
+}
+
+void forget_session(SSL_CTX* context, SSL_SESSION* session) {
+  unsigned size = 0;
+  const auto* const id = SSL_SESSION_get_id(session, &size);
+  static_cast<SessionCache*>(SSL_CTX_get_app_data(context))->forget({reinterpret_cast<const char*>(id), size});
 }
 
 using SecurityCallback = int (*)(const SSL*, const SSL_CTX*, int, int, int, void*, void*);
@@ -42,7 +62,7 @@ int allow_any_dh_group(const SSL* ssl, const SSL_CTX* context, int operation, in
 }
 
 void give_secret(const SSL* ssl, const char* line) {
-  if (auto* tape = static_cast<Tape*>(SSL_get_app_data(ssl))) tape->secret(line);
+  if (auto* tape = connected(ssl).tape) tape->secret(line);
 }
 
 Result<void> configure(SSL_CTX* context, const Personality& personality) {
@@ -73,6 +93,8 @@ Result<void> configure(SSL_CTX* context, const Personality& personality) {
   SSL_CTX_clear_options(context, SSL_CTX_get_options(context));
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                   // RFC 8446 appendix D.4: middleboxes let TLS 1.3 through that looks like 1.2.
+                                   SSL_OP_ENABLE_MIDDLEBOX_COMPAT |
                                    // Old phones stumble over the empty records that guard TLS 1.0 CBC (BEAST needs a
                                    // browser's scripts, which no phone runs); nginx and Apache leave them out too.
                                    SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS |
@@ -91,7 +113,7 @@ void ask_for_client_certificate(SSL_CTX* context, const Personality& personality
                                 const std::vector<crypto::Certificate>& ca_names) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, nullptr);
   SSL_CTX_set_cert_verify_callback(context, accept_any_chain, nullptr);
-  SSL_CTX_set_max_cert_list(context, kMaxCertificateList);
+  SSL_CTX_set_max_cert_list(context, static_cast<long>(kMaxCertificateOctets));
   if (!personality.send_ca_names) return;
   NameStackPtr names{sk_X509_NAME_new_null()};
   for (const auto& ca : ca_names) {
@@ -100,8 +122,9 @@ void ask_for_client_certificate(SSL_CTX* context, const Personality& personality
   SSL_CTX_set_client_CA_list(context, names.release());
 }
 
-Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, const ServerChain& chain) {
-  if (!personality.sessions) {
+Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, const ServerChain& chain,
+                           SessionCache* sessions) {
+  if (!personality.sessions || sessions == nullptr) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 0);
     return {};
@@ -111,9 +134,11 @@ Result<void> keep_sessions(SSL_CTX* context, const Personality& personality, con
   if (SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned>(id.size())) != 1) {
     return crypto::openssl_failure("set the session id context");
   }
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-  SSL_CTX_sess_set_new_cb(context, keep_session);
-  SSL_CTX_sess_set_cache_size(context, kSessionCacheSize);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_app_data(context, sessions);
+  SSL_CTX_sess_set_new_cb(context, new_session);
+  SSL_CTX_sess_set_get_cb(context, find_session);
+  SSL_CTX_sess_set_remove_cb(context, forget_session);
   SSL_CTX_set_timeout(context, kSessionSeconds);
   SSL_CTX_set_num_tickets(context, 1);
   return {};
@@ -156,8 +181,9 @@ Result<void> show_chain(SSL_CTX* context, const Personality& personality, const 
 }  // namespace
 
 Result<std::shared_ptr<const Context>> Context::build(const Personality& personality, const ServerChain& chain,
-                                                      const std::vector<crypto::Certificate>& ca_names) {
-  const std::shared_ptr<Context> result{new Context{personality, chain, ca_names}};
+                                                      const std::vector<crypto::Certificate>& ca_names,
+                                                      std::shared_ptr<SessionCache> sessions) {
+  const std::shared_ptr<Context> result{new Context{personality, chain, ca_names, std::move(sessions)}};
   FIRSTRING_CHECK(result->make());
   return std::shared_ptr<const Context>{result};
 }
@@ -168,17 +194,17 @@ Result<void> Context::make() {
   FIRSTRING_CHECK(configure(context_.get(), personality_));
   FIRSTRING_CHECK(show_chain(context_.get(), personality_, chain_));
   ask_for_client_certificate(context_.get(), personality_, ca_names_);
-  return keep_sessions(context_.get(), personality_, chain_);
+  return keep_sessions(context_.get(), personality_, chain_, sessions_.get());
 }
 
 Result<std::shared_ptr<const Context>> Context::for_capture() const {
   const std::lock_guard lock{mutex_};
   if (captured_) return captured_;
-  const std::shared_ptr<Context> twin{new Context{personality_, chain_, ca_names_}};
+  // The client still gets a session's name, as it would without a capture; only this end forgets the session.
+  const auto no_sessions = sessions_ ? std::make_shared<SessionCache>(0) : nullptr;
+  const std::shared_ptr<Context> twin{new Context{personality_, chain_, ca_names_, no_sessions}};
   FIRSTRING_CHECK(twin->make());
   SSL_CTX_set_keylog_callback(twin->native(), give_secret);
-  // The client still gets a session's name, as it would without a capture; only this end forgets the session.
-  SSL_CTX_sess_set_new_cb(twin->native(), nullptr);
   captured_ = twin;
   return captured_;
 }

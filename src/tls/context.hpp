@@ -13,6 +13,7 @@
 #include "crypto/openssl.hpp"
 #include "tls/chain_verdict.hpp"
 #include "tls/personality.hpp"
+#include "tls/session_cache.hpp"
 
 namespace firstring::tls {
 
@@ -38,6 +39,15 @@ ShownChain describe_chain(const std::vector<crypto::Certificate>& chain);
 /// Whether a certificate of ours is for this host name (RFC 6125: subjectAltName, else CN, with wildcards).
 bool is_for(const crypto::Certificate& leaf, std::string_view host);
 
+class Tape;
+
+/// What OpenSSL's callbacks of one connection have to do with it: its SSL's app data.
+struct Connected {
+  Tape* tape = nullptr;         ///< gets the secrets of a connection that is captured
+  std::string excess{};         ///< excess_of the client's certificates; not empty: they are refused
+  SslSessionPtr new_session{};  ///< that the client may have taken up later, if it is kept
+};
+
 /// A personality with its chain, ready for handshakes. Immutable; any thread.
 ///
 /// What holds for every personality, and cannot be said in its data: no renegotiation, no compression, no session
@@ -45,14 +55,18 @@ bool is_for(const crypto::Certificate& leaf, std::string_view host);
 /// for in the first handshake and judged afterwards, and nothing from any openssl.cnf.
 class Context {
  public:
+  /// `sessions`: where those of its connections are kept; nullptr: nowhere, and none is taken up.
   static Result<std::shared_ptr<const Context>> build(const Personality& personality, const ServerChain& chain,
-                                                      const std::vector<crypto::Certificate>& ca_names);
+                                                      const std::vector<crypto::Certificate>& ca_names,
+                                                      std::shared_ptr<SessionCache> sessions = {});
 
-  /// The same for a connection that is captured: it gives its secrets to the Tape that is its SSL's app data, and its
+  /// The same for a connection that is captured: it gives its secrets to the Tape of its connections (Connected), and its
   /// sessions are not kept, for whoever gets the capture could take them up. Made at the first call.
   Result<std::shared_ptr<const Context>> for_capture() const;
 
   const Personality& personality() const { return personality_; }
+  /// nullptr if it keeps none.
+  SessionCache* sessions() const { return sessions_.get(); }
   const std::string& chain_name() const { return chain_.name; }
   /// What a client sees that is shown the certificate with a key of this type.
   const ShownChain& shown(crypto::KeyType key) const {
@@ -61,8 +75,13 @@ class Context {
   SSL_CTX* native() const { return context_.get(); }
 
  private:
-  Context(const Personality& personality, const ServerChain& chain, const std::vector<crypto::Certificate>& ca_names)
-      : personality_(personality), chain_(chain), ca_names_(ca_names), shown_(describe_chain(chain.certificates)) {
+  Context(const Personality& personality, const ServerChain& chain, const std::vector<crypto::Certificate>& ca_names,
+          std::shared_ptr<SessionCache> sessions)
+      : personality_(personality),
+        chain_(chain),
+        ca_names_(ca_names),
+        sessions_(std::move(sessions)),
+        shown_(describe_chain(chain.certificates)) {
     if (!chain.ecdsa_certificates.empty()) shown_ecdsa_ = describe_chain(chain.ecdsa_certificates);
   }
   Result<void> make();
@@ -70,6 +89,7 @@ class Context {
   Personality personality_;
   ServerChain chain_;
   std::vector<crypto::Certificate> ca_names_;
+  std::shared_ptr<SessionCache> sessions_;
   ShownChain shown_;
   std::optional<ShownChain> shown_ecdsa_;
   crypto::SslContextPtr context_;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "tls/certificate_weight.hpp"
 #include "tls/chain_verdict.hpp"
 
 namespace firstring::tls {
@@ -197,6 +198,7 @@ struct Stream::Impl {
   SocketState socket;
   crypto::SslPtr ssl;
   TlsFacts facts;
+  Connected connected;
   bool alert_is_fatal = false;
 
   static void on_message(int written, int, int content_type, const void* buffer, std::size_t size, SSL*, void* self) {
@@ -229,6 +231,12 @@ struct Stream::Impl {
     if (facts.stage == Stage::server_flight && type != SSL3_MT_CLIENT_HELLO) {
       facts.stage = Stage::client_flight;
       facts.client_flight_at = std::chrono::steady_clock::now();
+    }
+    // Here is the last moment before OpenSSL parses them; accept_any_chain then refuses them.
+    if (type == SSL3_MT_CERTIFICATE) {
+      const bool is_tls13 = SSL_version(ssl.get()) == TLS1_3_VERSION;
+      connected.excess =
+          excess_of(weigh_certificates(bytes, is_tls13 ? CertificateFormat::tls13 : CertificateFormat::tls12));
     }
   }
 
@@ -324,6 +332,7 @@ struct Stream::Impl {
         break;
     }
     auto reason = crypto::drain_errors();
+    if (!connected.excess.empty()) reason = connected.excess;
     if (reason.empty() && socket.error == 0) {
       facts.failure = "the peer closed the TCP connection";
       return Status::closed;
@@ -344,14 +353,14 @@ Stream::~Stream() {
 }
 
 Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> context, int fd, ByteView received,
-                                               Tape* tape) {
+                                               const Options& options) {
   auto impl = std::make_unique<Impl>();
   impl->context = std::move(context);
-  if (tape != nullptr) {
+  if (options.tape != nullptr) {
     FIRSTRING_TRY(impl->context, impl->context->for_capture());
   }
   impl->socket.fd = fd;
-  impl->socket.tape = tape;
+  impl->socket.tape = impl->connected.tape = options.tape;
   impl->socket.prefix.assign(received.begin(), received.end());
   impl->socket.in = received.size();
   impl->ssl.reset(SSL_new(impl->context->native()));
@@ -361,7 +370,9 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
   BIO_set_init(bio.get(), 1);
   SSL_set_bio(impl->ssl.get(), bio.get(), bio.get());
   bio.release();
-  SSL_set_app_data(impl->ssl.get(), tape);
+  SSL_set_app_data(impl->ssl.get(), &impl->connected);
+  if (options.highest_version > impl->context->personality().max_version)
+    SSL_set_max_proto_version(impl->ssl.get(), options.highest_version);
   SSL_set_accept_state(impl->ssl.get());
   SSL_set_msg_callback(impl->ssl.get(), Impl::on_message);
   SSL_set_msg_callback_arg(impl->ssl.get(), impl.get());
@@ -441,6 +452,11 @@ Stream::Status Stream::shutdown() {
   // wanted.
   if ((SSL_get_shutdown(impl_->ssl.get()) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(impl_->ssl.get());
   return socket.unsent.empty() ? Status::ok : flush();
+}
+
+void Stream::keep_session() {
+  auto* const sessions = impl_->context->sessions();
+  if (sessions != nullptr) sessions->keep(std::move(impl_->connected.new_session), impl_->facts.client_chain);
 }
 
 const TlsFacts& Stream::facts() const { return impl_->facts; }

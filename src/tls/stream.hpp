@@ -12,10 +12,17 @@ namespace firstring::tls {
 /// it the bytes that the hello's reader has already taken.
 class Stream final : public Channel {
  public:
-  /// Does not own `fd`. `received`: everything read from the socket so far. `tape`, if there is one, outlives the
-  /// stream and takes what goes over the socket from here on, and the secrets.
+  struct Options {
+    /// If there is one, it outlives the stream and takes what goes over the socket from here on, and the secrets.
+    Tape* tape = nullptr;
+    /// The highest version that the server would speak with another client of the same listener, if this one offers
+    /// none above its personality's; 0: the personality's. The ServerHello then says so (RFC 8446 section 4.1.3,
+    /// "downgrade"), which a client that offered more, before somebody changed its hello, takes for the attack it is.
+    int highest_version = 0;
+  };
+  /// Does not own `fd`. `received`: everything read from the socket so far.
   static Result<std::unique_ptr<Stream>> accept(std::shared_ptr<const Context> context, int fd, ByteView received,
-                                                Tape* tape = nullptr);
+                                                const Options& options);
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   ~Stream() override;
@@ -25,6 +32,7 @@ class Stream final : public Channel {
   Io write(std::string_view bytes) override;
   Status flush() override;
   Status shutdown() override;
+  void keep_session() override;
 
   const TlsFacts& facts() const override;
   std::uint64_t bytes_in() const override;

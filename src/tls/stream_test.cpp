@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "tls/certificate_weight.hpp"
 #include "tls/handshake_library.hpp"
 #include "tls/test_pki.hpp"
 
@@ -38,7 +39,7 @@ class Handshake : public ::testing::Test {
     auto& known = contexts_[std::string{personality}];
     if (!known)
       known = *Context::build(*find_personality(personality), {"test", {server_.certificate}, server_.key},
-                              {root_.certificate});
+                              {root_.certificate}, sessions_);
     return known;
   }
 
@@ -67,7 +68,7 @@ class Handshake : public ::testing::Test {
     const auto count = ::recv(server_fd_.get(), hello.data(), hello.size(), 0);
     ASSERT_GT(count, 0);
     hello.resize(static_cast<std::size_t>(count));
-    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello, tape);
+    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello, {.tape = tape, .highest_version = highest_version_});
   }
 
   Status pump() {
@@ -112,6 +113,8 @@ class Handshake : public ::testing::Test {
   const crypto::Issued maker_ = testing::make_ca("Maker");
   const crypto::Issued phone_ = testing::make_leaf("phone", maker_);
   std::map<std::string, std::shared_ptr<const Context>> contexts_;
+  std::shared_ptr<SessionCache> sessions_ = std::make_shared<SessionCache>(1 << 20);
+  int highest_version_ = 0;  ///< Stream::Options
   FileDescriptor server_fd_, client_fd_;
   crypto::SslPtr client_;
   std::unique_ptr<Stream> stream_;
@@ -189,7 +192,7 @@ TEST_F(Handshake, SaysThatTheClientHasGone) {
 TEST_F(Handshake, TakesAChainOfManyKibThatComesLittleByLittle) {
   const auto client = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
   show(client.get(), phone_);
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < 8; ++i) {
     const auto more = testing::Recipe{.name = std::string(60, 'x'), .is_ca = true}.make(&maker_).certificate;
     SSL_CTX_add1_chain_cert(client.get(), more.native());
   }
@@ -217,7 +220,7 @@ TEST_F(Handshake, TakesAChainOfManyKibThatComesLittleByLittle) {
     status = stream_->handshake();
   }
   ASSERT_EQ(status, Status::ok) << stream_->facts().failure;
-  EXPECT_GT(passed, 12U * 1024);
+  EXPECT_GT(passed, 4U * 1024);
   EXPECT_EQ(stream_->facts().client_chain.front().fingerprint(), phone_.certificate.fingerprint());
 }
 
@@ -255,7 +258,10 @@ TEST_F(Handshake, ResumesWithTheClientsWholeChainAndOnlyForPhonesWithOne) {
   show(client.get(), phone_);
   start(client.get(), "legacy-2026-11");
   ASSERT_EQ(pump(), Status::ok);
-  const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+  EXPECT_EQ(sessions_->count(), 0U) << "a handshake alone gets no memory here";
+  stream_->keep_session();
+  EXPECT_EQ(sessions_->count(), 1U);
+  const SslSessionPtr session{SSL_get1_session(client_.get())};
   // Neither end says good-bye, as a phone that just closes TCP.
   SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   connect();
@@ -265,12 +271,103 @@ TEST_F(Handshake, ResumesWithTheClientsWholeChainAndOnlyForPhonesWithOne) {
   EXPECT_EQ(stream_->facts().version, "TLSv1");
   EXPECT_EQ(stream_->facts().cipher, "DHE-RSA-AES256-SHA");
   ASSERT_EQ(stream_->facts().client_chain.size(), 1U);
+  stream_->keep_session();
+  EXPECT_EQ(sessions_->count(), 1U) << "it is there already";
+}
 
+/// Whatever the version, and though the client has been told of a session.
+TEST_F(Handshake, ASessionThatWasNotKeptIsNotTakenUp) {
+  for (const int version : {TLS1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto* const personality = version == TLS1_VERSION ? "legacy-2026-11" : "modern-2026-11";
+    const auto client = client_context(version, nullptr);
+    show(client.get(), phone_);
+    for (const bool keep : {false, true}) {
+      connect();
+      start(client.get(), personality);
+      ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+      std::array<char, 8> buffer;
+      SSL_read(client_.get(), buffer.data(), buffer.size());  // the ticket of TLS 1.3
+      if (keep) stream_->keep_session();
+      const SslSessionPtr session{SSL_get1_session(client_.get())};
+      SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+      stream_.reset();
+      connect();
+      start(client.get(), personality, session.get());
+      ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+      EXPECT_EQ(stream_->facts().resumed, keep) << version;
+      stream_.reset();
+    }
+  }
+}
+
+TEST_F(Handshake, SessionsStayWithinTheirBudget) {
+  const auto client = client_context(TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384");
+  show(client.get(), phone_);
+  const auto each = SessionCache::size_of(std::vector{phone_.certificate});
+  sessions_->set_budget(3 * each + 1);
+  std::vector<SslSessionPtr> mine;
+  for (int i = 0; i < 5; ++i) {
+    connect();
+    start(client.get(), "modern-2026-11");
+    ASSERT_EQ(pump(), Status::ok);
+    stream_->keep_session();
+    mine.emplace_back(SSL_get1_session(client_.get()));
+    SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+  EXPECT_EQ(sessions_->count(), 3U);
+  EXPECT_EQ(sessions_->bytes(), 3 * each);
   connect();
-  const auto stranger = client_context(TLS1_VERSION, "DHE-RSA-AES256-SHA");
-  start(stranger.get(), "legacy-2026-11");
+  start(client.get(), "modern-2026-11", mine[1].get());
   ASSERT_EQ(pump(), Status::ok);
-  EXPECT_EQ(SSL_CTX_sess_number(context("legacy-2026-11")->native()), 1) << "a stranger gets no memory here";
+  EXPECT_FALSE(stream_->facts().resumed) << "the oldest are gone";
+  connect();
+  start(client.get(), "modern-2026-11", mine[2].get());
+  ASSERT_EQ(pump(), Status::ok);
+  EXPECT_TRUE(stream_->facts().resumed);
+  sessions_->set_budget(0);
+  EXPECT_EQ(sessions_->count(), 0U);
+}
+
+/// 4,400 attributes are no phone: refused by an alert of its own, whatever the version, and none of it stays.
+TEST_F(Handshake, RefusesCertificatesThatAreTooComplex) {
+  crypto::CertificateRequest request;
+  for (int i = 0; i < 300; ++i) request.subject.push_back({"CN", "x", i, true});
+  request.not_before = testing::in_days(-1);
+  request.not_after = testing::in_days(1);
+  const auto key = *crypto::PrivateKey::generate_ec();
+  const crypto::Issued odd{*crypto::issue(request, key, &maker_), key};
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto client = client_context(version, nullptr);
+    show(client.get(), odd);
+    connect();
+    start(client.get(), "modern-2026-11");
+    ASSERT_EQ(pump(), Status::failed);
+    EXPECT_EQ(stream_->facts().alert.name, "bad_certificate");
+    EXPECT_EQ(stream_->facts().alert.from, Alert::From::server);
+    EXPECT_TRUE(stream_->facts().failure.starts_with(kTooComplex)) << stream_->facts().failure;
+    EXPECT_TRUE(stream_->facts().client_chain.empty());
+    stream_.reset();
+  }
+}
+
+/// RFC 8446 section 4.1.3: the last octets of the ServerHello's random.
+TEST_F(Handshake, SaysInItsRandomThatItCouldDoBetter) {
+  const auto last_of_random = [&](std::string_view personality, int version, int highest) {
+    highest_version_ = highest;
+    const auto client = client_context(version, nullptr);
+    connect();
+    start(client.get(), personality);
+    EXPECT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    std::array<unsigned char, 32> random{};
+    EXPECT_EQ(SSL_get_server_random(client_.get(), random.data(), random.size()), random.size());
+    return std::string{random.end() - 8, random.end()};
+  };
+  const std::string tls12{"DOWNGRD\x01", 8}, less{"DOWNGRD\x00", 8};
+  EXPECT_EQ(last_of_random("modern-2026-11", TLS1_2_VERSION, TLS1_3_VERSION), tls12);
+  EXPECT_EQ(last_of_random("legacy-2026-11", TLS1_2_VERSION, TLS1_3_VERSION), tls12);
+  EXPECT_NE(last_of_random("legacy-2026-11", TLS1_2_VERSION, 0), tls12) << "nothing higher is configured";
+  EXPECT_EQ(last_of_random("legacy-2026-11", TLS1_VERSION, TLS1_3_VERSION), less);
+  EXPECT_EQ(last_of_random("spa5xx-2026-11", TLS1_VERSION, TLS1_3_VERSION), less);
 }
 
 TEST_F(Handshake, NeverCarriesASessionIntoAnotherPersonality) {
@@ -278,7 +375,8 @@ TEST_F(Handshake, NeverCarriesASessionIntoAnotherPersonality) {
   show(client.get(), phone_);
   start(client.get(), "legacy-2026-11");
   ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
-  const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+  stream_->keep_session();
+  const SslSessionPtr session{SSL_get1_session(client_.get())};
   stream_->shutdown();
   SSL_shutdown(client_.get());
   connect();
@@ -366,9 +464,10 @@ TEST_F(Handshake, KeepsNoSessionOfACapturedConnection) {
     connect();
     start(client.get(), personality, nullptr, &tape);
     ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    stream_->keep_session();
     std::array<char, 8> buffer;
     SSL_read(client_.get(), buffer.data(), buffer.size());  // the ticket of TLS 1.3
-    const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+    const SslSessionPtr session{SSL_get1_session(client_.get())};
     SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     for (auto* const next : {static_cast<Tape*>(nullptr), &tape}) {
       stream_.reset();
@@ -394,7 +493,7 @@ class Wire : public Handshake {
   /// Makes `start(client, "own")` use it.
   void use(Personality own, const ServerChain& chain) {
     own.name = "own";
-    auto made = Context::build(own, chain, {root_.certificate});
+    auto made = Context::build(own, chain, {root_.certificate}, sessions_);
     ASSERT_TRUE(made) << made.error().what;
     contexts_["own"] = *std::move(made);
   }
@@ -524,7 +623,8 @@ TEST_F(Wire, SessionsAreTakenUpOrNot) {
     connect();
     start(client.get(), "own");
     ASSERT_EQ(pump(), Status::ok);
-    const std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>> session{SSL_get1_session(client_.get())};
+    stream_->keep_session();
+    const SslSessionPtr session{SSL_get1_session(client_.get())};
     SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     connect();
     start(client.get(), "own", session.get());

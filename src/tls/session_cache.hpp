@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "crypto/certificate.hpp"
+#include "crypto/openssl.hpp"
+
+namespace firstring::tls {
+
+using SslSessionPtr = std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>>;
+
+/// The TLS sessions that clients may take up again, of all contexts of a server, within a budget in bytes: beyond it,
+/// the one that was used longest ago goes. A session holds the client's parsed chain, so only chains that are believed
+/// belong here (Channel::keep_session). Any thread.
+class SessionCache {
+ public:
+  /// Of 0 bytes: keeps none.
+  explicit SessionCache(std::size_t budget_bytes) : budget_(budget_bytes) {}
+  SessionCache(const SessionCache&) = delete;
+  SessionCache& operator=(const SessionCache&) = delete;
+
+  /// Takes effect at once.
+  void set_budget(std::size_t bytes);
+
+  /// `chain`: the client's, as the session holds it.
+  void keep(SslSessionPtr session, std::span<const crypto::Certificate> chain);
+  /// With a reference of its own; nullptr if there is none of that id.
+  SslSessionPtr find(std::string_view id);
+  void forget(std::string_view id);
+
+  std::size_t bytes() const;  ///< by size_of
+  std::size_t count() const;
+
+  /// What a session with such a chain takes up in memory at most: measured with OpenSSL 3.0, chains of 1 to 3
+  /// certificates take 40 to 80 % of it (docs/performance.md).
+  static std::size_t size_of(std::span<const crypto::Certificate> chain);
+
+ private:
+  struct Entry {
+    std::string id;
+    SslSessionPtr session;
+    std::size_t bytes = 0;
+  };
+  using Entries = std::list<Entry>;
+
+  void remove(Entries::iterator entry);
+  void evict();
+
+  mutable std::mutex mutex_;
+  Entries entries_;  // the one used last in front
+  std::unordered_map<std::string_view, Entries::iterator> by_id_;
+  std::size_t budget_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace firstring::tls
