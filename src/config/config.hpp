@@ -134,8 +134,8 @@ struct Quarantine : Section {
 };
 
 struct Limits : Section {
-  unsigned max_connections = 20'000;     ///< open at once over all listeners; more wait in the kernel's queue
-  std::size_t max_request_head = 8'192;  ///< bytes
+  unsigned max_connections = 20'000;       ///< open at once over all listeners; more wait in the kernel's queue
+  std::size_t max_request_head = 8'192;    ///< bytes
   std::size_t session_memory = 64U << 20;  ///< bytes of TLS sessions that phones may take up again
   std::chrono::milliseconds ledger_age{std::chrono::days{90}};  ///< older connections leave the ledger
   unsigned ledger_connections = 2'000'000;                      ///< and beyond so many, the oldest; about 1 KiB each

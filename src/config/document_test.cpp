@@ -160,6 +160,7 @@ Config unusual() {
   config.limits.max_request_head = 10'001;
   config.limits.ledger_age = std::chrono::days{30};
   config.limits.ledger_connections = 5000;
+  config.limits.session_memory = 32U << 20;
   config.limits.ledger_size = std::size_t{256} << 20;
   config.limits.evidence_size = 64U << 20;
   config.log.level = "debug";

@@ -363,7 +363,8 @@ const SectionTable<Limits>& limits_table() {
           {"max_request_head", Size{1024, 65536}, &Limits::max_request_head, optional,
            "The longest request line with all its headers; a longer one is answered with status 431."},
           {"session_memory", Size{0, std::size_t{64} << 30}, &Limits::session_memory, optional,
-           "The memory for TLS sessions that phones may take up again, which spares them most of their computing; the one "
+           "The memory for TLS sessions that phones may take up again, which spares them most of their computing; the "
+           "one "
            "used longest ago goes first. 0: none is kept.",
            "A session is kept for a phone whose certificate is believed and whose request was answered, for two hours: "
            "10 KiB for a certificate alone, 28 KiB for a chain of three."},

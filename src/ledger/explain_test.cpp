@@ -197,8 +197,9 @@ std::vector<Ending> every_ending() {
                 }),
            {"ST=000e08abcdef"}),
       just("certificate_list_too_long", failed("client_flight", "excessive message size")),
-      just("certificate_too_complex",
-           failed("client_flight", "the client's certificates are too complex: there are 11, and at most 10 are taken")),
+      just(
+          "certificate_too_complex",
+          failed("client_flight", "the client's certificates are too complex: there are 11, and at most 10 are taken")),
       just("broken_handshake",
            with(failed("server_flight", "unexpected message"),
                 [](auto& r) {

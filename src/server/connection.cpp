@@ -206,9 +206,9 @@ void Connection::begin() {
   const auto& context = state_->contexts.find(choice_.personality->name)->second;
   // Only where it offers none above its personality's, which it might then get.
   const bool tells_downgrade = offered_version_ <= choice_.personality->max_version;
-  auto stream = tls::Stream::accept(
-      context, socket_.native_handle(), hello_,
-      {.tape = tape_.get(), .highest_version = tells_downgrade ? listener_->highest_version : 0});
+  auto stream =
+      tls::Stream::accept(context, socket_.native_handle(), hello_,
+                          {.tape = tape_.get(), .highest_version = tells_downgrade ? listener_->highest_version : 0});
   if (!stream) {
     spdlog::error("connection from {}: {}", row().address, stream.error().what);
     return finish("handshake_failed", "hello", stream.error().what);

@@ -138,7 +138,7 @@ class Builder {
                        [](const auto* a, const auto* b) { return a->order < b->order; });
       for (const auto* personality : ready->personalities) {
         ready->offers.emplace_back(*personality);
-        ready->highest_version = std::max(ready->highest_version, personality->max_version);
+        ready->highest_version = std::max<int>(ready->highest_version, personality->max_version);
       }
       state.listeners.push_back(std::move(ready));
     }

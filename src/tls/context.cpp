@@ -18,11 +18,10 @@ constexpr long kSessionSeconds = 2L * 3600;  // phones come back every hour by d
 
 Connected& connected(const SSL* ssl) { return *static_cast<Connected*>(SSL_get_app_data(ssl)); }
 
-/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any that can be held.
-/// That the client has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
+/// The decision about a certificate is made in HTTP, where it can be explained: the handshake takes any that can be
+/// held. That the client has the key is still OpenSSL's to check (CertificateVerify), and a failure there is fatal.
 int accept_any_chain(X509_STORE_CTX* store, void*) {
-  const auto* ssl =
-      static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   if (ssl == nullptr || connected(ssl).excess.empty()) return 1;
   X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);  // alert 42, bad_certificate
   return 0;

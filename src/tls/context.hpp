@@ -60,8 +60,8 @@ class Context {
                                                       const std::vector<crypto::Certificate>& ca_names,
                                                       std::shared_ptr<SessionCache> sessions = {});
 
-  /// The same for a connection that is captured: it gives its secrets to the Tape of its connections (Connected), and its
-  /// sessions are not kept, for whoever gets the capture could take them up. Made at the first call.
+  /// The same for a connection that is captured: it gives its secrets to the Tape of its connections (Connected), and
+  /// its sessions are not kept, for whoever gets the capture could take them up. Made at the first call.
   Result<std::shared_ptr<const Context>> for_capture() const;
 
   const Personality& personality() const { return personality_; }

@@ -371,8 +371,11 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
   SSL_set_bio(impl->ssl.get(), bio.get(), bio.get());
   bio.release();
   SSL_set_app_data(impl->ssl.get(), &impl->connected);
-  if (options.highest_version > impl->context->personality().max_version)
+  if (options.highest_version > impl->context->personality().max_version) {
     SSL_set_max_proto_version(impl->ssl.get(), options.highest_version);
+    // Which OpenSSL wants for TLS 1.3, though nobody that this is for offers it.
+    if (impl->context->personality().suites13.empty()) SSL_set_ciphersuites(impl->ssl.get(), "TLS_AES_128_GCM_SHA256");
+  }
   SSL_set_accept_state(impl->ssl.get());
   SSL_set_msg_callback(impl->ssl.get(), Impl::on_message);
   SSL_set_msg_callback_arg(impl->ssl.get(), impl.get());

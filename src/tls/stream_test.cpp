@@ -68,7 +68,8 @@ class Handshake : public ::testing::Test {
     const auto count = ::recv(server_fd_.get(), hello.data(), hello.size(), 0);
     ASSERT_GT(count, 0);
     hello.resize(static_cast<std::size_t>(count));
-    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello, {.tape = tape, .highest_version = highest_version_});
+    stream_ = *Stream::accept(context(personality), server_fd_.get(), hello,
+                              {.tape = tape, .highest_version = highest_version_});
   }
 
   Status pump() {
