@@ -5,7 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
-#include "server/state.hpp"
+#include "server/secrets_check.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -21,12 +21,8 @@ JsonObject to_json(const Diagnostic& diagnostic) {
   return object.add("what", diagnostic.what).add("remedy", diagnostic.remedy);
 }
 
-/// What lies beside firstring.toml and must be there to serve. The database is not opened: opening it brings it to the
-/// newest form, which a check must not do.
-void check_folder(const std::filesystem::path& dir, std::vector<Diagnostic>& diagnostics) {
-  if (auto box = crypto::SecretBox::open(dir / kSecretsFile); !box) {
-    diagnostics.push_back({Severity::error, dir / kSecretsFile, {}, box.error().what, "put it back from a copy"});
-  }
+/// What lies beside firstring.toml and must be there to serve.
+void check_databases(const std::filesystem::path& dir, std::vector<Diagnostic>& diagnostics) {
   for (const auto* name : {"firstring.db", "ledger.db"}) {
     std::error_code error;
     if (std::filesystem::exists(dir / name, error)) continue;
@@ -40,8 +36,8 @@ std::string count(std::size_t number, std::string_view what) {
 
 Result<int> check(Context& context) {
   FIRSTRING_TRY(const auto dir, state_folder(context));
-  auto built = server::build_state(dir);
-  check_folder(dir, built.diagnostics);
+  auto built = server::check_folder(dir);
+  check_databases(dir, built.diagnostics);
   const bool failed = std::any_of(built.diagnostics.begin(), built.diagnostics.end(),
                                   [](const auto& diagnostic) { return diagnostic.severity == Severity::error; });
   for (const auto& diagnostic : built.diagnostics) {
@@ -62,10 +58,11 @@ Result<int> check(Context& context) {
 std::vector<Command> check_commands() {
   return {{.name = "check",
            .summary = "Checks firstring.toml and all that it names.",
-           .description = "As `serve` does before it begins. Prints file:line:column, what is wrong and what to do, "
-                          "for every fault, also of certificates and keys. "
-                          "Exit status 1 if there is an error: then `serve` would not start. What has expired is a "
-                          "warning; monitor dates with `firstring expiry --fail-within 30d`.",
+           .description =
+               "As `serve` does before it begins. Prints file:line:column, what is wrong and what to do, "
+               "for every fault, also of certificates and keys, and if secrets.key is not the key of the database. "
+               "Exit status 1 if there is an error: then `serve` would not start. What has expired is a "
+               "warning; monitor dates with `firstring expiry --fail-within 30d`.",
            .examples = {"firstring check /var/lib/firstring"},
            .arguments = {{.name = "DIR", .value = {}, .help = "the state folder; or --dir"}, json_flag()},
            .run = check}};

@@ -15,12 +15,14 @@
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "crypto/demo_pki.hpp"
+#include "crypto/secret_box.hpp"
 #include "store/sqlite_store.hpp"
 
 namespace firstring::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -468,6 +470,22 @@ TEST_F(Commands, CheckMissesTheKeyOfTheSecrets) {
   const auto outcome = on_dir({"check"});
   EXPECT_EQ(outcome.status, 1);
   EXPECT_THAT(outcome.out, HasSubstr("secrets.key"));
+}
+
+TEST_F(Commands, CheckFindsAKeyThatIsNotTheDatabases) {
+  const auto key = dir() / "secrets.key";
+  fs::rename(key, dir() / "old.key");
+  ASSERT_TRUE(crypto::SecretBox::create(key));
+  EXPECT_THAT(on_dir({"check"}).out, Not(HasSubstr("secrets.key"))) << "nothing is sealed yet";
+  fs::rename(dir() / "old.key", key);
+  ok({"line", "set", kMac, "1", "--user", "1", "--proxy", "p", "--password-file", "-"}, "secret\n");
+  EXPECT_THAT(on_dir({"check"}).out, Not(HasSubstr("secrets.key")));
+  fs::remove(key);
+  ASSERT_TRUE(crypto::SecretBox::create(key));
+  const auto outcome = on_dir({"check"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("secrets.key: error: it is not the key of "),
+                                 HasSubstr("firstring line set"), HasSubstr("put back the key")));
 }
 
 /// With three connections in the ledger: served, denied, and failed in the handshake.

@@ -109,4 +109,14 @@ Result<Secret> SecretBox::unseal(ByteView sealed, std::string_view context) cons
   return Secret{std::move(text)};
 }
 
+bool SecretBox::opens(ByteView sealed, std::string_view context) const {
+  if (sealed.size() < kNonceSize + kTagSize) return false;
+  const auto box = sealed.subspan(kNonceSize);
+  const auto size = box.size() - kTagSize;
+  // Without room for the text it only verifies.
+  return crypto_aead_xchacha20poly1305_ietf_decrypt_detached(nullptr, nullptr, box.data(), size, box.data() + size,
+                                                             octets(context), context.size(), sealed.data(),
+                                                             octets(key_.reveal())) == 0;
+}
+
 }  // namespace firstring::crypto

@@ -21,6 +21,8 @@ class SecretBox {
 
   Bytes seal(const Secret& value, std::string_view context) const;
   Result<Secret> unseal(ByteView sealed, std::string_view context) const;
+  /// Whether unseal would open it. The value itself is not decrypted.
+  bool opens(ByteView sealed, std::string_view context) const;
 
  private:
   explicit SecretBox(Secret key) : key_(std::move(key)) {}

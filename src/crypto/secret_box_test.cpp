@@ -58,6 +58,21 @@ TEST_F(SecretBoxTest, DoesNotOpenWithAnotherKey) {
   EXPECT_FALSE(SecretBox::create(folder_ / "other.key")->unseal(sealed, "x"));
 }
 
+TEST_F(SecretBoxTest, SaysWhetherItWouldOpen) {
+  const auto box = *SecretBox::create(file_);
+  const auto other = *SecretBox::create(folder_ / "other.key");
+  for (const auto& text : {std::string{}, std::string{"hunter2"}}) {
+    auto sealed = box.seal(Secret{text}, "x");
+    EXPECT_TRUE(box.opens(sealed, "x"));
+    EXPECT_FALSE(box.opens(sealed, "y"));
+    EXPECT_FALSE(other.opens(sealed, "x"));
+    sealed.back() ^= 1;
+    EXPECT_FALSE(box.opens(sealed, "x"));
+    sealed.resize(39);
+    EXPECT_FALSE(box.opens(sealed, "x"));
+  }
+}
+
 TEST_F(SecretBoxTest, DoesNotOpenWithAnyOctetChangedOrMissing) {
   const auto box = *SecretBox::create(file_);
   const auto sealed = box.seal(Secret{"hunter2"}, "x");

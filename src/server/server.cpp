@@ -18,6 +18,7 @@
 #include "server/captures.hpp"
 #include "server/listen_socket.hpp"
 #include "server/notify.hpp"
+#include "server/secrets_check.hpp"
 #include "server/worker.hpp"
 #include "store/sqlite_store.hpp"
 
@@ -99,11 +100,9 @@ class Server {
 
   Result<void> run() {
     FIRSTRING_TRY(const auto lock, lock_folder(dir_));
-    auto built = build_state(dir_, sessions_);
+    auto built = check_folder(dir_, sessions_);
     report(built.diagnostics);
-    if (!built.state)
-      return fail(Errc::invalid_input,
-                  fmt::format("{} has errors; nothing is served", (dir_ / "firstring.toml").string()));
+    if (!built.state) return fail(Errc::invalid_input, fmt::format("{} has errors; nothing is served", dir_.string()));
     set_log_level(built.state->config);
     FIRSTRING_CHECK(open_services(*built.state));
     for (const auto& warning : backlog_warnings()) spdlog::warn("{}", warning);
@@ -239,9 +238,9 @@ class Server {
     if (draining_) return;
     spdlog::info("reloading {}", (dir_ / "firstring.toml").string());
     notify_reloading();
-    auto built = build_state(dir_, sessions_);
+    auto built = check_folder(dir_, sessions_);
     report(built.diagnostics);
-    const auto worse = built.state ? change_for_the_worse(*state_, *built.state) : "the configuration has errors";
+    const auto worse = built.state ? change_for_the_worse(*state_, *built.state) : "the state folder has errors";
     const auto applied = worse.empty() ? apply(built.state) : Result<void>{fail(Errc::invalid_input, worse)};
     if (applied) {
       set_log_level(state_->config);

@@ -9,9 +9,12 @@
 #include "base/file.hpp"
 #include "base/temporary_folder.hpp"
 #include "crypto/demo_pki.hpp"
+#include "crypto/secret_box.hpp"
 #include "server/listen_socket.hpp"
 #include "server/notify.hpp"
+#include "server/secrets_check.hpp"
 #include "server/state.hpp"
+#include "store/sqlite_store.hpp"
 
 namespace firstring::server {
 namespace {
@@ -165,6 +168,63 @@ TEST(ListenSocket, SaysThatTheMachineHasNoSuchAddress) {
   const auto sockets = bind_listener(*Endpoint::parse("192.0.2.1:0"), 1);
   ASSERT_FALSE(sockets);
   EXPECT_THAT(sockets.error().what, HasSubstr("ip address shows"));
+}
+
+/// The key of an empty database, and two more.
+class SecretsCheck : public ::testing::Test {
+ protected:
+  SecretsCheck() {
+    const auto dir = folder_.path();
+    (void)*crypto::SecretBox::create(dir / "secrets.key");
+    fleet_ = *store::open_fleet(dir, store::OpenMode::create);
+  }
+
+  void seal(const crypto::SecretBox& box, std::string name) {
+    const auto sealed = box.seal(Secret{"grosses-Geheimnis"}, store::seal_context(store::Scope::base(), name));
+    ASSERT_TRUE(fleet_->set_parameters(store::Scope::base(), {{.name = std::move(name),
+                                                               .parameter_class = store::ParameterClass::secret,
+                                                               .access = {},
+                                                               .value = {},
+                                                               .sealed = sealed}}));
+  }
+
+  std::vector<config::Diagnostic> check() const { return check_secrets(folder_.path()); }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<store::FleetStore> fleet_;
+};
+
+TEST_F(SecretsCheck, AnyKeyFitsADatabaseWithoutSecrets) { EXPECT_TRUE(check().empty()); }
+
+TEST_F(SecretsCheck, TheRightKeyFits) {
+  seal(*crypto::SecretBox::open(folder_.path() / "secrets.key"), "A");
+  EXPECT_TRUE(check().empty());
+}
+
+TEST_F(SecretsCheck, AnotherKeyIsAnError) {
+  seal(*crypto::SecretBox::create(folder_.path() / "other.key"), "A");
+  const auto found = check();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].severity, config::Severity::error);
+  EXPECT_THAT(found[0].to_string(), testing::AllOf(HasSubstr("secrets.key: error: it is not the key of"),
+                                                   HasSubstr("put back the key"), HasSubstr("firstring line set")));
+}
+
+TEST_F(SecretsCheck, AKeyThatOpensSomeIsAWarningThatNamesOneThatItDoesNot) {
+  seal(*crypto::SecretBox::open(folder_.path() / "secrets.key"), "A");
+  seal(*crypto::SecretBox::create(folder_.path() / "other.key"), "B");
+  const auto found = check();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].severity, config::Severity::warning);
+  EXPECT_THAT(found[0].what, HasSubstr(store::seal_context(store::Scope::base(), "B")));
+}
+
+TEST_F(SecretsCheck, AMissingKeyIsAnErrorAndAMissingDatabaseIsLeftToOthers) {
+  std::filesystem::remove(folder_.path() / "firstring.db");
+  EXPECT_TRUE(check().empty());
+  std::filesystem::remove(folder_.path() / "secrets.key");
+  ASSERT_EQ(check().size(), 1U);
+  EXPECT_EQ(check()[0].severity, config::Severity::error);
 }
 
 TEST(Notify, SendsADatagramToTheSocketOfSystemd) {

@@ -61,8 +61,7 @@ struct Built {
   std::vector<config::Diagnostic> diagnostics;
 };
 
-/// Reads dir/firstring.toml and builds all of it, collecting every fault: what `firstring check` reports, and the first
-/// phase of start and reload.
+/// Reads dir/firstring.toml and builds all of it, collecting every fault.
 ///
 /// `sessions`: where the TLS sessions of its connections are kept; nullptr: nowhere, for a state that serves nobody.
 Built build_state(const std::filesystem::path& dir, std::shared_ptr<tls::SessionCache> sessions = {});

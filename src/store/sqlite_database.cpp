@@ -155,7 +155,7 @@ Result<void> SqliteDatabase::prepare(const DatabaseKind& kind, const OpenSetting
   const auto tables = number("SELECT count(*) FROM sqlite_schema");
   const auto application_id = number("PRAGMA application_id");
   const bool empty = application_id == 0 && tables == 0;
-  if (empty && settings.mode == OpenMode::existing) {
+  if (empty && settings.mode != OpenMode::create) {
     return fail(
         Errc::not_found,
         fmt::format(
@@ -172,6 +172,7 @@ Result<void> SqliteDatabase::prepare(const DatabaseKind& kind, const OpenSetting
   if (sqlite3_db_readonly(connection_.getHandle(), "main") == 1) {
     return fail(describe_code("open", path_, SQLITE_READONLY, 0, ""));
   }
+  if (settings.mode == OpenMode::as_it_is) return {};
   // Only now that it is known to be ours: this changes the file.
   begin_write_ahead_log(settings.busy_timeout);
   FIRSTRING_CHECK(migrate(kind, settings.migrations));

@@ -169,6 +169,19 @@ def test_check_finds_a_key_that_others_can_read(state, certificates):
         certificates.modern_server.key.chmod(0o600)
 
 
+def test_check_finds_a_key_that_is_not_the_databases(state, tmp_path):
+    firstring("init", tmp_path / "other")
+    (state / "secrets.key").write_text((tmp_path / "other" / "secrets.key").read_text())
+    said = diagnostics(state)
+    assert re.search(r"secrets\.key: error: it is not the key of .*firstring\.db", said)
+    assert "put back the key" in said and "firstring line set" in said
+    # A folder without secrets has nothing that a key could fail to open.
+    firstring("init", tmp_path / "empty")
+    (tmp_path / "empty" / "secrets.key").write_text((tmp_path / "other" / "secrets.key").read_text())
+    (tmp_path / "empty" / "firstring.toml").write_text((state / "firstring.toml").read_text())
+    assert "secrets.key" not in firstring("check", tmp_path / "empty").stdout
+
+
 def test_check_reports_every_fault_at_once(state):
     file = state / "firstring.toml"
     text = file.read_text().replace("workers = 2", "worker = 2").replace('drain_timeout = "5s"', 'drain_timeout = "5 apples"')

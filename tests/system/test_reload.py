@@ -200,6 +200,32 @@ def test_serve_refuses_a_broken_configuration(state):
     assert "firstring.toml:2:1" in result.stderr and "did you mean 'address'" in result.stderr
 
 
+def other_key(folder):
+    firstring("init", folder)
+    return (folder / "secrets.key").read_text()
+
+
+def test_serve_refuses_a_key_that_is_not_the_databases(state, tmp_path):
+    """Phones with a password would get 500."""
+    (state / "secrets.key").write_text(other_key(tmp_path / "other"))
+    result = firstring("serve", state, status=1)
+    assert "secrets.key: error: it is not the key of" in result.stderr and "put back the key" in result.stderr
+
+
+def test_a_reload_says_that_the_key_has_become_another(running, certificates, tmp_path):
+    file = running.folder / "secrets.key"
+    right = file.read_text()
+    file.write_text(other_key(tmp_path / "other"))
+    running.reload()
+    said = running.log_text()
+    assert "secrets.key: error: it is not the key of" in said and "reload refused, serving on as before" in said
+    assert running.get(OWN, certificates.own).status == 200
+    file.write_text(right)
+    running.reload()
+    assert "reloaded; " in running.log_text()
+    assert running.get(OWN, certificates.own).status == 200
+
+
 def test_serve_says_that_a_port_is_taken(running, tmp_path, certificates):
     from support.server import make_state
 
