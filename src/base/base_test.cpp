@@ -223,5 +223,10 @@ TEST(Snapshot, HoldsNoOldValueOnceItsReadersHaveLetItGo) {
   EXPECT_EQ(snapshot.load(), nullptr);
 }
 
+TEST(WithoutOrders, WritesWhatATerminalWouldObeyAsJsonEscapes) {
+  EXPECT_EQ(without_orders("{\"a\":\"\x7f \xc2\x9b \xe2\x80\xae K\xc3\xb6ln\"}\n"),
+            "{\"a\":\"\\u007f \\u009b \\u202e K\xc3\xb6ln\"}\n");
+}
+
 }  // namespace
 }  // namespace firstring

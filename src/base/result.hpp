@@ -19,6 +19,7 @@ enum class Errc : unsigned char {
   unavailable,
   io,
   crypto,
+  damaged,  ///< a file does not hold what our own writing leaves
 };
 
 /// A failure for a reason outside the program. `what` reads "doing: cause", lower case, no full stop;

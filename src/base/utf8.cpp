@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 
+#include <fmt/format.h>
+
 namespace firstring {
 
 std::optional<Character> first_character(std::string_view text) {
@@ -28,6 +30,27 @@ std::string to_utf8(std::string_view text) {
     text.remove_prefix(size);
   }
   return valid;
+}
+
+bool is_order(char32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+std::string without_orders(std::string_view json) {
+  std::string safe;
+  safe.reserve(json.size());
+  while (!json.empty()) {
+    const auto character = first_character(json);
+    const auto size = character ? character->size : 1;
+    if (character && character->code != '\n' && is_order(character->code)) {
+      safe += fmt::format("\\u{:04x}", static_cast<unsigned>(character->code));
+    } else {
+      safe += json.substr(0, size);
+    }
+    json.remove_prefix(size);
+  }
+  return safe;
 }
 
 }  // namespace firstring

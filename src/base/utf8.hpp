@@ -20,4 +20,12 @@ std::optional<Character> first_character(std::string_view text);
 /// The text with U+FFFD for each octet that is no UTF-8: what strangers sent, made fit for JSON.
 std::string to_utf8(std::string_view text);
 
+/// Whether a terminal or a reader may take the character for an order: control characters (C0, DEL, C1), and those that
+/// turn the direction of text or are line ends to some (Unicode's bidirectional controls, U+2028, U+2029).
+bool is_order(char32_t code);
+
+/// JSON text (valid UTF-8, in which such characters stand in strings alone) with \uXXXX for each that is_order but the
+/// line feed.
+std::string without_orders(std::string_view json);
+
 }  // namespace firstring

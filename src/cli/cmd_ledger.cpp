@@ -43,7 +43,7 @@ std::vector<Cell> row_of(const store::LedgerEntry& entry) {
 
 std::string csv_row(const store::LedgerEntry& entry) {
   std::vector<std::string> texts;
-  for (auto& [name, text] : ledger::to_fields(entry)) texts.push_back(guarded(std::move(text)));
+  for (auto& [name, text] : ledger::to_fields(entry)) texts.push_back(guarded(visible(text)));
   return csv_line(texts);
 }
 
@@ -105,18 +105,24 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
 
 Result<int> ledger(Context& context) {
   const auto forms = context.given("--json") + context.given("--csv");
-  const auto reports = context.given("--causes") + context.given("--times") + context.given("--alarms");
+  const auto reports =
+      context.given("--causes") + context.given("--times") + context.given("--alarms") + context.given("--gaps");
   if (forms > 1) return context.refuse("--json and --csv exclude each other");
-  if (reports > 1) return context.refuse("--causes, --times and --alarms exclude each other");
+  if (reports > 1) return context.refuse("--causes, --times, --alarms and --gaps exclude each other");
   if (reports > 0 && context.given("--csv")) return context.refuse("--csv is for connections; use --json");
   const bool lists_alarms = context.given("--alarms");
   if (lists_alarms && (context.given("--address") || context.given("--failed") || context.given("--follow")))
     return context.refuse("--alarms goes with --mac, --since, --limit and --json alone");
-  if ((reports == 0 || lists_alarms) && context.given("--model"))
+  const bool lists_gaps = context.given("--gaps");
+  if (lists_gaps &&
+      (context.given("--mac") || context.given("--address") || context.given("--failed") || context.given("--follow")))
+    return context.refuse("--gaps goes with --since, --limit and --json alone");
+  if ((reports == 0 || lists_alarms || lists_gaps) && context.given("--model"))
     return context.refuse("--model goes with --causes or --times");
   if (reports > 0) {
     FIRSTRING_TRY(const auto store, open_ledger(context));
     if (lists_alarms) return report_alarms(context, *store);
+    if (lists_gaps) return report_gaps(context, *store);
     if (context.given("--model")) FIRSTRING_CHECK(find_model(context.text("--model")));
     return context.given("--causes") ? report_causes(context, *store) : report_times(context, *store);
   }
@@ -134,6 +140,7 @@ Result<int> ledger(Context& context) {
   FIRSTRING_TRY(const auto last, store->last_written());
   FIRSTRING_TRY(const auto entries, store->find(query));
   print(context, entries);
+  if (forms == 0) FIRSTRING_CHECK(mention_gaps(context, *store, query.since));
   if (!context.given("--follow")) return 0;
   std::set<std::int64_t> shown;
   for (const auto& entry : entries) shown.insert(entry.connection.id);
@@ -147,14 +154,18 @@ std::vector<Command> ledger_commands() {
       {.name = "ledger",
        .summary = "Lists connections and what came of them, oldest first.",
        .description =
-           "Every accepted connection is there, also one that died at its third byte. With --json, one object a "
+           "Every accepted connection is there, also one that died at its third byte and one that is still open after "
+           "10 "
+           "minutes. With --json, one object a "
            "connection: `outcome` and `stage` say how far it got, `version`, `cipher`, `alert`, `device` and "
            "`assurance` how and who; `status`, `decision` and `reason` are those of its last request, and `requests` "
            "holds all. --csv has the same fields but `requests` and `hello`.\n"
            "--causes counts instead, by model and firmware, what the connections came to: who fails, since when, why, "
            "and "
            "what to do. --times tells how long phones compute in a handshake with each key exchange and key of ours. "
-           "--alarms lists what an operator should hear of: a phone in two networks, a firmware that stopped working.",
+           "--alarms lists what an operator should hear of: a phone in two networks, a firmware that stopped working. "
+           "--gaps "
+           "tells how much of which network is not in the ledger, since it was too much or could not be written.",
        .examples = {"firstring ledger --since 1h --failed", "firstring ledger --alarms --since 7d",
                     "firstring ledger --causes --since 30d"},
        .arguments =
@@ -173,6 +184,7 @@ std::vector<Command> ledger_commands() {
             {.name = "--causes", .value = {}, .help = "count what connections came to, by model and firmware"},
             {.name = "--times", .value = {}, .help = "how long phones compute, by model, firmware and sizes"},
             {.name = "--alarms", .value = {}, .help = "the alarms; with --mac, --since, --limit and --json alone"},
+            {.name = "--gaps", .value = {}, .help = "what is not recorded; with --since, --limit and --json alone"},
             {.name = "--model", .value = "MODEL", .help = "with --causes and --times: only this model"},
             {.name = "--csv", .value = {}, .help = "comma-separated, with a line of names"},
             json_flag()},

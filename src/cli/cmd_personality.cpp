@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "hello/client_hello.hpp"
 #include "hello/suites.hpp"
+#include "ledger/cut.hpp"
 #include "server/state.hpp"
 
 namespace firstring::cli {
@@ -198,6 +199,10 @@ Result<Subject> subject_of(const Context& context, const std::string& text) {
     if (entries.empty())
       return fail(Errc::not_found, fmt::format("the ledger has no connection {}; see `firstring ledger`", text));
     const auto& row = entries.front().connection;
+    if (ledger::is_hello_cut(row)) {
+      return fail(Errc::invalid_input,
+                  fmt::format("connection {}: its ClientHello is not whole: {}", text, ledger::cut_hello_text(row)));
+    }
     subject.bytes = row.hello;
     subject.past = {.model = row.model, .firmware = row.firmware, .personality = {}};
     if (const auto address = IpAddress::parse(row.address)) subject.address = *address;
@@ -293,7 +298,7 @@ Result<Seen> find_seen(const Context& context, const std::string& who) {
   }
   if (seen.ja4.empty()) {
     return fail(Errc::not_found,
-                fmt::format("the ledger has no ClientHello of {}: let it call once, then try again", who));
+                fmt::format("the ledger has no whole ClientHello of {}: let it call once, then try again", who));
   }
   return seen;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace firstring::cli {
 namespace {
 
@@ -110,7 +112,22 @@ std::string csv_line(const std::vector<std::string>& fields) {
   return line + "\n";
 }
 
+namespace {
+
+/// "-1", "+12.5": what a spreadsheet computes of it is what it says.
+bool is_number(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  const auto point = text.find('.');
+  const auto whole = text.substr(0, point);
+  const auto part = point == std::string_view::npos ? std::string_view{"0"} : text.substr(point + 1);
+  return !whole.empty() && !part.empty() && std::all_of(whole.begin(), whole.end(), is_digit) &&
+         std::all_of(part.begin(), part.end(), is_digit);
+}
+
+}  // namespace
+
 std::string guarded(std::string text) {
+  if (is_number(text)) return text;
   if (!text.empty() && std::string_view{"=+-@\t\r"}.find(text.front()) != std::string_view::npos)
     text.insert(0, 1, '\'');
   return text;

@@ -24,8 +24,8 @@ std::vector<CsvRecord> parse_csv(std::string_view text);
 /// A record with its line end (LF), quoted where it must be.
 std::string csv_line(const std::vector<std::string>& fields);
 
-/// For texts of strangers in a file that a spreadsheet may open: what it would take for a formula gets a leading
-/// apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
+/// For texts of strangers in a file that a spreadsheet may open: what it would take for a formula, and is no number,
+/// gets a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
 std::string guarded(std::string text);
 
 }  // namespace firstring::cli

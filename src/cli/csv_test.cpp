@@ -62,8 +62,9 @@ TEST(Csv, ReadsWhatItWrites) {
 TEST(Csv, WritesNoQuotesThatAreNotNeeded) { EXPECT_EQ(csv_line({"a", "b c", ""}), "a,b c,\n"); }
 
 TEST(Csv, GuardsWhatASpreadsheetWouldTakeForAFormula) {
-  for (const auto* text : {"=1+1", "+1", "-1", "@x", "\tx", "\rx"}) EXPECT_EQ(guarded(text), std::string{"'"} + text);
-  EXPECT_EQ(guarded("a=1"), "a=1");
+  for (const auto* text : {"=1+1", "+1+1", "-1+cmd", "@x", "\tx", "\rx", "-", "+", "-.", "-1.", "--1"})
+    EXPECT_EQ(guarded(text), std::string{"'"} + text);
+  for (const auto* text : {"a=1", "-1", "+1", "-12.5", "0"}) EXPECT_EQ(guarded(text), text);
   EXPECT_EQ(guarded(""), "");
 }
 

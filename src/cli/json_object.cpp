@@ -10,7 +10,7 @@ namespace {
 
 std::string json_string(std::string_view text) {
   const auto valid = to_utf8(text);
-  return boost::json::serialize(boost::json::string_view{valid.data(), valid.size()});
+  return without_orders(boost::json::serialize(boost::json::string_view{valid.data(), valid.size()}));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::days kLookBack{7};
 constexpr unsigned kMostClients = 50;
+constexpr std::size_t kMostGaps = 100'000;
 
 /// The main cause in words, from the newest connection that had it.
 Result<ledger::Explanation> explain_main_cause(const ledger::ClientReport& report, store::LedgerStore& store,
@@ -108,6 +109,56 @@ Result<int> report_times(Context& context, store::LedgerStore& store) {
   }
   if (!context.json()) table.print(context.terminal());
   return 0;
+}
+
+std::string in_words(const store::GapRow& gap) {
+  const auto many = [](std::int64_t number, std::string_view what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+  };
+  std::string what;
+  if (gap.requests > 0) what = many(gap.requests, "request");
+  if (gap.connections > 0) what += (what.empty() ? "" : " and ") + many(gap.connections, "connection");
+  return fmt::format("{} of {} not recorded", what, gap.network.empty() ? "other networks" : gap.network);
+}
+
+Result<int> report_gaps(Context& context, store::LedgerStore& store) {
+  std::optional<Timestamp> since;
+  if (context.given("--since")) since = now() - context.duration("--since");
+  FIRSTRING_TRY(const auto gaps, store.gaps(since, context.number("--limit", 1000)));
+  Table table{{"FROM", "TO", "NOT IN THE LEDGER"}};
+  for (const auto& gap : gaps) {
+    if (context.json()) {
+      JsonObject object;
+      object.add("network", gap.network).add("first", to_iso8601(gap.first)).add("last", to_iso8601(gap.last));
+      object.add("connections", gap.connections).add("requests", gap.requests).add("text", in_words(gap));
+      context.terminal().print(object.line());
+    } else {
+      table.add(
+          {{to_iso8601(gap.first).substr(0, 19) + "Z"}, {to_iso8601(gap.last).substr(0, 19) + "Z"}, {in_words(gap)}});
+    }
+  }
+  if (context.json()) return 0;
+  if (table.empty()) {
+    context.terminal().print("everything was recorded\n");
+  } else {
+    table.print(context.terminal());
+  }
+  return 0;
+}
+
+Result<void> mention_gaps(Context& context, store::LedgerStore& store, std::optional<Timestamp> since) {
+  FIRSTRING_TRY(const auto gaps, store.gaps(since, kMostGaps));
+  if (gaps.empty()) return {};
+  std::int64_t connections = 0, requests = 0;
+  for (const auto& gap : gaps) {
+    connections += gap.connections;
+    requests += gap.requests;
+  }
+  context.terminal().print(
+      fmt::format("{} connections and {} requests{} are not in the ledger, for they were too many or could not be "
+                  "written: firstring ledger --gaps\n",
+                  connections, requests, gaps.size() == kMostGaps ? " or more" : ""));
+  return {};
 }
 
 Result<int> report_alarms(Context& context, store::LedgerStore& store) {

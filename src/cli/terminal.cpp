@@ -59,7 +59,7 @@ std::string visible(std::string_view text, std::size_t limit) {
   for (std::size_t at = 0; at < text.size();) {
     if (at >= limit) return result + "...";
     const auto character = first_character(text.substr(at));
-    const bool control = character && (character->code < 0x20 || (character->code >= 0x7f && character->code < 0xa0));
+    const bool control = character && is_order(character->code);
     const std::size_t size = character ? character->size : 1;
     for (const char c : text.substr(at, size)) {
       if (!character || control) {

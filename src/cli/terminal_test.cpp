@@ -15,6 +15,13 @@ TEST(Visible, EscapesWhatATerminalWouldObey) {
             "31m");
 }
 
+TEST(Visible, EscapesWhatTurnsTheDirectionOfText) {
+  EXPECT_EQ(visible("a\xe2\x80\xae"
+                    "b\xe2\x81\xa6"),
+            "a\\xe2\\x80\\xae"
+            "b\\xe2\\x81\\xa6");
+}
+
 TEST(Visible, KeepsUtf8AndEscapesWhatIsNone) { EXPECT_EQ(visible("M\xc3\xbcller\xff"), "M\xc3\xbcller\\xff"); }
 
 TEST(Visible, CutsLongText) { EXPECT_EQ(visible("abcdef", 3), "abc..."); }

@@ -133,14 +133,18 @@ struct Quarantine : Section {
   unsigned max_connections = 100;
 };
 
+/// The least that ledger_size may be: bytes.
+inline constexpr std::size_t kLeastLedger = 16U << 20;
+
 struct Limits : Section {
   unsigned max_connections = 20'000;       ///< open at once over all listeners; more wait in the kernel's queue
   std::size_t max_request_head = 8'192;    ///< bytes
   std::size_t session_memory = 64U << 20;  ///< bytes of TLS sessions that phones may take up again
   std::chrono::milliseconds ledger_age{std::chrono::days{90}};  ///< older connections leave the ledger
   unsigned ledger_connections = 2'000'000;                      ///< and beyond so many, the oldest; about 1 KiB each
-  std::size_t ledger_size = std::size_t{4} << 30;               ///< bytes; and beyond such a size; 0: no bound
-  std::size_t evidence_size = 256U << 20;                       ///< bytes of captures in evidence/; no more is written
+  std::size_t ledger_size = std::size_t{4} << 30;  ///< bytes of ledger.db and its log; 0: no bound, else kLeastLedger
+  std::size_t ledger_queue = 64U << 20;            ///< bytes of rows that wait to be written
+  std::size_t evidence_size = 256U << 20;          ///< bytes of captures in evidence/; no more is written
 };
 
 struct Log : Section {

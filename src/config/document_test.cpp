@@ -162,6 +162,7 @@ Config unusual() {
   config.limits.ledger_connections = 5000;
   config.limits.session_memory = 32U << 20;
   config.limits.ledger_size = std::size_t{256} << 20;
+  config.limits.ledger_queue = 8U << 20;
   config.limits.evidence_size = 64U << 20;
   config.log.level = "debug";
   config.log.requests = "stdout";

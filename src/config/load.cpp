@@ -522,6 +522,13 @@ void check_expiry_rules(const DeviceCa& ca, Loader& loader) {
                "'accept_expired_until' says until when, and 'accept_expired' says for ever", "leave one of them out");
 }
 
+void check_ledger_size(const Limits& limits, Loader& loader) {
+  if (limits.ledger_size == 0 || limits.ledger_size >= kLeastLedger) return;
+  loader.error(limits.position_of("ledger_size"),
+               fmt::format("'ledger_size' is {}, too little for a ledger", format_size(limits.ledger_size)),
+               fmt::format("write at least {}, or 0 for no bound", format_size(kLeastLedger)));
+}
+
 void check_combinations(const Config& config, Loader& loader) {
   check_addresses(config.listeners, loader);
   for (const auto& listener : config.listeners) check_bootstrap_keys(listener, loader);
@@ -531,6 +538,7 @@ void check_combinations(const Config& config, Loader& loader) {
   check_names(personality_table(), config.personalities, loader);
   check_names(device_ca_table(), config.device_cas, loader);
   for (const auto& ca : config.device_cas) check_expiry_rules(ca, loader);
+  check_ledger_size(config.limits, loader);
 }
 
 Position position_at(std::string_view text, std::size_t offset) {

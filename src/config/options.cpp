@@ -374,9 +374,17 @@ const SectionTable<Limits>& limits_table() {
            "The most connections that the ledger keeps, whatever their age; the oldest go first.",
            "Each takes about 1 KiB on disk."},
           {"ledger_size", Size{0, std::size_t{1} << 40}, &Limits::ledger_size, optional,
-           "The most that ledger.db may hold, whatever age and number allow; the oldest connections go first. 0 means "
-           "no bound.",
-           "The file never becomes smaller: room that has become free is used for new rows."},
+           "The most that ledger.db and its write-ahead log may take up together, whatever age and number allow: at "
+           "least "
+           "16MiB, or 0 for no bound. What strangers asked goes first, then their connections, then the oldest of "
+           "known "
+           "phones.",
+           "A file that is larger already does not become smaller: room that has become free is used for new rows."},
+          {"ledger_queue", Size{1U << 20, std::size_t{16} << 30}, &Limits::ledger_queue, optional,
+           "The most memory that rows of the ledger may take up which wait to be written, as with a full disk; what "
+           "does "
+           "not fit is counted by network and minute.",
+           "Strangers' rows get half of it, those of devices that are known but not proven three quarters."},
           {"evidence_size", Size{1U << 20, std::size_t{64} << 30}, &Limits::evidence_size, optional,
            "The most that the captures in evidence/ may take up; beyond it none is written until some are removed.",
            "Nothing is captured unless `firstring capture` asks for it."},

@@ -155,6 +155,11 @@ constexpr std::array kEndings{
           "Phones do not send this; find out what the client is."},
     Cause{"served", [](const Case& c) { return c.request != nullptr && c.row.outcome == "ok"; },
           "{method} {target} was answered with {status}, {bytes} bytes.", ""},
+    Cause{"open", [](const Case& c) { return c.row.outcome == store::kOpen; },
+          "The connection had been open for {closed} when this was written; once it has ended, its row says how.", ""},
+    Cause{"server_gone", [](const Case& c) { return c.row.outcome == store::kServerGone; },
+          "The connection was open when the server ended without a word: it crashed, was killed, or lost power.",
+          "See the system's log for why the server ended."},
     Cause{"shutdown", [](const Case& c) { return c.row.outcome == "shutdown"; },
           "The server was stopped while the connection was open.", ""},
 

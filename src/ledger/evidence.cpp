@@ -14,6 +14,7 @@
 #include "hello/client_hello.hpp"
 #include "hello/names.hpp"
 #include "hello/suites.hpp"
+#include "ledger/cut.hpp"
 #include "ledger/explain.hpp"
 #include "ledger/json.hpp"
 #include "tls/personality.hpp"
@@ -89,8 +90,9 @@ std::vector<std::string> suites_of(const hello::ClientHello& hello) {
 }
 
 std::string in_words(const store::ConnectionRow& row) {
-  const auto hello = hello_of(row);
   std::string out = fmt::format("JA3 {}\nJA4 {}\n", row.ja3, row.ja4);
+  if (is_hello_cut(row)) return out + fmt::format("not whole: {}\n", cut_hello_text(row));
+  const auto hello = hello_of(row);
   out += fmt::format("format: {}\n", row.hello_format == "sslv2" ? "SSL 2.0" : "TLS");
   out += fmt::format("highest version: {}; in its record header: {}\n", hello::version_name(hello.highest_version()),
                      hello::version_name(hello.record_version));
@@ -183,7 +185,7 @@ std::string reproduce(const Evidence& evidence, const store::ConnectionRow& row,
   auto out =
       fmt::format("  firstring simulate --server {} --mac {}{}{} --cert phone.crt --key phone.key\n", server,
                   evidence.mac.bare(), as_argument("--model", model_of(evidence)), as_argument("--firmware", firmware));
-  if (row.ja3.empty()) return out;
+  if (row.ja3.empty() || is_hello_cut(row)) return out;
   const auto hello = hello_of(row);
   auto suites = suites_of(hello);
   // Names with an underscore are those of TLS 1.3 and of signals, which s_client takes elsewhere; numbers it takes not.
@@ -239,7 +241,9 @@ void tell_failure(std::string& out, const Evidence& evidence, const std::string&
   for (const auto& request : subject->requests)
     out += fmt::format("  {:24} {} {}: {} {}\n", "request", request.method, printable(request.target, 100),
                        request.status, request.reason);
-  if (!row.ja3.empty()) {
+  if (is_hello_cut(row)) {
+    out += "\nWHAT THE PHONE OFFERED\n" + wrapped("A ClientHello: " + cut_hello_text(row), "  ");
+  } else if (!row.ja3.empty()) {
     const auto hello = hello_of(row);
     out += fmt::format("\nWHAT THE PHONE OFFERED\n  up to {}, server name: {}, JA3 {}\n",
                        hello::version_name(hello.highest_version()),

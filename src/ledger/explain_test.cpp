@@ -138,6 +138,8 @@ std::vector<Ending> every_ending() {
                 }),
            {"signed with another key", "2006-06-wrong-certificates"}),
       just("shutdown", row("shutdown", "request")),
+      just("open", row("open", "request"), {"once it has ended"}),
+      just("server_gone", row("server_gone", "request"), {"lost power"}),
       just("not_http", with(row("not_http", "request"), [](auto& r) { r.local_port = 8080; }), {"8080"}),
       just("plain_http", with(row("not_tls", "hello"), [](auto& r) { r.detail = "plain HTTP"; })),
       just("not_tls", with(row("not_tls", "hello"), [](auto& r) { r.detail = "malformed: x"; }), {"malformed: x"}),
@@ -307,7 +309,7 @@ TEST(Explain, KnowsEveryEnding) {
   for (const auto& ending : every_ending()) {
     const auto explanation = explain(ending.entry, ending.history);
     EXPECT_EQ(explanation.cause, ending.cause) << explanation.explanation;
-    expect_plain_words(explanation, ending.cause != "served" && ending.cause != "shutdown");
+    expect_plain_words(explanation, ending.cause != "served" && ending.cause != "shutdown" && ending.cause != "open");
     const auto text = explanation.explanation + " " + explanation.remedy;
     for (const auto& name : ending.names) EXPECT_NE(text.find(name), std::string::npos) << name << " in " << text;
     told.insert(explanation.cause);

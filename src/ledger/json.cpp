@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/utf8.hpp"
+#include "ledger/cut.hpp"
 #include "ledger/explain.hpp"
 
 namespace firstring::ledger {
@@ -13,6 +14,8 @@ namespace json = boost::json;
 void put_request(json::object& object, const store::RequestRow& row) {
   object["method"] = to_utf8(row.method);
   object["target"] = to_utf8(row.target);
+  object["target_length"] = row.target_length > 0 ? row.target_length : row.target.size();
+  object["target_sha256"] = row.target_sha256;
   object["status"] = row.status;
   object["bytes"] = row.bytes;
   object["user_agent"] = to_utf8(row.user_agent);
@@ -65,6 +68,8 @@ json::object to_object(const store::LedgerEntry& entry) {
   object["local_address"] = row.local_address;
   object["local_port"] = row.local_port;
   object["hello"] = to_hex(row.hello);
+  object["hello_length"] = is_hello_cut(row) ? row.hello_length : row.hello.size();
+  object["hello_sha256"] = row.hello_sha256;
   object["hello_format"] = row.hello_format;
   object["server_name"] = to_utf8(row.server_name);
   object["ja3"] = row.ja3;
@@ -120,7 +125,7 @@ std::string to_text(const json::value& value) {
 
 }  // namespace
 
-std::string to_json(const store::LedgerEntry& entry) { return json::serialize(to_object(entry)); }
+std::string to_json(const store::LedgerEntry& entry) { return without_orders(json::serialize(to_object(entry))); }
 
 std::vector<std::pair<std::string, std::string>> to_fields(const store::LedgerEntry& entry) {
   static const auto kNames = [] {
@@ -147,7 +152,7 @@ std::string request_to_json(const store::ConnectionRow& connection, const store:
   object["time"] = to_iso8601(request.at);
   put_session(object, connection);
   put_request(object, request);
-  return json::serialize(object);
+  return without_orders(json::serialize(object));
 }
 
 }  // namespace firstring::ledger

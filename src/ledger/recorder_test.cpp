@@ -21,6 +21,8 @@ struct Sink {
   std::chrono::milliseconds lag{0}, longest_lag{0};
   store::ConnectionRow last;
   std::optional<store::Resident> resident;  ///< of every address
+  std::vector<store::GapRow> gaps;
+  std::int64_t poison = -1;  ///< a connection with this id can never be written
 
   bool wait_for(const std::function<bool()>& condition) {
     std::unique_lock lock{mutex};
@@ -39,10 +41,14 @@ class SinkStore : public store::LedgerStore {
       ++sink_.refusals;
       return fail(Errc::io, "disk is full");
     }
+    for (const auto& row : batch.connections) {
+      if (row.id == sink_.poison) return fail(Errc::conflict, "it is there already");
+    }
     sink_.connections += batch.connections.size();
     if (!batch.connections.empty()) sink_.last = batch.connections.back();
     sink_.requests += batch.requests.size();
     sink_.alarms += batch.alarms.size();
+    sink_.gaps.insert(sink_.gaps.end(), batch.gaps.begin(), batch.gaps.end());
     sink_.lag = batch.lag;
     sink_.longest_lag = std::max(sink_.longest_lag, batch.lag);
     return {};
@@ -54,6 +60,8 @@ class SinkStore : public store::LedgerStore {
   Result<std::vector<store::AlarmRow>> alarms(const store::AlarmQuery&) override {
     return std::vector<store::AlarmRow>{};
   }
+  Result<std::vector<store::GapRow>> gaps(std::optional<Timestamp>, std::size_t) override { return sink_.gaps; }
+  Result<void> end_open() override { return {}; }
   Result<std::int64_t> last_written() override { return 0; }
   Result<std::int64_t> last_id() override { return sink_.last_id; }
   Result<std::vector<store::HandshakeCost>> handshake_costs(const std::string&) override {
@@ -78,6 +86,25 @@ class SinkStore : public store::LedgerStore {
   Sink& sink_;
 };
 
+store::ConnectionRow known() {
+  store::ConnectionRow row;
+  row.standing = store::Standing::known;
+  return row;
+}
+
+store::RequestRow known_request() {
+  store::RequestRow row;
+  row.standing = store::Standing::known;
+  return row;
+}
+
+store::ConnectionRow stranger(const std::string& address, std::size_t hello = 100) {
+  store::ConnectionRow row;
+  row.address = address;
+  row.hello.resize(hello);
+  return row;
+}
+
 TEST(Recorder, WritesEveryRowOfEveryWorker) {
   Sink sink;
   constexpr std::size_t kWorkers = 4, kRows = 5000;
@@ -87,8 +114,8 @@ TEST(Recorder, WritesEveryRowOfEveryWorker) {
     for (std::size_t i = 0; i < kWorkers; ++i) {
       workers.emplace_back([&recorder, i] {
         for (std::size_t n = 0; n < kRows; ++n) {
-          recorder.queue(i).connection({});
-          recorder.queue(i).request({}, "");
+          recorder.queue(i).connection(known());
+          recorder.queue(i).request(known_request(), {}, "");
         }
       });
     }
@@ -182,25 +209,136 @@ TEST(Recorder, HoldsRowsWhileTheStoreFails) {
   EXPECT_EQ(recorder.lost(), 0U);
 }
 
-TEST(Recorder, HoldsNoMoreThanItsBoundAndCountsTheRest) {
-  Sink sink;
-  sink.refuse = true;
-  Recorder recorder{std::make_unique<SinkStore>(sink),
-                    1,
-                    {},
-                    {.max_delay = std::chrono::milliseconds{1}, .batch = 10, .max_held = 100}};
-  for (int i = 0; i < 50; ++i) recorder.queue(0).connection({});
-  ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > 0; }));
-  for (int i = 0; i < 500; ++i) recorder.queue(0).connection({});
-  const auto before = [&] {
-    const std::lock_guard lock{sink.mutex};
-    return sink.refusals;
-  }();
-  ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > before + 5; }));
-  EXPECT_GT(recorder.lost(), 0U);
+/// The sum of what is counted as not recorded.
+std::pair<std::int64_t, std::int64_t> counted(const Sink& sink) {
+  std::pair<std::int64_t, std::int64_t> sum;
+  for (const auto& gap : sink.gaps) {
+    sum.first += gap.connections;
+    sum.second += gap.requests;
+  }
+  return sum;
 }
 
-TEST(Recorder, TakesNoMoreThanItsBoundWhileTheReaderOfTheRequestLogHangs) {
+TEST(Recorder, HoldsNoMoreThanItsBudgetOfBytesAndCountsTheRest) {
+  Sink sink;
+  sink.refuse = true;
+  constexpr std::size_t kBudget = 400'000, kRows = 500, kHello = 2000;
+  std::size_t known_rows = 0;
+  {
+    Recorder recorder{
+        std::make_unique<SinkStore>(sink), 1, {}, {.max_delay = std::chrono::milliseconds{1}, .queue_bytes = kBudget}};
+    const auto room = kBudget / (sizeof(store::ConnectionRow) + kHello);
+    for (std::size_t i = 0; i < kRows; ++i) recorder.queue(0).connection(stranger("192.0.2.1", kHello));
+    EXPECT_LE(kRows - recorder.lost(), room / 2) << "strangers leave half to others";
+    EXPECT_GE(kRows - recorder.lost(), room / 3);
+    const auto before = recorder.lost();
+    for (std::size_t i = 0; i < kRows; ++i) {
+      auto row = stranger("198.51.100.7", kHello);
+      row.standing = store::Standing::known;
+      recorder.queue(0).connection(std::move(row));
+    }
+    known_rows = kRows - (recorder.lost() - before);
+    EXPECT_GE(known_rows, room / 3);
+    EXPECT_LE(known_rows, room);
+    ASSERT_TRUE(sink.wait_for([&] { return sink.refusals > 5; }));
+    const std::lock_guard lock{sink.mutex};
+    EXPECT_TRUE(sink.gaps.empty());
+    sink.refuse = false;
+  }
+  EXPECT_EQ(sink.connections + static_cast<std::size_t>(counted(sink).first), 2 * kRows) << "each is there or counted";
+  ASSERT_GE(sink.gaps.size(), 2U);
+  for (const auto& gap : sink.gaps) {
+    EXPECT_TRUE(gap.network == "192.0.2.0/24" || gap.network == "198.51.100.0/24") << gap.network;
+    EXPECT_LE(gap.first, gap.last);
+  }
+}
+
+TEST(Recorder, HasRoomForAlarmsWhenThereIsNoneForRows) {
+  Sink sink;
+  sink.refuse = true;
+  Recorder recorder{
+      std::make_unique<SinkStore>(sink), 1, {}, {.max_delay = std::chrono::milliseconds{1}, .queue_bytes = 10'000}};
+  for (int i = 0; i < 100; ++i) recorder.queue(0).connection(known());
+  EXPECT_GT(recorder.lost(), 0U);
+  recorder.queue(0).alarm({.at = now(), .kind = "storm", .text = "x"});
+  {
+    const std::lock_guard lock{sink.mutex};
+    sink.refuse = false;
+  }
+  EXPECT_TRUE(sink.wait_for([&] { return sink.alarms == 1; }));
+}
+
+TEST(Recorder, RecordsSoMuchOfStrangersOfOneNetworkInAMinuteAndAllOfPhones) {
+  Sink sink;
+  constexpr std::size_t kRows = 2000;
+  {
+    Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {.network_bytes = 1U << 20}};
+    const auto address = *IpAddress::parse("2001:db8:1::1");
+    for (std::size_t i = 0; i < kRows; ++i) {
+      store::RequestRow row;
+      row.target.resize(900);
+      recorder.queue(0).request(std::move(row), address, "");
+      recorder.queue(0).request(known_request(), address, "");
+    }
+    for (std::size_t i = 0; i < 10; ++i) recorder.queue(0).connection(stranger("2001:db8:1:ffff::2"));
+  }
+  EXPECT_EQ(sink.connections, 10U) << "requests leave room for connections";
+  EXPECT_GE(sink.requests, kRows + 300);
+  // The minute may turn once in the middle.
+  EXPECT_LE(sink.requests, kRows + 1000);
+  EXPECT_EQ(sink.requests + static_cast<std::size_t>(counted(sink).second), 2 * kRows);
+  for (const auto& gap : sink.gaps) EXPECT_EQ(gap.network, "2001:db8:1::/48");
+}
+
+/// An office after a power cut, at its bootstrap listener: as many rows as Options::network_bytes promises.
+TEST(Recorder, RecordsTwoHundredNewPhonesBehindOneAddressWhole) {
+  Sink sink;
+  Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
+  constexpr std::size_t kPhones = 200, kConnections = 10, kRequests = 20;
+  const auto address = *IpAddress::parse("203.0.113.5");
+  for (std::size_t i = 0; i < kPhones * kConnections; ++i) {
+    auto row = stranger("203.0.113.5", 250);
+    for (auto* text : {&row.ja3, &row.ja4, &row.cipher, &row.listener, &row.detail, &row.personality}) text->resize(32);
+    recorder.queue(0).connection(std::move(row));
+  }
+  for (std::size_t i = 0; i < kPhones * kRequests; ++i) {
+    store::RequestRow row;
+    row.target = "/spa504g/000e08abcdef.xml";
+    row.user_agent = "Cisco/SPA504G-7.5.7 (000E08ABCDEF)(CBT12345678)";
+    row.device = "000e08abcdef";
+    recorder.queue(0).request(std::move(row), address, "");
+  }
+  EXPECT_EQ(recorder.lost(), 0U);
+}
+
+TEST(Recorder, CutsWhatStrangersSend) {
+  Sink sink;
+  {
+    Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
+    recorder.queue(0).connection(stranger("192.0.2.1", 65'000));
+  }
+  EXPECT_EQ(sink.last.hello.size(), 2048U);
+  EXPECT_EQ(sink.last.hello_length, 65'000U);
+  EXPECT_EQ(sink.last.hello_sha256.size(), 64U);
+}
+
+TEST(Recorder, IsNotHeldUpByARowThatCanNeverBeWritten) {
+  Sink sink;
+  sink.poison = 50;
+  {
+    Recorder recorder{std::make_unique<SinkStore>(sink), 1, {}, {}};
+    const std::lock_guard lock{sink.mutex};
+    for (std::int64_t id = 1; id <= 100; ++id) {
+      auto row = stranger("192.0.2.1");
+      row.id = id;
+      recorder.queue(0).connection(std::move(row));
+    }
+  }
+  EXPECT_EQ(sink.connections, 99U);
+  EXPECT_EQ(counted(sink).first, 1);
+}
+
+TEST(Recorder, TakesNoMoreThanItsBudgetWhileTheReaderOfTheRequestLogHangs) {
   Sink sink;
   std::promise<void> began, released;
   Recorder recorder{std::make_unique<SinkStore>(sink),
@@ -210,11 +348,12 @@ TEST(Recorder, TakesNoMoreThanItsBoundWhileTheReaderOfTheRequestLogHangs) {
                       began.set_value();
                       released.get_future().wait();
                     },
-                    {.max_held = 100}};
-  recorder.queue(0).request({}, "{}");
+                    {.queue_bytes = 100 * sizeof(store::ConnectionRow)}};
+  recorder.queue(0).request({}, {}, "{}");
   began.get_future().wait();
-  for (int i = 0; i < 500; ++i) recorder.queue(0).connection({});
-  EXPECT_EQ(recorder.lost(), 400U);
+  for (int i = 0; i < 500; ++i) recorder.queue(0).connection(known());
+  EXPECT_GE(recorder.lost(), 400U);
+  EXPECT_LE(recorder.lost(), 402U);
   released.set_value();
 }
 
@@ -223,8 +362,8 @@ TEST(Recorder, PassesTheRequestLogOnInWholeLines) {
   std::string log;
   {
     Recorder recorder{std::make_unique<SinkStore>(sink), 1, [&](const std::string& lines) { log += lines; }, {}};
-    recorder.queue(0).request({}, "{\"a\":1}");
-    recorder.queue(0).request({}, "{\"a\":2}");
+    recorder.queue(0).request({}, {}, "{\"a\":1}");
+    recorder.queue(0).request({}, {}, "{\"a\":2}");
   }
   EXPECT_EQ(log, "{\"a\":1}\n{\"a\":2}\n");
 }

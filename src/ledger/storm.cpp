@@ -73,7 +73,7 @@ std::size_t StormWatch::busiest_window(std::int64_t second) const {
 StormWatch::Seen StormWatch::seen(const store::ConnectionRow& row) {
   Seen one{.accepted = row.accepted,
            .ended = after(row, row.closed_us),
-           .shook_hands = after(row, row.handshake_us),
+           .shook_hands = after(row, row.handshake_us >= 0 ? row.handshake_us : row.closed_us),
            .queued_us = row.queued_us,
            .result = Seen::Result::other,
            .who = row.device};
@@ -164,7 +164,8 @@ store::AlarmRow StormWatch::close(Timestamp now, std::string_view how) {
   const auto& storm = *storm_;
   auto text = fmt::format("{}: {}{} {} back", how, storm.is_cut ? "at least " : "", with_commas(storm.back.size()),
                           storm.back.size() == 1 ? "phone" : "phones");
-  if (!storm.back.empty()) text += fmt::format(" in {}", in_words(storm.last_served - storm.began));
+  // Those that came when it was no storm any more are back as well, but say nothing of how long it took.
+  if (storm.last_served >= storm.began) text += fmt::format(" in {}", in_words(storm.last_served - storm.began));
   text += fmt::format("; longest wait {}; {} failed", in_words(std::chrono::microseconds{storm.longest_wait_us}),
                       with_commas(storm.failed.size()));
   if (storm.strangers_failed > 0)

@@ -131,6 +131,17 @@ TEST_F(Storm, IsNotMadeLongerByOrdinaryTraffic) {
   EXPECT_THAT(over->text, HasSubstr("61 phones back in 12 s"));
 }
 
+/// Their hello was whole in time, and they were accepted long after: they are back, but that says nothing of how long
+/// it took.
+TEST_F(Storm, TellsNoTimeWhereNobodyWasServedInIt) {
+  for (std::size_t i = 0; i < 60; ++i) see(failed(fmt::format("000e08{:06x}", i), start_));
+  ASSERT_TRUE(watch_.is_on());
+  see(phone(7, start_ + StormWatch::kWindow + seconds{5}));
+  const auto over = watch_.tick(start_ + minutes{5});
+  ASSERT_TRUE(over);
+  EXPECT_THAT(over->text, HasSubstr("1 phone back; longest wait"));
+}
+
 TEST_F(Storm, IsToldAgainWhenTheNextOneComes) {
   ASSERT_TRUE(come(60, start_, seconds{6}));
   ASSERT_TRUE(watch_.tick(start_ + minutes{5}));

@@ -12,6 +12,7 @@
 #include "hello/names.hpp"
 #include "hello/suites.hpp"
 #include "ledger/causes.hpp"
+#include "ledger/cut.hpp"
 
 namespace firstring::ledger {
 namespace {
@@ -63,7 +64,13 @@ std::string our_chain(const Case& c) {
                        : fmt::format("our chain '{}' ({})", c.row.chain, fmt::join(parts, ", "));
 }
 
+/// What is told of a hello that is there.
+std::string of_hello(const Case& c, std::string text) {
+  return is_hello_cut(c.row) ? "(the hello was too long to be kept)" : std::move(text);
+}
+
 std::string client_versions(const Case& c) {
+  if (is_hello_cut(c.row)) return of_hello(c, {});
   if (c.hello.supported_versions.empty()) return "at most " + hello::version_name(c.hello.highest_version());
   auto versions = c.hello.supported_versions;
   std::reverse(versions.begin(), versions.end());  // clients name the highest first
@@ -208,11 +215,12 @@ constexpr std::array kPlaceholders{
     Placeholder{"bytes", [](const Case& c) { return std::to_string(c.request->bytes); }},
     Placeholder{"bytes_in", [](const Case& c) { return std::to_string(c.row.bytes_in); }},
     Placeholder{"cipher", [](const Case& c) { return c.row.cipher; }},
-    Placeholder{"client_groups", [](const Case& c) { return list(c.hello.groups, hello::group_name); }},
+    Placeholder{"client_groups", [](const Case& c) { return of_hello(c, list(c.hello.groups, hello::group_name)); }},
     Placeholder{"client_signatures",
-                [](const Case& c) { return list(c.hello.signature_algorithms, hello::signature_name); }},
-    Placeholder{"client_suites", [](const Case& c) { return list(c.hello.suites, hello::suite_name); }},
-    Placeholder{"client_version", [](const Case& c) { return hello::version_name(c.hello.highest_version()); }},
+                [](const Case& c) { return of_hello(c, list(c.hello.signature_algorithms, hello::signature_name)); }},
+    Placeholder{"client_suites", [](const Case& c) { return of_hello(c, list(c.hello.suites, hello::suite_name)); }},
+    Placeholder{"client_version",
+                [](const Case& c) { return of_hello(c, hello::version_name(c.hello.highest_version())); }},
     Placeholder{"client_versions", client_versions},
     Placeholder{"closed", [](const Case& c) { return in_seconds(c.row.closed_us); }},
     Placeholder{"detail",

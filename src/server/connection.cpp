@@ -359,6 +359,7 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
   }
   tell_ladder();
   fill_from_records();
+  row().standing = standing();
   row().cause = ledger::cause_of(row(), exchange_ ? exchange_->denial : std::nullopt);
   stream_.reset();
   services_.admission->settle(*this, conduct_of(row()), std::chrono::steady_clock::now());

@@ -73,6 +73,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void drain();
   /// Ends at once, with the outcome "shutdown".
   void abort();
+  /// To be called now and then: a connection that lives long gets a row while it does.
+  void report_if_long_lived();
 
  private:
   using Step = void (Connection::*)();
@@ -125,6 +127,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void linger();
   void close();
   store::ConnectionRow& row();
+  /// Whose the row is; after fill_from_records it is as much as there will be known.
+  store::Standing standing();
   IpAddress peer_address() const;
   static std::string model_of_product(std::string_view product);
   void fill_tls_facts();
@@ -143,6 +147,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   enum class Phase : unsigned char { hello, waiting, handshake, idle, request, answering, lingering, gone };
   Phase phase_ = Phase::hello;
   bool draining_ = false;
+  static constexpr std::chrono::minutes kLongLived{10}, kReportAgain{60};
   static constexpr auto kNever = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point deadline_ = kNever;     ///< of the step that is on
   std::chrono::steady_clock::time_point timer_rings_ = kNever;  ///< never behind deadline_
@@ -171,6 +176,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   std::uint64_t plain_in_ = 0, plain_out_ = 0;
 
   std::unique_ptr<store::ConnectionRow> row_;  ///< once the handshake is over; see row()
+  std::chrono::steady_clock::time_point report_at_ = accepted_at_ + kLongLived;
   policy::Requester requester_;
   std::string client_key_;  ///< key_fingerprint of the certificate, once a request has needed it
 

@@ -281,7 +281,8 @@ void Connection::record_request() {
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - exchange_->began)
           .count();
   auto line = services_.recorder->keeps_request_log() ? ledger::request_to_json(row(), exchange_->row) : std::string{};
-  services_.ledger->request(std::move(exchange_->row), std::move(line));
+  exchange_->row.standing = standing();
+  services_.ledger->request(std::move(exchange_->row), peer_address(), std::move(line));
   exchange_->row = {};
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "device/known_bad.hpp"
+#include "ledger/explain.hpp"
 #include "server/connection.hpp"
 #include "tls/round_trip.hpp"
 
@@ -126,6 +127,34 @@ void Connection::fill_from_records() {
   if (!proven) row.likely_device = record->mac.bare();
   if (row.model.empty()) row.model = record->model;
   if (row.firmware.empty()) row.firmware = record->firmware;
+}
+
+store::Standing Connection::standing() {
+  const auto& row = this->row();
+  if (row.assurance == device::to_string(device::Assurance::certificate)) return store::Standing::known;
+  if (row.assurance == device::to_string(device::Assurance::generic) || !row.likely_device.empty())
+    return store::Standing::likely;
+  const auto claimed = MacAddress::parse_bare(row.device);
+  const bool is_of_fleet = claimed && services_.fleet->current()->device(*claimed) != nullptr;
+  return is_of_fleet ? store::Standing::likely : store::Standing::stranger;
+}
+
+void Connection::report_if_long_lived() {
+  const auto time = std::chrono::steady_clock::now();
+  if (phase_ == Phase::lingering || phase_ == Phase::gone || time < report_at_) return;
+  report_at_ = time + kReportAgain;
+  // As it is now; what is made before the handshake is over would stay as it was.
+  const bool is_early = row_ == nullptr;
+  auto row = this->row();
+  row.outcome = store::kOpen;
+  row.stage = stage_;
+  row.closed_us = since_accept(time);
+  row.bytes_in = static_cast<std::int64_t>(stream_ ? stream_->bytes_in() : plain_in_);
+  row.bytes_out = static_cast<std::int64_t>(stream_ ? stream_->bytes_out() : plain_out_);
+  row.standing = standing();
+  row.cause = ledger::cause_of(row, std::nullopt);
+  if (is_early) row_.reset();
+  services_.ledger->connection(std::move(row));
 }
 
 }  // namespace firstring::server

@@ -130,26 +130,54 @@ class Server {
     FIRSTRING_TRY(auto box, crypto::SecretBox::open(dir_ / "secrets.key"));
     box_ = std::make_unique<crypto::SecretBox>(std::move(box));
     FIRSTRING_TRY(auto fleet, store::open_fleet(dir_, store::OpenMode::existing));
-    FIRSTRING_TRY(auto ledger, store::open_ledger(dir_, store::OpenMode::create));
+    static_assert(config::kLeastLedger == store::LedgerBounds::kLeast);
+    const auto& limits = state.config.limits;
+    const auto bounds = store::LedgerBounds::of(limits.ledger_size);
+    auto ledger = store::keep_ledger(dir_, bounds);
     FIRSTRING_TRY(auto log, request_log(state.config));
     const store::AlarmQuery raised{.since = now() - state.config.policy.resync_period,
                                    .limit = provision::DeviceRecords::kMaxRemembered};
-    FIRSTRING_TRY(const auto alarms, ledger->alarms(raised));
+    const auto alarms = ledger->alarms(raised);
+    if (!alarms) {
+      spdlog::error("ledger: phones are served without it until it can be opened, and rows wait for it: {}",
+                    alarms.error().what);
+    }
     worker_count_ = state.config.server.workers != 0 ? state.config.server.workers
                                                      : std::max(1U, std::thread::hardware_concurrency());
-    recorder_ = std::make_unique<ledger::Recorder>(
-        std::move(ledger), worker_count_ + 1, std::move(log),
-        ledger::Recorder::Options{.keep_age = state.config.limits.ledger_age,
-                                  .keep_connections = state.config.limits.ledger_connections,
-                                  .keep_bytes = state.config.limits.ledger_size});
+    recorder_ =
+        std::make_unique<ledger::Recorder>(std::move(ledger), worker_count_ + 1, std::move(log),
+                                           ledger::Recorder::Options{.batch_rows = bounds.batch_rows,
+                                                                     .batch_bytes = bounds.batch_bytes,
+                                                                     .queue_bytes = limits.ledger_queue,
+                                                                     .keep_age = limits.ledger_age,
+                                                                     .keep_connections = limits.ledger_connections});
     captures_ = std::make_unique<Captures>(dir_ / "evidence", recorder_->queue(worker_count_));
     const auto follow_captures = [this](store::FleetStore& store, const provision::FleetView& view) {
       captures_->work(store, view, now());
+      look_at_fleet(store, view);
     };
     FIRSTRING_TRY(keeper_,
                   provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}, follow_captures));
-    keeper_->records().remember(alarms);
+    if (alarms) keeper_->records().remember(*alarms);
     return {};
+  }
+
+  /// On the keeper's thread. SQLite goes on with the file that it has open, which nobody else sees.
+  void look_at_fleet(store::FleetStore& store, const provision::FleetView& view) {
+    constexpr std::chrono::seconds kEvery{1};
+    const auto time = std::chrono::steady_clock::now();
+    if (fleet_has_moved_ || time < look_at_fleet_at_) return;
+    look_at_fleet_at_ = time + kEvery;
+    fleet_has_moved_ = store.has_moved();
+    if (!fleet_has_moved_) return;
+    recorder_->queue(worker_count_)
+        .alarm({.at = now(),
+                .kind = "fleet_replaced",
+                .text =
+                    fmt::format("{} was removed or replaced while the server was running: its {} devices are served on "
+                                "as they were then, and what commands change now is not seen. Put the right file in "
+                                "its place and restart firstring.",
+                                (dir_ / "firstring.db").string(), view.device_count())});
   }
 
   void start_workers() {
@@ -298,6 +326,9 @@ class Server {
   std::unique_ptr<Captures> captures_;
   policy::Ladder ladder_;
   std::unique_ptr<provision::FleetKeeper> keeper_;
+  // The keeper's thread's.
+  std::chrono::steady_clock::time_point look_at_fleet_at_{};
+  bool fleet_has_moved_ = false;
   std::size_t worker_count_ = 1;
   std::vector<std::unique_ptr<Worker>> workers_;
   /// Outlives reloads: who came before comes back as before.

@@ -20,6 +20,8 @@ namespace {
 
 /// After accept fails for want of descriptors or memory: how long before the next try.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+/// How often it is looked which connections have lived long.
+constexpr std::chrono::minutes kReportEvery{1};
 /// Accepted in one go before other events get their turn.
 constexpr std::size_t kAcceptBatch = 64;
 /// With all places taken: how often it is looked whether somebody silent may go.
@@ -56,6 +58,7 @@ Worker::Worker(ConnectionServices services) : services_(std::move(services)), gu
   services_.verdicts = &verdicts_;
   services_.admission = &admission_;
   services_.begin_soon = [this] { begin_soon(); };
+  report_long_lived();
   thread_ = std::thread{[this] { io_.run(); }};
 }
 
@@ -86,6 +89,15 @@ void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListene
     acceptors_ = std::move(next);
     resume_accepting();
     if (admission_.may_begin()) begin_soon();
+  });
+}
+
+void Worker::report_long_lived() {
+  report_timer_.expires_after(kReportEvery);
+  report_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    for (const auto& connection : live_connections()) connection->report_if_long_lived();
+    report_long_lived();
   });
 }
 
@@ -217,6 +229,7 @@ void Worker::stop() {
     boost::system::error_code ignored;
     for (const auto& [key, acceptor] : acceptors_) acceptor->socket.close(ignored);
     room_timer_.cancel();
+    report_timer_.cancel();
     for (const auto& connection : live_connections()) connection->abort();
     guard_.reset();
   });

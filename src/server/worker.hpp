@@ -43,6 +43,8 @@ class Worker {
   void accept(const std::shared_ptr<Acceptor>& acceptor);
   boost::system::error_code take_waiting(Acceptor& acceptor, std::size_t most);
   void resume_accepting();
+  /// Each minute: long-lived connections have rows while they live.
+  void report_long_lived();
   /// While there is no place, somebody silent may have to go whose time to speak is over by and by.
   void await_room();
   bool make_room();
@@ -64,6 +66,7 @@ class Worker {
   std::unordered_map<Connection*, std::weak_ptr<Connection>> connections_;
   std::atomic<std::size_t> open_{0};
   Connection::Timer room_timer_{io_};
+  Connection::Timer report_timer_{io_};
   bool awaiting_room_ = false;
   bool beginning_ = false;
   bool draining_ = false;

@@ -188,6 +188,8 @@ class FleetStore {
   virtual ~FleetStore() = default;
 
   virtual Result<std::int64_t> revision() = 0;
+  /// Whether what the store has open was moved, removed or replaced, so that others see something else.
+  virtual bool has_moved() = 0;
   virtual Result<Fleet> load() = 0;
   /// The same, but reads only what has changed since `before`, which an earlier load gave, and shares the rest with it:
   /// as long as the store remembers the changes in between. Else it reads everything.

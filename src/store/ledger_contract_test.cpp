@@ -121,6 +121,9 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   row.capture = "000e08abcdef.pcapng";
   row.known_bad = "2006-06-wrong-certificates";
   row.queued_us = 9;
+  row.hello_length = 70'000;
+  row.hello_sha256 = "abcd";
+  row.standing = Standing::likely;
   EXPECT_OK(store_->append({{row}, {}, {}}));
 
   const auto found = open()->find({});
@@ -140,6 +143,9 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   EXPECT_EQ(kept.local_address, row.local_address);
   EXPECT_EQ(kept.local_port, row.local_port);
   EXPECT_EQ(kept.hello, row.hello);
+  EXPECT_EQ(kept.hello_length, row.hello_length);
+  EXPECT_EQ(kept.hello_sha256, row.hello_sha256);
+  EXPECT_EQ(kept.standing, row.standing);
   EXPECT_EQ(kept.hello_format, row.hello_format);
   EXPECT_EQ(kept.server_name, row.server_name);
   EXPECT_EQ(kept.ja3, row.ja3);
@@ -231,7 +237,7 @@ TEST_P(LedgerContract, RemovesOldAlarms) {
   const AlarmRow old{at(1), "two_networks", "", "", 0, "old"};
   const AlarmRow young{at(9), "two_networks", "", "", 0, "young"};
   EXPECT_OK(store_->append({{}, {}, {old, young}}));
-  EXPECT_OK(store_->trim({.since = at(5), .connections = 100, .bytes = 0}, 10));
+  EXPECT_OK(store_->trim({.since = at(5), .connections = 100}, 10));
   const auto left = store_->alarms({});
   ASSERT_TRUE(left);
   ASSERT_EQ(left->size(), 1U);
@@ -456,18 +462,18 @@ TEST_P(LedgerContract, KnowsItsHighestId) {
 
 TEST_P(LedgerContract, RemovesWhatIsOlderThanItShallKeep) {
   EXPECT_OK(store_->append({{connection(1), connection(2), connection(3)}, {request(1), request(2), request(3)}, {}}));
-  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000, .bytes = 0}, 100), 2U);
+  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000}, 100), 4U) << "connections and requests";
   EXPECT_THAT(ids(*store_, {}), ElementsAre(3));
   EXPECT_EQ(store_->find({})->front().requests.size(), 1U);
-  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000, .bytes = 0}, 100), 0U);
+  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000}, 100), 0U);
 }
 
 TEST_P(LedgerContract, RemovesTheOldestBeyondTheNumberItShallKeepInBatches) {
   std::vector<ConnectionRow> rows;
   for (std::int64_t id = 1; id <= 10; ++id) rows.push_back(connection(id));
   EXPECT_OK(store_->append({rows, {}, {}}));
-  EXPECT_EQ(*store_->trim({.since = at(0), .connections = 3, .bytes = 0}, 5), 5U);
-  EXPECT_EQ(*store_->trim({.since = at(0), .connections = 3, .bytes = 0}, 5), 2U);
+  EXPECT_EQ(*store_->trim({.since = at(0), .connections = 3}, 5), 5U);
+  EXPECT_EQ(*store_->trim({.since = at(0), .connections = 3}, 5), 2U);
   EXPECT_THAT(ids(*store_, {}), ElementsAre(8, 9, 10));
 }
 
@@ -479,9 +485,9 @@ TEST_P(LedgerContract, KeepsACertificateAsLongAsAConnectionShowsIt) {
     row.certificate_der = {1, 2, 3};
   }
   EXPECT_OK(store_->append({rows, {}, {}}));
-  EXPECT_EQ(*store_->trim({.since = at(2), .connections = 1000, .bytes = 0}, 100), 1U);
+  EXPECT_EQ(*store_->trim({.since = at(2), .connections = 1000}, 100), 1U);
   EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=phone");
-  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000, .bytes = 0}, 100), 1U);
+  EXPECT_EQ(*store_->trim({.since = at(3), .connections = 1000}, 100), 1U);
   auto again = connection(3);
   again.certificate = "aa";
   again.certificate_subject = "CN=renewed";
@@ -489,22 +495,84 @@ TEST_P(LedgerContract, KeepsACertificateAsLongAsAConnectionShowsIt) {
   EXPECT_EQ(store_->find({})->front().connection.certificate_subject, "CN=renewed") << "the old one was gone";
 }
 
-TEST_P(LedgerContract, RemovesTheOldestWhenItsContentIsTooLarge) {
+TEST_P(LedgerContract, RemovesAConnectionsManyRequestsInBatches) {
+  std::vector<RequestRow> requests(25, request(1));
+  EXPECT_OK(store_->append({{connection(1), connection(2)}, requests, {}}));
+  EXPECT_EQ(*store_->trim({.since = at(2), .connections = 1000}, 10), 10U);
+  EXPECT_THAT(ids(*store_, {}), ElementsAre(1, 2)) << "not before its requests";
+  while (*store_->trim({.since = at(2), .connections = 1000}, 10) > 0) {
+  }
+  EXPECT_THAT(ids(*store_, {}), ElementsAre(2));
+}
+
+TEST_P(LedgerContract, RemovesStrangersBeforePhonesBeyondTheNumberItShallKeep) {
   std::vector<ConnectionRow> rows;
   for (std::int64_t id = 1; id <= 40; ++id) {
     auto row = connection(id);
-    row.hello = Bytes(50'000, 1);
+    row.standing = id % 4 == 0 ? Standing::known : id % 4 == 1 ? Standing::likely : Standing::stranger;
     rows.push_back(row);
   }
   EXPECT_OK(store_->append({rows, {}, {}}));
-  const Retention keep{.since = {}, .connections = 1000, .bytes = 1'000'000};
-  while (*store_->trim(keep, 5) == 5) {
+  while (*store_->trim({.since = at(0), .connections = 16}, 7) > 0) {
   }
   const auto left = ids(*store_, {});
-  EXPECT_GE(left.size(), 8U);
-  EXPECT_LE(left.size(), 20U);
+  EXPECT_EQ(left.size(), 16U);
+  EXPECT_EQ(std::count_if(left.begin(), left.end(), [](auto id) { return id % 4 == 0; }), 10) << "all phones";
   EXPECT_EQ(left.back(), 40);
-  EXPECT_EQ(*store_->trim({.since = {}, .connections = 1000, .bytes = 0}, 5), 0U) << "no bound";
+  EXPECT_EQ(std::count(left.begin(), left.end(), 39), 1) << "and the newest stranger";
+}
+
+TEST_P(LedgerContract, ReplacesTheRowOfAnOpenConnection) {
+  auto open = connection(1);
+  open.outcome = kOpen;
+  EXPECT_OK(store_->append({{open}, {request(1)}, {}}));
+  LedgerQuery failed;
+  failed.failed = true;
+  EXPECT_THAT(ids(*store_, failed), IsEmpty());
+  open.closed_us = 77;
+  EXPECT_OK(store_->append({{open}, {}, {}}));
+  EXPECT_OK(store_->append({{connection(1)}, {}, {}}));
+  const auto found = store_->find({});
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->front().connection.outcome, "ok");
+  EXPECT_EQ(found->front().requests.size(), 1U);
+  EXPECT_EQ(store_->append({{connection(1)}, {}, {}}).error().code, Errc::conflict) << "it has ended";
+}
+
+TEST_P(LedgerContract, EndsWhatACrashLeftOpenAndTakesTheTruthIfItComes) {
+  auto open = connection(1);
+  open.outcome = kOpen;
+  EXPECT_OK(store_->append({{open, connection(2)}, {}, {}}));
+  EXPECT_OK(store_->end_open());
+  LedgerQuery failed;
+  failed.failed = true;
+  EXPECT_THAT(ids(*store_, failed), ElementsAre(1));
+  EXPECT_EQ(store_->find(failed)->front().connection.outcome, kServerGone);
+  EXPECT_OK(store_->append({{connection(1)}, {}, {}}));
+  EXPECT_THAT(ids(*store_, failed), IsEmpty());
+}
+
+TEST_P(LedgerContract, AddsUpGapsByNetworkAndMinute) {
+  const auto gap = [](std::string network, std::int64_t second, std::int64_t requests) {
+    return GapRow{
+        .network = std::move(network), .first = at(second), .last = at(second), .connections = 1, .requests = requests};
+  };
+  const auto minute = 60 - 1'700'000'000 % 60;  // begins then
+  LedgerBatch batch;
+  batch.gaps = {gap("192.0.2.0/24", minute + 5, 10), gap("", minute, 1)};
+  EXPECT_OK(store_->append(batch));
+  batch.gaps = {gap("192.0.2.0/24", minute + 50, 7), gap("192.0.2.0/24", minute + 60, 3)};
+  EXPECT_OK(store_->append(batch));
+  const auto all = *store_->gaps({}, 100);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].network, "");
+  EXPECT_EQ(all[1].requests, 17);
+  EXPECT_EQ(all[1].connections, 2);
+  EXPECT_EQ(all[1].first, at(minute + 5));
+  EXPECT_EQ(all[1].last, at(minute + 50));
+  EXPECT_EQ(all[2].requests, 3);
+  EXPECT_EQ(store_->gaps(at(minute + 51), 100)->size(), 1U);
+  EXPECT_EQ(store_->gaps({}, 2)->front().requests, 17) << "the newest";
 }
 
 /// A full handshake of a phone that its certificate names.
@@ -562,7 +630,7 @@ TEST_P(LedgerContract, KeepsCostsLongerThanConnectionsAndABoundedNumberOfThem) {
   const auto many = static_cast<std::int64_t>(LedgerStore::kMaxCosts) + 3;
   for (std::int64_t id = 1; id <= many; ++id) rows.push_back(handshake(id, 1, "claimed " + std::to_string(id)));
   EXPECT_OK(store_->append({rows, {}, {}}));
-  EXPECT_OK(store_->trim({.since = at(many + 1), .connections = 0, .bytes = 0}, 100'000));
+  EXPECT_OK(store_->trim({.since = at(many + 1), .connections = 0}, 100'000));
   EXPECT_THAT(ids(*store_, {}), IsEmpty());
   const auto costs = *store_->handshake_costs("");
   EXPECT_EQ(costs.size(), LedgerStore::kMaxCosts);

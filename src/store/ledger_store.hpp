@@ -16,8 +16,15 @@
 
 namespace firstring::store {
 
-/// One accepted TCP connection, written when it has ended. Texts are the stable codes that `firstring ledger --json`
-/// prints; docs/reference/ledger.md lists them.
+/// Whose a row is, from who may be forgotten first to who is kept longest. A number in the file.
+enum class Standing : unsigned char {
+  stranger = 0,  ///< nothing ties it to a phone of ours
+  likely = 1,    ///< it came as a device of the fleet came last, or says that it is one: a hint, which can be forged
+  known = 2,     ///< an accepted certificate names it
+};
+
+/// One accepted TCP connection, written when it has ended, and before that if it lives long. Texts are the stable codes
+/// that `firstring ledger --json` prints; docs/reference/ledger.md lists them.
 struct ConnectionRow {
   std::int64_t id = 0;  ///< unique, rising with time
   Timestamp accepted{};
@@ -33,12 +40,15 @@ struct ConnectionRow {
   std::uint16_t port = 0;
   std::string local_address;  ///< the address that it came to
   std::uint16_t local_port = 0;
-  Bytes hello;               ///< the ClientHello as received, at most 64 KiB
+  Bytes hello;               ///< the ClientHello as received, at most 64 KiB; its beginning if hello_length is not 0
   std::string hello_format;  ///< "tls", "sslv2" or ""
-  std::string server_name;   ///< SNI
+  std::uint32_t hello_length = 0;  ///< of the hello before it was cut; 0: it is whole
+  std::string hello_sha256;        ///< of the hello before it was cut, in hexadecimal; "": it is whole
+  std::string server_name;         ///< SNI
   std::string ja3, ja4;
   std::string personality, personality_reason;
-  std::string outcome;     ///< "ok", "handshake_failed", "not_tls", "timeout", "closed", "limit", "shutdown"
+  std::string outcome;     ///< "ok", "handshake_failed", "not_tls", "timeout", "closed", "limit", "shutdown"; or kOpen,
+                           ///< kServerGone
   std::string stage;       ///< how far it got: "tcp", "hello", "server_flight", "client_flight", "finished", "request",
                            ///< "response", "done"
   std::string detail;      ///< for people: OpenSSL's reason, or why the bytes were no hello
@@ -76,7 +86,13 @@ struct ConnectionRow {
   bool quarantined = false;          ///< the handshake was done by firstring-quarantine
   std::string capture;               ///< name of the file in evidence/ that holds its packets
   std::string known_bad;  ///< device::KnownBad::name of the certificate shown, or of the device that was refused
+  Standing standing = Standing::stranger;
 };
+
+/// The outcome of a connection that is still open. Its row is replaced when it has ended.
+inline constexpr std::string_view kOpen = "open";
+/// The outcome of one that was open when the server ended without a word: crash, power cut.
+inline constexpr std::string_view kServerGone = "server_gone";
 
 /// What a forgiven one of ConnectionRow::verdict_errors begins with.
 inline constexpr std::string_view kForgiven = "allowed by device CA";
@@ -87,12 +103,15 @@ struct RequestRow {
   Timestamp at{};
   std::int64_t duration_us = 0;  ///< from its first byte to the last byte of the answer
   std::string method, target;
+  std::uint32_t target_length = 0;  ///< of the target before it was cut; 0: it is whole
+  std::string target_sha256;        ///< of the target before it was cut, in hexadecimal; "": it is whole
   int status = 0;
   std::int64_t bytes = 0;  ///< of the answer's body
   std::string user_agent;
   std::string device;    ///< bare MAC that was asked for, or ""
   std::string decision;  ///< "allow" or "deny"
   std::string reason;    ///< stable code
+  Standing standing = Standing::stranger;
 };
 
 /// Something that an operator should hear of; docs/reference/ledger.md lists the kinds.
@@ -105,15 +124,28 @@ struct AlarmRow {
   std::string text{};           ///< one sentence for people, with what to do
 };
 
+/// What of one network and minute is not in the ledger, because it was too much or could not be written.
+struct GapRow {
+  std::string network;  ///< "192.0.2.0/24", "2001:db8::/48"; "" for networks beyond those that are counted apart
+  Timestamp first{}, last{};
+  std::int64_t connections = 0, requests = 0;
+};
+
 /// What is written in one go.
 struct LedgerBatch {
   std::vector<ConnectionRow> connections;
   std::vector<RequestRow> requests;  ///< may come before the row of their connection
-  std::vector<AlarmRow> alarms;
+  std::vector<AlarmRow> alarms{};
   std::chrono::milliseconds lag{0};  ///< LedgerStore::lag from now on
+  std::vector<GapRow> gaps{};        ///< added to those of the same network and minute
 
-  std::size_t size() const { return connections.size() + requests.size() + alarms.size(); }
+  std::size_t size() const { return connections.size() + requests.size() + alarms.size() + gaps.size(); }
 };
+
+/// What a row takes in memory, in bytes: its texts by their capacity.
+std::size_t bytes_of(const ConnectionRow& row);
+std::size_t bytes_of(const RequestRow& row);
+std::size_t bytes_of(const AlarmRow& row);
 
 struct LedgerEntry {
   ConnectionRow connection;
@@ -177,11 +209,25 @@ struct Resident {
   std::string device, model, firmware;
 };
 
-/// How much the ledger keeps.
+/// How much the ledger keeps, besides its size.
 struct Retention {
   Timestamp since{};                   ///< connections accepted before go
-  std::size_t connections = SIZE_MAX;  ///< beyond so many, the oldest go
-  std::uint64_t bytes = 0;             ///< likewise beyond this size of the database's content; 0: no bound
+  std::size_t connections = SIZE_MAX;  ///< beyond so many, those of least Standing go, of these the oldest
+};
+
+/// How large a ledger's files may become, and what may be appended in one go so that they keep to it.
+struct LedgerBounds {
+  /// `bytes`: of the database and its write-ahead log together; 0: no bound for the database.
+  static LedgerBounds of(std::uint64_t bytes);
+  /// Less is no ledger: half a day of a few phones, and a batch takes up a good part of the write-ahead log.
+  static constexpr std::uint64_t kLeast = 16U << 20;
+
+  std::uint64_t database = 0;          ///< bytes; 0: no bound
+  std::uint64_t log = 64U << 20;       ///< bytes of the write-ahead log
+  std::size_t batch_rows = 500;        ///< appended or removed in one transaction
+  std::size_t batch_bytes = 4U << 20;  ///< by bytes_of; a single row may be longer
+  std::size_t floor = 30'000;          ///< connections, and requests, of each Standing that size alone does not remove
+  std::size_t alarms = 100'000;        ///< of these and of gaps, the newest so many are kept
 };
 
 /// A device with the certificate that it showed last.
@@ -200,12 +246,18 @@ class LedgerStore {
  public:
   virtual ~LedgerStore() = default;
 
-  /// One transaction. What handshakes cost is also added to handshake_costs.
+  /// One transaction, after others that make room for it if the ledger has bounds. What handshakes cost is also added
+  /// to handshake_costs. The row of a connection that was kOpen or kServerGone is replaced. Fails with conflict if it
+  /// can never be written, with limit_exceeded or unavailable if there is no room now: a reader may hold an old state.
   virtual Result<void> append(const LedgerBatch& batch) = 0;
   /// How late rows may be appended after what they tell of, by the word of whoever appends them; 0 if nobody has.
   virtual Result<std::chrono::milliseconds> lag() = 0;
   virtual Result<std::vector<LedgerEntry>> find(const LedgerQuery& query) = 0;
   virtual Result<std::vector<AlarmRow>> alarms(const AlarmQuery& query) = 0;
+  /// Those whose last is not before `since`, the newest `limit`, oldest first.
+  virtual Result<std::vector<GapRow>> gaps(std::optional<Timestamp> since, std::size_t limit) = 0;
+  /// Gives every connection that is kOpen the outcome kServerGone: for a server that starts.
+  virtual Result<void> end_open() = 0;
   /// How many of them outlast a trim: those that came last.
   static constexpr std::size_t kMaxCosts = 5000;
   /// Of one model, or of all for "". In the order of model, firmware, key exchange and sizes.
@@ -224,10 +276,12 @@ class LedgerStore {
   /// The highest ConnectionRow::id that is there, 0 for none: a new process numbers on from it, even if the clock was
   /// set back.
   virtual Result<std::int64_t> last_id() = 0;
-  /// Removes the connections written longest ago, at most `batch` of them in one transaction, with their requests, as
-  /// far as `keep` does not hold them; and alarms that are too old. Gives how many connections went; call again while
-  /// that is `batch`. The room is used again for new rows, the file does not become smaller.
+  /// Removes at most `batch` rows that `keep` does not hold, in one transaction: requests before their connection; and
+  /// as many alarms, gaps, and requests without a connection that are too old. Gives how many connections and requests
+  /// went; call again while that is not 0. The room is used again for new rows, the file does not become smaller.
   virtual Result<std::size_t> trim(const Retention& keep, std::size_t batch) = 0;
+  /// What an operator should hear of the store itself since the last call.
+  virtual std::vector<AlarmRow> take_news() { return {}; }
 };
 
 }  // namespace firstring::store

@@ -95,7 +95,7 @@ class Query {
  private:
   template <class Value>
   void bind_one(const Value& value) {
-    if constexpr (std::is_integral_v<Value>) {
+    if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
       statement_.bind(++bound_, static_cast<std::int64_t>(value));
     } else if constexpr (std::is_same_v<Value, std::string>) {
       statement_.bind(++bound_, value);
@@ -158,6 +158,15 @@ class SqliteDatabase {
   int changes() const { return sqlite3_changes(connection_.getHandle()); }
 
   SQLite::Database& connection() { return connection_; }
+  const std::filesystem::path& path() const { return path_; }
+
+  /// Whether the file that is open was moved, removed or replaced.
+  bool has_moved();
+  /// Moves all that is in the write-ahead log into the database, as far as no reader needs it, and makes the log empty
+  /// if that was all. Does not wait.
+  Result<void> empty_log();
+  /// Whether what failed last failed since the database may have no more pages, and not since the disk is full.
+  bool is_at_its_bound() const;
 
  private:
   SqliteDatabase(std::filesystem::path path, std::chrono::milliseconds busy_timeout);
@@ -177,6 +186,7 @@ class SqliteDatabase {
     try {
       return body();
     } catch (const SQLite::Exception& exception) {
+      failed_with_ = exception.getErrorCode();
       return fail(describe(doing, exception));
     }
   }
@@ -200,12 +210,15 @@ class SqliteDatabase {
   };
 
   std::filesystem::path path_;
+  std::chrono::milliseconds busy_timeout_;
+  int failed_with_ = 0;  // SQLite's code
   SQLite::Database connection_;
   std::map<std::string, Prepared, std::less<>> statements_;  // after connection_: they must go first
 };
 
 /// The stores over an open database, for tests that need a hand on the connection.
 std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<SqliteDatabase> database);
-std::unique_ptr<LedgerStore> ledger_over(std::unique_ptr<SqliteDatabase> database);
+Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<SqliteDatabase> database,
+                                                 const LedgerBounds& bounds = {});
 
 }  // namespace firstring::store

@@ -317,7 +317,7 @@ TEST(SqliteFull, AnImportThatDoesNotFitLeavesNoTrace) {
   connection.execAndGet("PRAGMA max_page_count = 60");
   const auto result = store->add_devices(many_devices(), nullptr);
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().code, Errc::io);
+  EXPECT_EQ(result.error().code, Errc::limit_exceeded);
   EXPECT_EQ(result.error().what, "write " + (folder.path() / "firstring.db").string() +
                                      ": the disk is full, nothing was changed; make room in " + folder.path().string() +
                                      " and try again");
@@ -332,7 +332,7 @@ TEST(SqliteFull, ALedgerBatchThatDoesNotFitLeavesNoTrace) {
   auto database = SqliteDatabase::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database) << database.error().what;
   auto& connection = (*database)->connection();
-  const auto store = ledger_over(*std::move(database));
+  const auto store = *ledger_over(*std::move(database));
   connection.execAndGet("PRAGMA max_page_count = 30");
   std::vector<ConnectionRow> rows(100);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -558,7 +558,7 @@ TEST(SqliteDamaged, SaysSoAndKeepsTheFile) {
   // Opening may be the first to notice, or the first read.
   auto store = open_fleet(folder.path(), OpenMode::existing);
   const auto error = store ? (*store)->load().error() : store.error();
-  EXPECT_EQ(error.code, Errc::io);
+  EXPECT_EQ(error.code, Errc::damaged);
   EXPECT_THAT(error.what, AllOf(HasSubstr("firstring.db: it is damaged ("), HasSubstr("put a backup in its place")));
   EXPECT_EQ(std::filesystem::file_size(path), size);
 }

@@ -103,6 +103,8 @@ class SqliteFleet final : public FleetStore {
     return database_->read_once([&]() -> Result<std::int64_t> { return read_revision(); });
   }
 
+  bool has_moved() override { return database_->has_moved(); }
+
   Result<Fleet> load() override {
     return database_->read([&]() -> Result<Fleet> {
       Fleet fleet;

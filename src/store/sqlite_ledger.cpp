@@ -5,110 +5,14 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <system_error>
 #include <tuple>
 
+#include "store/ledger_columns.hpp"
 #include "store/sqlite_database.hpp"
 
 namespace firstring::store {
 namespace {
-
-/// The columns of `connection` that are members of the row, in one order for writing and reading.
-template <class Row, class Visit>
-void for_each_column(Row& row, Visit&& visit) {
-  visit("id", row.id);
-  visit("accepted", row.accepted);
-  visit("hello_us", row.hello_us);
-  visit("server_flight_us", row.server_flight_us);
-  visit("client_flight_us", row.client_flight_us);
-  visit("handshake_us", row.handshake_us);
-  visit("closed_us", row.closed_us);
-  visit("listener", row.listener);
-  visit("address", row.address);
-  visit("port", row.port);
-  visit("local_address", row.local_address);
-  visit("local_port", row.local_port);
-  visit("hello", row.hello);
-  visit("hello_format", row.hello_format);
-  visit("server_name", row.server_name);
-  visit("ja3", row.ja3);
-  visit("ja4", row.ja4);
-  visit("personality", row.personality);
-  visit("personality_reason", row.personality_reason);
-  visit("outcome", row.outcome);
-  visit("stage", row.stage);
-  visit("detail", row.detail);
-  visit("alert", row.alert);
-  visit("alert_from", row.alert_from);
-  visit("alert_code", row.alert_code);
-  visit("version", row.version);
-  visit("cipher", row.cipher);
-  visit("key_exchange", row.key_exchange);
-  visit("key_exchange_bits", row.key_exchange_bits);
-  visit("resumed", row.resumed);
-  visit("chain", row.chain);
-  visit("verdict", row.verdict);
-  visit("device_ca", row.device_ca);
-  visit("verdict_errors", row.verdict_errors);
-  visit("device", row.device);
-  visit("assurance", row.assurance);
-  visit("bytes_in", row.bytes_in);
-  visit("bytes_out", row.bytes_out);
-  visit("cause", row.cause);
-  visit("model", row.model);
-  visit("firmware", row.firmware);
-  visit("likely_device", row.likely_device);
-  visit("server_name_shown", row.server_name_shown);
-  visit("server_key_bits", row.server_key_bits);
-  visit("server_hash", row.server_hash);
-  visit("server_name_matches", row.server_name_matches);
-  visit("rtt_us", row.rtt_us);
-  visit("phone_cpu_us", row.phone_cpu_us);
-  visit("asked_renegotiation", row.asked_renegotiation);
-  visit("quarantined", row.quarantined);
-  visit("capture", row.capture);
-  visit("known_bad", row.known_bad);
-  visit("queued_us", row.queued_us);
-}
-
-template <class Row, class Visit>
-void for_each_alarm_column(Row& row, Visit&& visit) {
-  visit("at", row.at);
-  visit("kind", row.kind);
-  visit("device", row.device);
-  visit("address", row.address);
-  visit("connection", row.connection);
-  visit("text", row.text);
-}
-
-template <class Row, class Visit>
-void for_each_cost_column(Row& row, Visit&& visit) {
-  visit("model", row.model);
-  visit("firmware", row.firmware);
-  visit("key_exchange", row.key_exchange);
-  visit("key_exchange_bits", row.key_exchange_bits);
-  visit("server_key_bits", row.server_key_bits);
-  visit("server_hash", row.server_hash);
-  visit("count", row.count);
-  visit("sum_us", row.sum_us);
-  visit("min_us", row.min_us);
-  visit("max_us", row.max_us);
-  visit("last", row.last);
-}
-
-template <class Row, class Visit>
-void for_each_request_column(Row& row, Visit&& visit) {
-  visit("connection", row.connection);
-  visit("at", row.at);
-  visit("duration_us", row.duration_us);
-  visit("method", row.method);
-  visit("target", row.target);
-  visit("status", row.status);
-  visit("bytes", row.bytes);
-  visit("user_agent", row.user_agent);
-  visit("device", row.device);
-  visit("decision", row.decision);
-  visit("reason", row.reason);
-}
 
 /// The names that a for_each_... visits.
 template <class Row, class ForEach>
@@ -123,7 +27,7 @@ const auto kColumns = names_of<ConnectionRow>([](const auto& row, auto visit) { 
 const auto kRequestColumns =
     names_of<RequestRow>([](const auto& row, auto visit) { for_each_request_column(row, visit); });
 const auto kAlarmColumns = names_of<AlarmRow>([](const auto& row, auto visit) { for_each_alarm_column(row, visit); });
-
+const auto kGapColumns = names_of<GapRow>([](const auto& row, auto visit) { for_each_gap_column(row, visit); });
 const auto kCostColumns =
     names_of<HandshakeCost>([](const auto& row, auto visit) { for_each_cost_column(row, visit); });
 
@@ -141,6 +45,11 @@ const std::string kInsertRequest = fmt::format("INSERT INTO request ({}) VALUES 
                                                placeholders(kRequestColumns.size()));
 const std::string kInsertAlarm = fmt::format("INSERT INTO alarm ({}) VALUES ({})", fmt::join(kAlarmColumns, ", "),
                                              placeholders(kAlarmColumns.size()));
+const std::string kAddGap = fmt::format(
+    "INSERT INTO gap ({}, minute) VALUES ({}) ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = "
+    "max(last, excluded.last), connections = connections + excluded.connections, requests = requests + "
+    "excluded.requests",
+    fmt::join(kGapColumns, ", "), placeholders(kGapColumns.size() + 1));
 const std::string kAddCost = fmt::format(
     "INSERT INTO handshake_cost ({}) VALUES ({}) ON CONFLICT DO UPDATE SET count = count + 1, sum_us = sum_us + "
     "excluded.sum_us, min_us = min(min_us, excluded.min_us), max_us = max(max_us, excluded.max_us), last = "
@@ -150,7 +59,7 @@ constexpr std::size_t kMaxFirmware = 64;  // characters: it is what the phone cl
 
 /// What a connection adds to handshake_cost; nullopt if its handshake is no measure.
 std::optional<HandshakeCost> cost_of(const ConnectionRow& row) {
-  if (row.phone_cpu_us < 0 || row.handshake_us < 0 || row.resumed || row.model.empty() ||
+  if (row.outcome == kOpen || row.phone_cpu_us < 0 || row.handshake_us < 0 || row.resumed || row.model.empty() ||
       row.assurance != "certificate")
     return std::nullopt;
   return HandshakeCost{.model = row.model,
@@ -195,46 +104,37 @@ std::string to_json(const std::vector<std::string>& texts) {
 
 class SqliteLedger final : public LedgerStore {
  public:
-  explicit SqliteLedger(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+  SqliteLedger(std::unique_ptr<SqliteDatabase> database, const LedgerBounds& bounds)
+      : database_(std::move(database)), bounds_(bounds) {}
 
-  Result<void> append(const LedgerBatch& batch) override {
-    auto appended = database_->write([&]() -> Result<void> {
-      auto insert_request = database_->query(kInsertRequest);
-      auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
-      for (const auto& request : batch.requests) {
-        for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind(value); });
-        insert_request.run();
-        if (request.decision == "deny") mark_failed.run(request.connection);
-      }
-      auto insert_certificate = database_->query(
-          "INSERT INTO certificate (sha256, subject, issuer, der) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
-      auto insert_connection = database_->query(kInsertConnection);
-      for (const auto& connection : batch.connections) {
-        if (!connection.certificate.empty()) {
-          insert_certificate.run(connection.certificate, connection.certificate_subject, connection.certificate_issuer,
-                                 connection.certificate_der);
-        }
-        for_each_column(connection, [&]<class Value>(const char*, const Value& value) {
-          if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
-            insert_connection.bind(to_json(value));
-          } else {
-            insert_connection.bind(value);
-          }
-        });
-        insert_connection.run(connection.outcome != "ok", connection.id, connection.certificate);
-      }
-      add_costs(batch.connections);
-      auto insert_alarm = database_->query(kInsertAlarm);
-      for (const auto& alarm : batch.alarms) {
-        for_each_alarm_column(alarm, [&](const char*, const auto& value) { insert_alarm.bind(value); });
-        insert_alarm.run();
-      }
-      // A number in the file's header that SQLite leaves to its user.
-      if (lag_ != batch.lag) database_->query(fmt::format("PRAGMA user_version = {}", batch.lag.count())).run();
+  /// To be called once, before anything else.
+  Result<void> begin() {
+    return database_->read_once([&]() -> Result<void> {
+      number(
+          fmt::format("PRAGMA wal_autocheckpoint = {}", std::min<std::uint64_t>(1000, bounds_.log / 4 / kPageBytes)));
+      number(fmt::format("PRAGMA journal_size_limit = {}", bounds_.log / 2));
+      // Pages that are freed are not to be written for that.
+      number("PRAGMA secure_delete = FAST");
+      if (bounds_.database == 0) return {};
+      page_bytes_ = number("PRAGMA page_size");
+      // SQLite gives the number of pages that there are, if it is higher.
+      most_pages_ = number(fmt::format("PRAGMA max_page_count = {}", bounds_.database / page_bytes_));
       return {};
     });
-    lag_.reset();
-    if (appended) lag_ = batch.lag;
+  }
+
+  Result<void> append(const LedgerBatch& batch) override {
+    FIRSTRING_CHECK(bound_log());
+    auto need = pages_of(batch);
+    FIRSTRING_CHECK(make_room(need));
+    auto appended = write(batch);
+    // What a batch takes is an estimate; SQLite's own count of pages is not.
+    constexpr int kTries = 4;
+    for (int i = 0; i < kTries && !appended && bounds_.database > 0 && database_->is_at_its_bound(); ++i) {
+      need *= 2;
+      FIRSTRING_CHECK(make_room(need));
+      appended = write(batch);
+    }
     return appended;
   }
 
@@ -272,6 +172,32 @@ class SqliteLedger final : public LedgerStore {
       }
       std::reverse(found.begin(), found.end());
       return found;
+    });
+  }
+
+  Result<std::vector<GapRow>> gaps(std::optional<Timestamp> since, std::size_t limit) override {
+    return database_->read_once([&]() -> Result<std::vector<GapRow>> {
+      auto row = database_->query(
+          fmt::format("SELECT {} FROM gap WHERE last >= ? ORDER BY last DESC LIMIT ?", fmt::join(kGapColumns, ", ")));
+      row.bind(since.value_or(Timestamp{}), std::min<std::uint64_t>(limit, std::numeric_limits<std::int64_t>::max()));
+      std::vector<GapRow> found;
+      while (row.next()) {
+        int column = 0;
+        for_each_gap_column(found.emplace_back(), [&](const char*, auto& value) { read(row, column++, value); });
+      }
+      std::reverse(found.begin(), found.end());
+      return found;
+    });
+  }
+
+  Result<void> end_open() override {
+    return database_->write([&]() -> Result<void> {
+      database_
+          ->query(
+              "UPDATE connection SET outcome = 'server_gone', cause = 'server_gone', failed = 1 WHERE outcome = "
+              "'open'")
+          .run();
+      return {};
     });
   }
 
@@ -379,28 +305,29 @@ class SqliteLedger final : public LedgerStore {
   }
 
   Result<std::size_t> trim(const Retention& keep, std::size_t batch) override {
-    return database_->write([&]() -> Result<std::size_t> {
-      const auto limit = static_cast<std::int64_t>(std::min<std::size_t>(batch, 1'000'000));
-      std::vector<std::array<std::int64_t, 3>> old;  // written, id, certificate (0 for none)
-      {
-        auto row = database_->query(
-            "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted FROM "
-            "connection "
-            "ORDER BY written LIMIT ?) WHERE accepted < ? OR written <= (SELECT max(written) FROM connection) - ?");
-        const auto most = is_too_large(keep.bytes) ? 0 : keep.connections;
-        row.bind(limit, keep.since,
-                 static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max())));
-        while (row.next()) old.push_back({row.integer(0), row.integer(1), row.integer(2)});
+    FIRSTRING_CHECK(bound_log());
+    return change([&]() -> Result<std::size_t> {
+      if (!connections_) {
+        connections_ = static_cast<std::size_t>(number("SELECT count(*) FROM connection"));
       }
-      auto remove_requests = database_->query("DELETE FROM request WHERE connection = ?");
-      auto remove_connection = database_->query("DELETE FROM connection WHERE written = ?");
-      auto remove_certificate = database_->query(
-          "DELETE FROM certificate WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM connection WHERE certificate = ?1)");
-      for (const auto& [written, id, certificate] : old) {
-        remove_requests.run(id);
-        remove_connection.run(written);
-        if (certificate != 0) remove_certificate.run(certificate);
+      auto left = std::min<std::size_t>(batch, 1'000'000);
+      const auto all = left;
+      const auto too_old =
+          "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted "
+          "FROM connection ORDER BY written LIMIT ?) WHERE accepted < ?";
+      remove_connections(found(too_old, left, keep.since), left);
+      if (*connections_ > keep.connections) {
+        auto beyond = std::min(left, *connections_ - keep.connections);
+        // By number, nothing but the newest of each kind is safe from the others.
+        left -= beyond;
+        for (const auto standing : {Standing::stranger, Standing::likely, Standing::known}) {
+          const auto floor = standing == Standing::known ? 0 : keep.connections / 16;
+          if (beyond > 0) remove_connections(oldest(standing, beyond, floor), beyond);
+        }
+        left += beyond;
       }
+      if (bounds_.database > 0 && left > 0 && used_pages() > bounds_.database / page_bytes_) left -= remove_least(left);
+      const auto limit = static_cast<std::int64_t>(batch);
       // Requests whose connection's row was lost, in a crash or with a full disk.
       database_
           ->query(
@@ -414,11 +341,219 @@ class SqliteLedger final : public LedgerStore {
       database_
           ->query("DELETE FROM alarm WHERE written IN (SELECT written FROM alarm ORDER BY written LIMIT ?) AND at < ?")
           .run(limit, keep.since);
-      return old.size();
+      database_
+          ->query("DELETE FROM gap WHERE written IN (SELECT written FROM gap ORDER BY written LIMIT ?) AND last < ?")
+          .run(limit, keep.since);
+      remove_notes(batch);
+      return all - left;
     });
   }
 
  private:
+  static constexpr std::uint64_t kPageBytes = 4096;
+  using Found = std::vector<std::array<std::int64_t, 3>>;  // written, id, certificate (0 for none) of connections
+
+  Result<void> write(const LedgerBatch& batch) {
+    auto appended = change([&]() -> Result<void> {
+      auto insert_request = database_->query(kInsertRequest);
+      auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
+      for (const auto& request : batch.requests) {
+        for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind(value); });
+        insert_request.run();
+        if (request.decision == "deny") mark_failed.run(request.connection);
+      }
+      auto insert_certificate = database_->query(
+          "INSERT INTO certificate (sha256, subject, issuer, der) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+      auto insert_connection = database_->query(kInsertConnection);
+      auto remove_open = database_->query("DELETE FROM connection WHERE id = ? AND outcome IN ('open', 'server_gone')");
+      for (const auto& connection : batch.connections) {
+        if (!connection.certificate.empty()) {
+          insert_certificate.run(connection.certificate, connection.certificate_subject, connection.certificate_issuer,
+                                 connection.certificate_der);
+        }
+        remove_open.run(connection.id);
+        if (connections_) *connections_ -= static_cast<std::size_t>(database_->changes());
+        for_each_column(connection, [&]<class Value>(const char*, const Value& value) {
+          if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            insert_connection.bind(to_json(value));
+          } else {
+            insert_connection.bind(value);
+          }
+        });
+        const bool failed = connection.outcome != "ok" && connection.outcome != kOpen;
+        insert_connection.run(failed, connection.id, connection.certificate);
+        if (connections_) ++*connections_;
+      }
+      add_costs(batch.connections);
+      auto insert_alarm = database_->query(kInsertAlarm);
+      for (const auto& alarm : batch.alarms) {
+        for_each_alarm_column(alarm, [&](const char*, const auto& value) { insert_alarm.bind(value); });
+        insert_alarm.run();
+      }
+      auto add_gap = database_->query(kAddGap);
+      for (const auto& gap : batch.gaps) {
+        for_each_gap_column(gap, [&](const char*, const auto& value) { add_gap.bind(value); });
+        add_gap.run(std::chrono::floor<std::chrono::minutes>(gap.first.time_since_epoch()).count());
+      }
+      // A number in the file's header that SQLite leaves to its user.
+      if (lag_ != batch.lag) database_->query(fmt::format("PRAGMA user_version = {}", batch.lag.count())).run();
+      return {};
+    });
+    lag_.reset();
+    if (appended) lag_ = batch.lag;
+    return appended;
+  }
+
+  /// A transaction that may change the number of connections.
+  template <class Body>
+  auto change(Body&& body) -> std::invoke_result_t<Body> {
+    auto changed = database_->write(std::forward<Body>(body));
+    if (!changed) connections_.reset();
+    return changed;
+  }
+
+  // ---- room ----
+
+  std::uint64_t used_pages() { return number("PRAGMA page_count") - number("PRAGMA freelist_count"); }
+
+  /// More than the rows take at most, but for what a split of pages in indexes takes by bad luck.
+  static std::uint64_t pages_of(const LedgerBatch& batch) {
+    constexpr std::uint64_t kSpare = 32, kRowsAPage = 4;  // of all indexes together
+    std::uint64_t bytes = 0;
+    for (const auto& row : batch.connections) bytes += bytes_of(row);
+    for (const auto& row : batch.requests) bytes += bytes_of(row);
+    for (const auto& row : batch.alarms) bytes += bytes_of(row);
+    return kSpare + bytes / kPageBytes * 3 / 2 + batch.size() / kRowsAPage;
+  }
+
+  /// So that `pages` more fit.
+  Result<void> make_room(std::uint64_t pages) {
+    while (bounds_.database > 0) {
+      FIRSTRING_TRY(const auto used, database_->read_once([&]() -> Result<std::uint64_t> { return used_pages(); }));
+      if (used + pages <= most_pages_) return {};
+      FIRSTRING_TRY(const auto removed,
+                    change([&]() -> Result<std::size_t> { return remove_least(bounds_.batch_rows); }));
+      if (removed == 0)
+        return fail(Errc::limit_exceeded,
+                    fmt::format("append to {}: it is full of what is kept longest; raise ledger_size in [limits]",
+                                database_->path().string()));
+      FIRSTRING_CHECK(bound_log());
+    }
+    return {};
+  }
+
+  /// Empties the write-ahead log into the database when half of its room is taken: one transaction needs less than the
+  /// other half.
+  Result<void> bound_log() {
+    const auto bytes = [&] {
+      std::error_code error;
+      const auto size = std::filesystem::file_size(database_->path().string() + "-wal", error);
+      return error ? 0 : size;
+    };
+    if (bytes() <= bounds_.log / 2) return {};
+    FIRSTRING_CHECK(database_->empty_log());
+    if (bytes() <= bounds_.log / 2) return {};
+    return fail(Errc::unavailable,
+                fmt::format("append to {}: a program has been reading it for long and holds what is written since; end "
+                            "that program",
+                            database_->path().string()));
+  }
+
+  /// Within a transaction: what is least worth keeping, at most so many rows. Gives how many went.
+  std::size_t remove_least(std::size_t most) {
+    auto left = most;
+    remove_notes(most);
+    for (const auto standing : {Standing::stranger, Standing::likely}) {
+      left -= remove_requests(standing, left);
+      if (left > 0) remove_connections(oldest(standing, left, bounds_.floor), left);
+    }
+    if (left > 0) remove_connections(oldest(Standing::known, left, bounds_.floor), left);
+    // A phone may have asked more than its connection is worth.
+    if (left > 0) {
+      auto newest = database_->query("SELECT written FROM request ORDER BY written DESC LIMIT 1 OFFSET ?");
+      if (newest.bind(bounds_.floor).next()) {
+        database_
+            ->query(
+                "DELETE FROM request WHERE written IN (SELECT written FROM request WHERE written <= ? ORDER BY "
+                "written LIMIT ?)")
+            .run(newest.integer(0), left);
+        left -= static_cast<std::size_t>(database_->changes());
+      }
+    }
+    return most - left;
+  }
+
+  /// Of strangers or of who may be known, the oldest but for the floor.
+  std::size_t remove_requests(Standing standing, std::size_t most) {
+    auto newest = database_->query(
+        "SELECT written FROM request WHERE standing = ? AND standing < 2 ORDER BY written DESC LIMIT 1 OFFSET ?");
+    if (!newest.bind(standing, bounds_.floor).next()) return 0;
+    database_
+        ->query(
+            "DELETE FROM request WHERE written IN (SELECT written FROM request WHERE standing = ? AND standing < 2 "
+            "AND written <= ? ORDER BY written LIMIT ?)")
+        .run(standing, newest.integer(0), most);
+    return static_cast<std::size_t>(database_->changes());
+  }
+
+  Found oldest(Standing standing, std::size_t most, std::size_t floor) {
+    std::int64_t last = 0;
+    {
+      auto newest =
+          database_->query("SELECT written FROM connection WHERE standing = ? ORDER BY written DESC LIMIT 1 OFFSET ?");
+      if (!newest.bind(standing, floor).next()) return {};
+      last = newest.integer(0);
+    }
+    return found(
+        "SELECT written, id, ifnull(certificate, 0) FROM connection WHERE standing = ? AND written <= ? ORDER BY "
+        "written "
+        "LIMIT ?",
+        standing, last, most);
+  }
+
+  template <class... Values>
+  Found found(std::string_view sql, const Values&... values) {
+    auto row = database_->query(sql);
+    row.bind(values...);
+    Found all;
+    while (row.next()) all.push_back({row.integer(0), row.integer(1), row.integer(2)});
+    return all;
+  }
+
+  /// With their requests, which may be a hundred thousand: as many rows as are left, of which the rest is what is left.
+  void remove_connections(const Found& all, std::size_t& left) {
+    auto remove_requests = database_->query(
+        "DELETE FROM request WHERE written IN (SELECT written FROM request WHERE connection = ? LIMIT ?)");
+    auto remove_connection = database_->query("DELETE FROM connection WHERE written = ?");
+    auto remove_certificate = database_->query(
+        "DELETE FROM certificate WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM connection WHERE certificate = ?1)");
+    for (const auto& [written, id, certificate] : all) {
+      if (left == 0) return;
+      remove_requests.run(id, left);
+      left -= static_cast<std::size_t>(database_->changes());
+      if (left == 0) return;
+      remove_connection.run(written);
+      --left;
+      if (connections_) --*connections_;
+      if (certificate != 0) remove_certificate.run(certificate);
+    }
+  }
+
+  /// Alarms and gaps beyond the newest.
+  void remove_notes(std::size_t most) {
+    for (const auto* sql : {"DELETE FROM alarm WHERE written IN (SELECT written FROM alarm WHERE written <= (SELECT "
+                            "max(written) FROM alarm) - ? ORDER BY written LIMIT ?)",
+                            "DELETE FROM gap WHERE written IN (SELECT written FROM gap WHERE written <= (SELECT "
+                            "max(written) FROM gap) - ? ORDER BY written LIMIT ?)"})
+      database_->query(sql).run(bounds_.alarms, most);
+  }
+
+  /// The only value that `sql` gives; 0 for none.
+  std::uint64_t number(std::string_view sql) {
+    auto row = database_->query(sql);
+    return row.next() ? static_cast<std::uint64_t>(row.integer(0)) : 0;
+  }
+
   void add_costs(const std::vector<ConnectionRow>& connections) {
     auto add = database_->query(kAddCost);
     for (const auto& connection : connections) {
@@ -478,17 +613,6 @@ class SqliteLedger final : public LedgerStore {
     }
   }
 
-  /// Whether what the file holds, without the pages that are free again, takes more than `bytes`.
-  bool is_too_large(std::uint64_t bytes) {
-    if (bytes == 0) return false;
-    const auto number = [&](std::string_view pragma) {
-      auto row = database_->query(pragma);
-      row.next();
-      return static_cast<std::uint64_t>(row.integer(0));
-    };
-    return (number("PRAGMA page_count") - number("PRAGMA freelist_count")) * number("PRAGMA page_size") > bytes;
-  }
-
   /// The numbers of the rows that match, newest first. Each condition has an index; sqlite_ledger_test.cpp holds it to
   /// that.
   std::vector<std::int64_t> matching(const LedgerQuery& wanted) {
@@ -542,7 +666,7 @@ class SqliteLedger final : public LedgerStore {
 
   template <class Value>
   void read(Query& row, int column, Value& value) {
-    if constexpr (std::is_integral_v<Value>) {
+    if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
       value = static_cast<Value>(row.integer(column));
     } else if constexpr (std::is_same_v<Value, Timestamp>) {
       value = row.time(column);
@@ -559,18 +683,25 @@ class SqliteLedger final : public LedgerStore {
   }
 
   std::unique_ptr<SqliteDatabase> database_;
+  LedgerBounds bounds_;
+  std::uint64_t page_bytes_ = kPageBytes;
+  std::uint64_t most_pages_ = 0;                  // that SQLite lets the database have
   std::optional<std::chrono::milliseconds> lag_;  // what the file says, as far as known
+  std::optional<std::size_t> connections_;        // how many there are, once counted: this is the only writer
 };
 
 }  // namespace
 
-std::unique_ptr<LedgerStore> ledger_over(std::unique_ptr<SqliteDatabase> database) {
-  return std::make_unique<SqliteLedger>(std::move(database));
+Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<SqliteDatabase> database, const LedgerBounds& bounds) {
+  auto ledger = std::make_unique<SqliteLedger>(std::move(database), bounds);
+  FIRSTRING_CHECK(ledger->begin());
+  return std::unique_ptr<LedgerStore>{std::move(ledger)};
 }
 
-Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& dir, OpenMode mode) {
+Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& dir, OpenMode mode,
+                                                 const LedgerBounds& bounds) {
   FIRSTRING_TRY(auto database, SqliteDatabase::open(dir, kLedgerDatabase, {.mode = mode}));
-  return ledger_over(std::move(database));
+  return ledger_over(std::move(database), bounds);
 }
 
 }  // namespace firstring::store

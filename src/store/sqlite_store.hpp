@@ -33,7 +33,17 @@ struct SealedValue {
 Result<std::vector<SealedValue>> sealed_samples(const std::filesystem::path& dir);
 
 /// Opens dir/ledger.db, a file of its own: an import of 100,000 devices must not hold the ledger's writer up, and
-/// backups of the fleet need not carry it.
-Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& dir, OpenMode mode);
+/// backups of the fleet need not carry it. `bounds` are for whoever writes.
+Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& dir, OpenMode mode,
+                                                 const LedgerBounds& bounds = {});
+
+/// The ledger for a server that must not stand still for it: always a store, which opens dir/ledger.db when it can.
+/// While it cannot (permissions, a full disk, a lock), everything asked of it fails, and it tries again each second. A
+/// file that is damaged, no ledger of ours, or made by a newer Firstring is set aside as ledger.db.damaged-<date> with
+/// its -wal and -shm, of which the newest kMostSetAside are kept, and a new one begun; likewise if that shows later,
+/// and if the file is removed or replaced while it is open. LedgerStore::take_news says each. The kOpen rows of a
+/// server before are ended.
+std::unique_ptr<LedgerStore> keep_ledger(const std::filesystem::path& dir, const LedgerBounds& bounds);
+inline constexpr std::size_t kMostSetAside = 3;
 
 }  // namespace firstring::store
