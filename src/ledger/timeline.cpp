@@ -62,7 +62,8 @@ std::string to_text(const Story::Chapter& chapter) {
                         in_milliseconds(to_micros(request.at) - to_micros(row.accepted)), printable(request.method, 20),
                         printable(request.target), request.status, request.bytes, request.decision, request.reason);
   }
-  text += fmt::format("  {:>10}  end: {}\n", in_milliseconds(row.closed_us), row.outcome);
+  text += fmt::format("  {:>10}  {}: {}\n", in_milliseconds(row.closed_us),
+                      row.outcome == store::kOpen ? "so far" : "end", row.outcome);
   const auto explanation = explain(chapter.entry, chapter.history);
   text += fmt::format("  {}\n", explanation.explanation);
   if (!explanation.remedy.empty()) text += fmt::format("  What to do: {}\n", explanation.remedy);

@@ -224,13 +224,15 @@ class SqliteLedger final : public LedgerStore {
       if (wanted.model.empty()) {
         auto row = database_->query(
             "SELECT '', '', ja4, failed, cause, count(*), min(accepted), max(accepted), max(written) FROM connection "
-            "INDEXED BY connection_cause_unknown WHERE model = '' AND accepted >= ? GROUP BY ja4, failed, cause");
+            "INDEXED BY connection_cause_unknown WHERE model = '' AND cause <> 'open' AND accepted >= ? GROUP BY ja4, "
+            "failed, cause");
         row.bind(since);
         read_causes(row, found);
       }
       auto row = database_->query(fmt::format(
           "SELECT model, firmware, '', failed, cause, count(*), min(accepted), max(accepted), max(written) FROM "
-          "connection INDEXED BY connection_cause WHERE model {} ? AND model <> '' AND accepted >= ? GROUP BY model, "
+          "connection INDEXED BY connection_cause WHERE model {} ? AND model <> '' AND cause <> 'open' AND accepted >= "
+          "? GROUP BY model, "
           "firmware, failed, cause",
           wanted.model.empty() ? "<>" : "="));
       row.bind(wanted.model, since);

@@ -5,11 +5,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
 from support import pki
-from support.server import Server, firstring, json_lines
+from support.server import DEADLINE, Server, firstring, json_lines
 
 OWN = f"/{pki.OWN_MAC}.xml"
 IS_ROOT = os.geteuid() == 0
@@ -117,6 +118,106 @@ def test_a_read_only_folder(state, tmp_path):
         assert "read-only" in result.stderr or "readonly" in result.stderr
         result = firstring("init", folder / "more", status=1)
         assert "read-only" in result.stderr.lower()
+
+
+def make_foreign(file):
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE other (a)")
+        database.commit()
+
+
+def truncate(file):
+    os.truncate(file, 3 * 4096 + 100)
+
+
+DAMAGE = {
+    "garbage": lambda file: file.write_bytes(b"not a database at all" * 1000),
+    "truncated": truncate,
+    "empty": lambda file: file.write_bytes(b""),
+    "missing": lambda file: file.unlink(),
+    "foreign": lambda file: (file.unlink(), make_foreign(file)),
+    "log": lambda file: (file.with_name("ledger.db-wal").write_bytes(b"no log" * 1000), truncate(file)),
+}
+
+
+def alarms(folder, kind):
+    result = firstring("ledger", "--alarms", "--json", folder=folder, status=None)
+    return [alarm for alarm in json_lines(result.stdout) if alarm["kind"] == kind]
+
+
+def wait_for_alarm(folder, kind, ask=lambda: None):
+    until = time.monotonic() + DEADLINE
+    while not (found := alarms(folder, kind)):
+        assert time.monotonic() < until, f"no alarm {kind}"
+        ask()
+    return found
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_ledger_that_cannot_be_used_keeps_nobody_from_being_served(state, certificates, kind):
+    DAMAGE[kind](state / "ledger.db")
+    with Server(state) as server:
+        answer = server.get(OWN, certificates.own)
+        assert answer.status == 200
+        assert server.row_of(answer.source)["status"] == 200
+        (alarm,) = wait_for_alarm(state, "ledger_replaced")
+        assert alarm["text"] in server.log_text()
+    aside = [file.name for file in state.iterdir() if ".damaged-" in file.name and not file.name.endswith(("-wal", "-shm"))]
+    assert len(aside) == (0 if kind in ("missing", "empty") else 1)
+    for name in aside:
+        assert name in alarm["text"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "replaced", "garbage"])
+def test_a_ledger_that_goes_bad_while_phones_are_served(state, certificates, kind):
+    backup = state / "backup"
+    shutil.copyfile(state / "ledger.db", backup)
+    with Server(state) as server:
+        server.row_of(server.get(OWN, certificates.own).source)
+        if kind == "missing":
+            (state / "ledger.db").unlink()
+        elif kind == "replaced":
+            backup.rename(state / "ledger.db")
+        else:  # in place, so that it is the file that is open
+            with (state / "ledger.db").open("r+b") as file:
+                file.write(b"\xa5" * (state / "ledger.db").stat().st_size)
+            with (state / "ledger.db-wal").open("r+b") as file:
+                file.write(b"\xa5" * (state / "ledger.db-wal").stat().st_size)
+        statuses = set()
+        wait_for_alarm(state, "ledger_replaced", lambda: statuses.add(server.get(OWN, certificates.own).status))
+        assert statuses <= {200}
+        answer = server.get(OWN, certificates.own)
+        assert server.row_of(answer.source)["status"] == 200
+
+
+def test_a_ledger_that_cannot_be_opened_yet(state, certificates):
+    (state / "ledger.db").unlink()
+    (state / "ledger.db").mkdir()
+    with Server(state) as server:
+        answer = server.get(OWN, certificates.own)
+        assert answer.status == 200
+        assert "phones are served without it" in server.log_text()
+        (state / "ledger.db").rmdir()
+        assert server.row_of(answer.source)["status"] == 200, "its row has waited"
+
+
+def test_commands_say_what_becomes_of_a_damaged_ledger(state):
+    (state / "ledger.db").write_bytes(b"not a database at all" * 1000)
+    result = firstring("ledger", folder=state, status=1)
+    assert "ledger.db" in result.stderr and "sets it aside" in result.stderr and "\n" not in result.stderr.strip()
+
+
+@pytest.mark.parametrize("kind", ["missing", "replaced"])
+def test_a_fleet_that_is_replaced_while_it_is_served(state, certificates, kind):
+    with Server(state) as server:
+        if kind == "missing":
+            (state / "firstring.db").unlink()
+        else:
+            shutil.copyfile(state / "firstring.db", state / "backup")
+            (state / "backup").rename(state / "firstring.db")
+        (alarm,) = wait_for_alarm(state, "fleet_replaced")
+        assert "restart" in alarm["text"] and alarm["text"] in server.log_text()
+        assert server.get(OWN, certificates.own).status == 200
 
 
 def test_init_overwrites_nothing(state):
