@@ -115,7 +115,7 @@ std::string csv_line(const std::vector<std::string>& fields) {
 namespace {
 
 /// "-1", "+12.5": what a spreadsheet computes of it is what it says.
-bool is_number(std::string_view text) {
+bool is_plain_number(std::string_view text) {
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
   const auto point = text.find('.');
   const auto whole = text.substr(0, point);
@@ -127,7 +127,7 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 std::string guarded(std::string text) {
-  if (is_number(text)) return text;
+  if (is_plain_number(text)) return text;
   if (!text.empty() && std::string_view{"=+-@\t\r"}.find(text.front()) != std::string_view::npos)
     text.insert(0, 1, '\'');
   return text;
