@@ -105,10 +105,11 @@ Result<void> check_file(const std::filesystem::path& path) {
   if (::faccessat(AT_FDCWD, path.c_str(), R_OK | W_OK, AT_EACCESS) == 0) return {};
   const int error = errno;
   if (error == ENOENT || error == ENOTDIR) {
-    return fail(Errc::not_found,
-                fmt::format("open {}: the file is not there; name the state folder with --dir, or make a "
-                            "new one with: firstring init DIR",
-                            path.string()));
+    const std::string_view what_to_do =
+        path.filename() == kLedgerDatabase.file
+            ? "name the state folder with --dir; the server makes a new ledger where there is none"
+            : "name the state folder with --dir, or make a new one with: firstring init DIR";
+    return fail(Errc::not_found, fmt::format("open {}: the file is not there; {}", path.string(), what_to_do));
   }
   return fail(describe_code("open", path, SQLITE_CANTOPEN, error, ""));
 }
