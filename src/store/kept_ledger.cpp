@@ -114,6 +114,8 @@ class KeptLedger final : public LedgerStore {
     }
     look_at_ = time + kLookEvery;
     if (store_ != nullptr) look_at_place();
+    if (store_ != nullptr && !database_->begins_well(kLedgerDatabase))
+      FIRSTRING_CHECK(set_aside("its beginning was overwritten"));
     return store_ != nullptr ? Result<void>{} : open();
   }
 

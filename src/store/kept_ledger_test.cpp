@@ -148,6 +148,28 @@ TEST_F(KeptLedger, TellsOfDamageThatShowsWhileItIsOpenAndGoesOn) {
   expect_new(*store, "damaged");
 }
 
+/// SQLite has all of a small one in its cache, and would write on without a word.
+TEST_F(KeptLedger, NoticesThatItsFileWasOverwritten) {
+  for (const auto* part : {"", "-wal"}) {
+    make(5);
+    const auto store = keep();
+    ASSERT_TRUE(store->append({{connection(6)}, {}, {}}));
+    (void)store->take_news();
+    const auto before = set_aside().size();
+    const auto file = path().string() + part;
+    {
+      std::fstream stream{file, std::ios::in | std::ios::out | std::ios::binary};
+      stream << std::string(std::filesystem::file_size(file), '\xa5');
+    }
+    EXPECT_TRUE(eventually([&] {
+      (void)store->last_id();
+      return set_aside().size() > before;
+    })) << file;
+    expect_new(*store, "overwritten");
+    for (const auto* each : {"", "-wal", "-shm"}) std::filesystem::remove(path().string() + each);
+  }
+}
+
 TEST_F(KeptLedger, NoticesThatItsFileWasRemoved) {
   make(5);
   const auto store = keep();

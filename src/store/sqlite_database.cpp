@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <vector>
 
@@ -271,6 +272,31 @@ bool SqliteDatabase::has_moved() {
   int moved = 0;
   sqlite3_file_control(connection_.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   return moved != 0;
+}
+
+bool SqliteDatabase::begins_well(const DatabaseKind& kind) {
+  // Through SQLite's own descriptors: closing another one would drop its locks.
+  const auto begins = [&](int pointer, std::span<std::uint8_t> bytes) {
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(connection_.getHandle(), "main", pointer, &file);
+    if (file == nullptr || file->pMethods == nullptr) return false;
+    return file->pMethods->xRead(file, bytes.data(), static_cast<int>(bytes.size()), 0) == SQLITE_OK;
+  };
+  const auto number = [](const std::uint8_t* at) {
+    return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
+  };
+  // https://www.sqlite.org/fileformat2.html: 1.3 and 4.1.
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  constexpr std::size_t kApplicationId = 68;
+  constexpr std::uint32_t kLogMagic = 0x377f0682;
+  std::array<std::uint8_t, 100> head{};
+  std::array<std::uint8_t, 4> log{};
+  // A log without a header is an empty one. A database may be empty while all that it has is in the log.
+  const bool has_log = begins(SQLITE_FCNTL_JOURNAL_POINTER, log);
+  if (has_log && (number(log.data()) & ~1U) != kLogMagic) return false;
+  if (!begins(SQLITE_FCNTL_FILE_POINTER, head)) return has_log;
+  return as_text(head).starts_with(kMagic) &&
+         (number(&head[kApplicationId]) == static_cast<std::uint32_t>(kind.application_id) || has_log);
 }
 
 Result<void> SqliteDatabase::empty_log() {

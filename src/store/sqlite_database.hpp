@@ -162,6 +162,9 @@ class SqliteDatabase {
 
   /// Whether the file that is open was moved, removed or replaced.
   bool has_moved();
+  /// Whether the files on the disk still begin as a database and its log do: SQLite goes on with what it has in its
+  /// cache while nobody else can read them.
+  bool begins_well(const DatabaseKind& kind);
   /// Moves all that is in the write-ahead log into the database, as far as no reader needs it, and makes the log empty
   /// if that was all. Does not wait.
   Result<void> empty_log();
