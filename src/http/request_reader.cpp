@@ -5,6 +5,7 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <cstdint>
+#include <utility>
 
 #include "base/text.hpp"
 #include "http/target.hpp"
@@ -42,13 +43,12 @@ constexpr Refusal kLengthRequired{"length_required", 411,
 constexpr Refusal kUnexpectedBody{"unexpected_body", 400, "A request of this method must not have a body."};
 constexpr Refusal kBodyTooLarge{"body_too_large", 413, "The body is too large."};
 constexpr Refusal kExpectation{"expectation_failed", 417, "Send the request again without an Expect header."};
-constexpr Refusal kPipelineTooLong{"pipeline_too_long", 400,
-                                   "Too much was sent before the answer to an earlier request."};
 
 constexpr std::size_t kMethodBytes = 32;
 constexpr std::size_t kVersionBytes = 16;
 constexpr std::size_t kHeaders = 100;
 constexpr std::size_t kSeenBytes = 300;
+constexpr std::size_t kFirstRoom = 512;  // of a head: a phone's fits into it
 
 bool is_token(char c) {
   return is_alphanumeric(c) || (c != 0 && std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos);
@@ -64,7 +64,7 @@ bool is_host(std::string_view text) {
 }  // namespace
 
 struct RequestReader::Impl {
-  enum class Stage : unsigned char { request_line, headers, body, complete, failed };
+  enum class Stage : unsigned char { request_line, headers, before_body, body, complete, failed };
 
   explicit Impl(Limits with) : limits(with) {}
 
@@ -78,12 +78,11 @@ struct RequestReader::Impl {
   std::array<std::size_t, 2> spaces{};  // of the request line, in head
   std::size_t space_count = 0;
   bool skipped_empty_line = false;
-  std::size_t body_left = 0;
+  std::uint64_t body_left = 0;
+  bool is_expected = false;  // "100 Continue" is
   Request request;
 
-  std::string waiting;  // bytes behind a complete request, from waiting_at on
-  std::size_t waiting_at = 0;
-  bool too_many_waiting = false;
+  std::string waiting;  // bytes behind a complete request or head
 
   Response refusal;
   std::string_view reason;
@@ -104,7 +103,7 @@ struct RequestReader::Impl {
     std::size_t at = 0;
     while (at < bytes.size() && reading()) {
       if (stage == Stage::body) {
-        const auto part = bytes.substr(at, body_left);
+        const auto part = bytes.substr(at, static_cast<std::size_t>(body_left));  // at most the limit of take_body
         request.body.append(part);
         at += part.size();
         body_left -= part.size();
@@ -116,8 +115,18 @@ struct RequestReader::Impl {
     return at;
   }
 
+  /// A string that grows by itself doubles its room, and would end at twice the limit.
+  void make_room_in_head() {
+    const auto most = limits.head_bytes + kHeaders + 2;  // each line end may become longer by one
+    std::string roomier;
+    roomier.reserve(std::min(std::max(kFirstRoom, 2 * head.size()), most));
+    roomier = head;
+    head.swap(roomier);
+  }
+
   void take_head_byte(char c) {
     if (++head_received > limits.head_bytes) return refuse(kHeadTooLarge);
+    if (head.size() == head.capacity()) make_room_in_head();
     if (c == '\n') return end_line();
     head.push_back(c);
     if (stage == Stage::request_line) check_request_line_byte(c);
@@ -220,30 +229,47 @@ struct RequestReader::Impl {
       return;
     }
     if (request.method != "POST" && request.method != "PUT") return refuse(kUnexpectedBody);
-    if (*length > limits.body_bytes) return refuse(kBodyTooLarge);
     // RFC 9110 section 10.1.1: an HTTP/1.0 client does not wait, whatever it says.
-    if (message.count(beast::field::expect) > 0 && request.version == 11) return refuse(kExpectation);
-    body_left = static_cast<std::size_t>(*length);
+    is_expected = message.count(beast::field::expect) > 0 && request.version == 11;
+    body_left = *length;
+    stage = Stage::before_body;
+  }
+
+  void take_body(std::size_t limit) {
+    if (body_left > limit) return refuse(kBodyTooLarge);
+    if (is_expected) return refuse(kExpectation);
+    request.body.reserve(static_cast<std::size_t>(body_left));
     stage = Stage::body;
   }
 
-  void keep(std::string_view bytes) {
-    // At the half: so each byte is moved at most once more.
-    if (waiting_at > waiting.size() / 2) {
-      waiting.erase(0, waiting_at);
-      waiting_at = 0;
+  /// A string that is assigned to keeps its room.
+  static void free(std::string& text) { std::string{}.swap(text); }
+
+  /// As feed() would with the bytes that have waited.
+  void take_waiting() {
+    const auto taken = take(waiting);
+    if (taken == waiting.size()) {
+      free(waiting);
+    } else {
+      waiting.erase(0, taken);
     }
-    const auto room = limits.head_bytes + limits.body_bytes - (waiting.size() - waiting_at);
-    too_many_waiting |= bytes.size() > room;
-    if (!too_many_waiting) waiting.append(bytes);
   }
 
   void begin_next() {
     stage = Stage::request_line;
-    head.clear();
+    free(head);
     head_received = line_start = header_lines = space_count = 0;
     skipped_empty_line = false;
-    request = {};
+    Request none;
+    std::swap(request, none);
+  }
+
+  std::size_t held_bytes() const {
+    auto sum = head.capacity() + waiting.capacity() + request.method.capacity() + request.target.capacity() +
+               request.path.capacity() + request.query.capacity() + request.body.capacity() +
+               request.headers.capacity() * sizeof(request.headers.front());
+    for (const auto& [name, value] : request.headers) sum += name.capacity() + value.capacity();
+    return sum;
   }
 };
 
@@ -253,34 +279,38 @@ RequestReader& RequestReader::operator=(RequestReader&&) noexcept = default;
 RequestReader::~RequestReader() = default;
 
 RequestReader::State RequestReader::feed(ByteView bytes) {
-  auto rest = as_text(bytes);
-  rest.remove_prefix(impl_->take(rest));
-  if (impl_->stage == Impl::Stage::complete) impl_->keep(rest);
+  if (!impl_->reading()) return state();
+  const auto text = as_text(bytes);
+  const auto rest = text.substr(impl_->take(text));
+  if (impl_->stage != Impl::Stage::failed) impl_->waiting.append(rest);
   return state();
 }
 
 RequestReader::State RequestReader::state() const {
   if (impl_->stage == Impl::Stage::failed) return State::failed;
+  if (impl_->stage == Impl::Stage::before_body) return State::head;
   return impl_->reading() ? State::need_more : State::complete;
 }
 
 bool RequestReader::empty() const { return impl_->stage == Impl::Stage::request_line && impl_->head_received == 0; }
 const Request& RequestReader::request() const { return impl_->request; }
+std::uint64_t RequestReader::body_length() const { return impl_->body_left; }
 const Response& RequestReader::refusal() const { return impl_->refusal; }
 std::string_view RequestReader::reason() const { return impl_->reason; }
 std::string_view RequestReader::target_seen() const { return impl_->seen; }
+std::size_t RequestReader::received() const { return impl_->head_received; }
+std::size_t RequestReader::held_bytes() const { return impl_->held_bytes(); }
+
+RequestReader::State RequestReader::take_body(std::size_t limit) {
+  if (impl_->stage != Impl::Stage::before_body) return state();
+  impl_->take_body(limit);
+  impl_->take_waiting();
+  return state();
+}
 
 RequestReader::State RequestReader::next() {
   impl_->begin_next();
-  if (impl_->too_many_waiting) {
-    impl_->refuse(kPipelineTooLong);
-    return state();
-  }
-  impl_->waiting_at += impl_->take(std::string_view{impl_->waiting}.substr(impl_->waiting_at));
-  if (impl_->waiting_at >= impl_->waiting.size()) {
-    impl_->waiting = {};
-    impl_->waiting_at = 0;
-  }
+  impl_->take_waiting();
   return state();
 }
 

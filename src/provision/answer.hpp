@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ struct Answer {
   const device::KnownBad* known_bad = nullptr;  ///< of a refusal: a fault of the maker's that may be behind it
   bool is_stranger = false;  ///< a good certificate of a device that nobody entered: see FleetKeeper::meet
 };
+
+/// How many bytes of body this request may have, by its method and route; 0: none, whatever it announces, and answer()
+/// says why. Asked before a byte of the body is read. Today no route takes one.
+std::size_t body_limit(const http::Request& request);
 
 /// Decides and renders. Reads nothing but its arguments; any thread.
 Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet,
