@@ -54,6 +54,7 @@ enum class ListenerKind : unsigned char { phone, bootstrap };
 struct Listener : Section {
   ListenerKind kind = ListenerKind::phone;
   Endpoint address;
+  std::vector<std::string> networks;  ///< that may connect; empty: all
   std::vector<std::string> personalities{"legacy-2026-11", "sha1-2026-11",
                                          "modern-2026-11"};  ///< allowed ones; phone listeners only
   bool ladder = true;  ///< whether a client whose handshake failed gets another of them the next time

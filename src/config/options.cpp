@@ -52,6 +52,10 @@ const SectionTable<Listener>& listener_table() {
             {"address", Address{}, &Listener::address, required,
              "IP address and port to listen on; 0.0.0.0 is every IPv4 address, [::] every address of either kind.",
              "Port 0 lets the system choose a free port, which is of use in tests only."},
+            {"networks", Networks{}, &Listener::networks, optional,
+             "The networks that may connect; an empty list is everybody.",
+             "Whoever comes from elsewhere is closed before a byte is read, without a row in the ledger; the log has "
+             "how many came from where, once a minute. Best the networks of your phones: see docs/closed-networks.md."},
             {"personalities", Names{}, &Listener::personalities, optional,
              "TLS personalities that this listener may take on; which one is chosen for each connection by its "
              "ClientHello.",

@@ -1,29 +1,43 @@
 #pragma once
 
+#include <array>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstddef>
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/ip_address.hpp"
 #include "server/suspects.hpp"
 
 namespace firstring::server {
 
-/// Who of a worker's connections begins its handshake next, and who makes room when too many say nothing. It decides
-/// only: no I/O, no threads, and time is given.
+/// Who of a worker's connections begins its handshake next, who may stay when it has its answer, and who makes room
+/// when places are short. It decides only: no I/O, no threads, and time is given.
 ///
-/// A connection is silent until its ClientHello is complete, then waits for its turn with its socket open, then has
-/// begun, and holds what TLS takes up, until it is settled. Nobody who has said what he wants is ever turned away:
+/// A connection is silent until its ClientHello or its first request is complete. With a ClientHello it then waits for
+/// its turn with its socket open, and then has begun, and holds what TLS takes up, until it is settled. Turns:
 ///
 /// - first those of whom nothing is known, for a phone without its configuration is deaf until it is served; then those
 ///   that were here before; in each lane whoever came first. Who has waited for kHeadStart longer goes before all.
 /// - suspects (Suspects) last, but each kSuspectsTurn-th turn is theirs. So is it with a network that holds more than a
 ///   quarter of what may have begun, once three quarters have: the last quarter stays for the others.
-/// - silent ones are let alone until three quarters of the places are taken. Then the oldest of the network that has
-///   most of them makes room, if it has had its time to speak.
+///
+/// Places: phone and bootstrap listeners have each a share that the other kind cannot take. Known is who comes with an
+/// address and a hello that the fleet's records know, or has shown a certificate that was accepted: a stranger
+/// elsewhere can have neither.
+///
+/// - From the half of its places on (or when somebody has waited for kLongWait), a kind keeps nobody alive who was
+///   refused, nor anybody whose network holds many.
+/// - From three quarters on, each new connection makes room for itself; so does one that waits for its turn when three
+///   quarters of what may have begun have. In this order go: who has its last answer and does not close; strangers that
+///   are kept alive; silent ones; strangers that have been in a handshake or a request for longer than kPatience
+///   (kLeastPatience once fifteen sixteenths are taken), the oldest first; known ones that are kept alive. Of those
+///   kept alive and of the silent ones it is the oldest of the network that has most of them.
+///
+/// Nobody else goes: not who waits for us, no known phone in a handshake or a request, no stranger before its time.
 class Admission {
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
   struct Network;
@@ -34,19 +48,33 @@ class Admission {
 
   static constexpr std::chrono::seconds kHeadStart{5};
   static constexpr std::size_t kSuspectsTurn = 8;
-  static constexpr std::size_t kNetworksLookedAt = 8;  ///< for a silent one that may go
+  static constexpr std::size_t kNetworksLookedAt = 8;  ///< for one that may go
+  static constexpr std::chrono::seconds kPatience{10};
+  static constexpr std::chrono::seconds kLeastPatience{5};
+  static constexpr std::chrono::milliseconds kTimeToClose{500};  ///< with the last answer in hand
+  static constexpr std::chrono::seconds kLongWait{1};            ///< for its turn
+  static constexpr std::size_t kFew = 8;                         ///< so many no network holds "many"
+
+  enum class Kind : unsigned char { phone, bootstrap };
+  static constexpr std::size_t kKinds = 2;
 
   struct Limits {
-    std::size_t connections = 0;  ///< open at once
-    std::size_t begun = 0;        ///< of them, how many may have begun and not be settled
+    std::size_t connections = 0;               ///< open at once
+    std::size_t begun = 0;                     ///< of them, how many may have begun and not be settled
+    std::array<std::size_t, kKinds> own = {};  ///< of them, by Kind: places that the other kind cannot take
   };
+  /// With the shares: half for phones and an eighth for bootstrap where there are listeners of both kinds, else none.
+  static Limits limits(std::size_t connections, std::size_t begun, bool has_both_kinds);
 
   /// What is known of a connection here: a base of the connection, which must not move while it takes part.
   class Visitor : public Hook {
     friend Admission;
-    enum class Stage : unsigned char { outside, silent, waiting, begun, settled };
+    enum class Stage : unsigned char { outside, silent, waiting, busy, idle, closing };
     Stage stage_ = Stage::outside;
-    Time at_{};  // silent: when it has had its time to speak; waiting: since when
+    Kind kind_ = Kind::phone;
+    bool is_known_ = false;
+    bool has_begun_ = false;  // and holds what TLS takes up
+    Time at_{};               // silent: when it has had its time to speak; else since when it is in its stage
     Networks::iterator network_{};
   };
 
@@ -55,11 +83,15 @@ class Admission {
   void set_limits(Limits limits) { limits_ = limits; }
 
   /// A connection that was just accepted. From `expendable_at` on, a silent one may have to make room.
-  void arrive(Visitor& visitor, const IpAddress& from, Time expendable_at);
+  void arrive(Visitor& visitor, Kind kind, const IpAddress& from, Time expendable_at);
   /// Its ClientHello is complete; next() will give it when its turn has come.
   void queue(Visitor& visitor, Familiarity familiarity, Time now);
-  /// It has spoken, and what it wants needs no handshake.
-  void spoke(Visitor& visitor);
+  /// A request of it is complete, or one has begun on a connection kept alive.
+  void ask(Visitor& visitor, Time now);
+  /// It has shown a certificate that was accepted.
+  void know(Visitor& visitor);
+  /// It has its answer and is kept alive.
+  void idle(Visitor& visitor, Time now);
   /// It is over but for the closing, and went like this.
   void settle(Visitor& visitor, Conduct conduct, Time now);
   /// Its place is free. It may not have arrived at all.
@@ -69,12 +101,30 @@ class Admission {
   Visitor* next(Time now);
   /// Whether next() may give somebody.
   bool may_begin() const { return waiting_ > 0 && begun_ < limits_.begun; }
-  /// A silent one that has to go for the sake of the others, if there is pressure; it stays until it leaves.
-  Visitor* expendable(Time now);
+  /// Whether one more connection of this kind has a place.
+  bool has_place(Kind kind) const { return open_of(kind) < places(kind); }
+  /// One that has to go so that the next of this kind has a place in time; nullptr: none is short, or nobody may go. It
+  /// stays until it leaves.
+  Visitor* expendable(Kind kind, Time now);
+  /// The same for those that wait for their turn.
+  Visitor* expendable_begun(Time now);
+  enum class Answer : unsigned char { served, refused };
+  /// Whether a connection with this answer may be kept alive.
+  bool may_stay(const Visitor& visitor, Answer answer, Time now) const;
 
-  std::size_t open() const { return open_; }
+  /// Whether somebody has to go for the next one, of either kind or for those that wait.
+  bool is_short() const { return is_tight(Kind::phone) || is_tight(Kind::bootstrap) || is_begun_tight(); }
+  struct Holder {
+    IpAddress network;
+    std::size_t open = 0;
+  };
+  /// Networks with most places, at most `most`, the largest first. Looks at all of them.
+  std::vector<Holder> holders(std::size_t most) const;
+
+  std::size_t open() const { return open_[0] + open_[1]; }
   std::size_t waiting() const { return waiting_; }
   std::size_t begun() const { return begun_; }
+  const Limits& limits() const { return limits_; }
   const Suspects& suspects() const { return suspects_; }
 
  private:
@@ -82,11 +132,45 @@ class Admission {
 
   /// One with open connections.
   struct Network {
-    List silent;  // the oldest first
-    std::size_t silent_count = 0, begun = 0, open = 0;
+    std::size_t begun = 0, open = 0;
   };
 
-  void count_silent(Networks::iterator network, std::ptrdiff_t change);
+  /// Visitors by network, so that the oldest of the one with most of them is found.
+  class Crowd {
+   public:
+    void add(Visitor& visitor);
+    void remove(Visitor& visitor);
+    /// The oldest of the first of the largest networks whose oldest has been here since `until`; nullptr for none.
+    Visitor* oldest_of_largest(Time until);
+
+   private:
+    struct Group {
+      List members;  // the oldest first
+      std::size_t count = 0;
+    };
+    void count(std::map<IpAddress, Group>::iterator group, std::ptrdiff_t change);
+
+    std::map<IpAddress, Group> groups_;
+    std::set<std::pair<std::size_t, IpAddress>> by_size_;
+  };
+
+  /// Those of one kind of listener that may have to go.
+  struct Expendable {
+    List closing;  // the oldest first
+    Crowd strangers_idle, silent;
+    List strangers_busy;  // the oldest first
+    Crowd known_idle;
+  };
+
+  static std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); }
+  Expendable& expendables(const Visitor& visitor) { return expendable_[index(visitor.kind_)]; }
+  std::size_t open_of(Kind kind) const { return open_[index(kind)]; }
+  std::size_t places(Kind kind) const;
+  bool is_tight(Kind kind) const;
+  bool is_begun_tight() const;
+  Time patience_ends(bool is_nearly_full, Time now) const;
+  bool has_long_wait(Time now) const;
+  void enter_busy(Visitor& visitor, Time now);
   void step_out(Visitor& visitor);
   bool is_held_back(const Visitor& visitor, Time now) const;
   List* next_lane();
@@ -95,9 +179,10 @@ class Admission {
   Limits limits_;
   Suspects suspects_;
   Networks networks_;
-  std::set<std::pair<std::size_t, IpAddress>> most_silent_;  // networks with silent ones, by their number
-  List unknown_, known_, held_back_;                         // those that wait, whoever came first in front
-  std::size_t open_ = 0, waiting_ = 0, begun_ = 0;
+  std::array<Expendable, kKinds> expendable_;
+  List unknown_, known_, held_back_;  // those that wait, whoever came first in front
+  std::array<std::size_t, kKinds> open_{};
+  std::size_t waiting_ = 0, begun_ = 0;
   std::size_t turns_of_others_ = 0;  // since a suspect had one, while one waited
 };
 

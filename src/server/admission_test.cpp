@@ -16,6 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Familiarity = Admission::Familiarity;
 using Visitor = Admission::Visitor;
+using Kind = Admission::Kind;
+using Answer = Admission::Answer;
 
 const auto kOffice = *IpAddress::parse("192.0.2.1");
 const auto kAttacker = *IpAddress::parse("198.51.100.1");
@@ -30,9 +32,9 @@ class Queue : public testing::Test {
     EXPECT_EQ(admission_.waiting(), 0U);
   }
 
-  Visitor& arrive(const IpAddress& from = kOffice) {
+  Visitor& arrive(const IpAddress& from = kOffice, Kind kind = Kind::phone) {
     auto& visitor = visitors_.emplace_back();
-    admission_.arrive(visitor, from, now_ + seconds{3});
+    admission_.arrive(visitor, kind, from, now_ + seconds{3});
     return visitor;
   }
   Visitor& wait(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
@@ -41,6 +43,18 @@ class Queue : public testing::Test {
     return visitor;
   }
   Visitor* next() { return admission_.next(now_); }
+  Visitor& begin(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
+    auto& visitor = wait(familiarity, from);
+    EXPECT_EQ(next(), &visitor);
+    return visitor;
+  }
+  /// One that was answered and is kept alive.
+  Visitor& idle(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
+    auto& visitor = begin(familiarity, from);
+    admission_.idle(visitor, now_);
+    return visitor;
+  }
+  Visitor* expendable(Kind kind = Kind::phone) { return admission_.expendable(kind, now_); }
   void make_suspect(const IpAddress& network) {
     for (int i = 0; i < 20; ++i) admission_.settle(arrive(network), {.bad = 1}, now_);
     ASSERT_TRUE(admission_.suspects().is_suspect(network, now_));
@@ -165,7 +179,7 @@ TEST_F(Queue, MakesAnOfficeOfWellBehavedPhonesNoSuspect) {
 
 class Pressure : public Queue {
  protected:
-  Pressure() { admission_.set_limits({.connections = 12, .begun = 12}); }
+  Pressure() { admission_.set_limits({.connections = 12, .begun = 1000}); }
   void fill(int count, const IpAddress& from) {
     for (int i = 0; i < count; ++i) arrive(from);
   }
@@ -174,9 +188,9 @@ class Pressure : public Queue {
 TEST_F(Pressure, IsNoneUntilThreeQuartersAreTaken) {
   fill(8, kAttacker);
   now_ += seconds{10};
-  EXPECT_EQ(admission_.expendable(now_), nullptr);
+  EXPECT_EQ(expendable(), nullptr);
   arrive();
-  EXPECT_NE(admission_.expendable(now_), nullptr);
+  EXPECT_NE(expendable(), nullptr);
 }
 
 TEST_F(Pressure, TakesTheOldestOfTheNetworkWithMostSilentOnes) {
@@ -185,33 +199,227 @@ TEST_F(Pressure, TakesTheOldestOfTheNetworkWithMostSilentOnes) {
   fill(2, kAttacker);
   for (int i = 0; i < 5; ++i) wait();
   now_ += seconds{10};
-  EXPECT_EQ(admission_.expendable(now_), &oldest);
+  EXPECT_EQ(expendable(), &oldest);
   admission_.settle(oldest, {.bad = 1}, now_);
   admission_.leave(oldest);
-  EXPECT_NE(admission_.expendable(now_), &oldest);
+  EXPECT_NE(expendable(), &oldest);
 }
 
 TEST_F(Pressure, LeavesEachTimeToSpeak) {
   fill(10, kAttacker);
   now_ += milliseconds{2999};
-  EXPECT_EQ(admission_.expendable(now_), nullptr);
+  EXPECT_EQ(expendable(), nullptr);
   now_ += milliseconds{1};
-  EXPECT_NE(admission_.expendable(now_), nullptr);
+  EXPECT_NE(expendable(), nullptr);
 }
 
 TEST_F(Pressure, LooksBehindALargeOfficeThatHasJustCome) {
   auto& old = arrive(kAttacker);
   now_ += seconds{5};
   fill(9, kOffice);
-  EXPECT_EQ(admission_.expendable(now_), &old);
+  EXPECT_EQ(expendable(), &old);
 }
 
-TEST_F(Pressure, TouchesNobodyWhoHasSpoken) {
-  for (int i = 0; i < 6; ++i) wait();
-  ASSERT_NE(next(), nullptr);
-  for (int i = 0; i < 6; ++i) admission_.spoke(arrive());
+TEST_F(Pressure, TouchesNobodyWhoWaitsForUs) {
+  for (int i = 0; i < 12; ++i) wait();
+  now_ += seconds{100};
+  EXPECT_EQ(expendable(), nullptr);
+}
+
+TEST_F(Pressure, LeavesAStrangerInAHandshakeItsTime) {
+  auto& oldest = begin(Familiarity::unknown, kAttacker);
+  now_ += seconds{1};
+  for (int i = 0; i < 8; ++i) begin(Familiarity::unknown, kAttacker);
+  now_ += milliseconds{8999};
+  EXPECT_EQ(expendable(), nullptr);
+  now_ += milliseconds{1};
+  EXPECT_EQ(expendable(), &oldest);
+}
+
+TEST_F(Pressure, LeavesItLessWhenNearlyAllPlacesAreTaken) {
+  auto& oldest = begin(Familiarity::unknown, kAttacker);
+  for (int i = 0; i < 11; ++i) begin(Familiarity::unknown, kAttacker);
+  now_ += milliseconds{4999};
+  EXPECT_EQ(expendable(), nullptr);
+  now_ += milliseconds{1};
+  EXPECT_EQ(expendable(), &oldest);
+}
+
+TEST_F(Pressure, NeverTakesAKnownPhoneFromItsHandshakeOrRequest) {
+  for (int i = 0; i < 6; ++i) begin(Familiarity::known);
+  for (int i = 0; i < 6; ++i) admission_.know(begin());
+  now_ += seconds{100};
+  EXPECT_EQ(expendable(), nullptr);
+}
+
+TEST_F(Pressure, TakesStrangersThatAreKeptAliveAtOnceAndKnownPhonesLast) {
+  auto& known = idle(Familiarity::known);
+  auto& oldest = idle(Familiarity::unknown, kAttacker);
+  idle(Familiarity::unknown, kAttacker);
+  idle();
+  auto& slow = begin(Familiarity::unknown, kAttacker);
+  for (int i = 0; i < 7; ++i) begin(Familiarity::known);
+  std::vector<Visitor*> gone;
+  for (int i = 0; i < 3; ++i) {
+    auto* one = expendable();
+    ASSERT_NE(one, nullptr);
+    gone.push_back(one);
+    admission_.leave(*one);
+    begin(Familiarity::known);
+  }
+  EXPECT_EQ(gone.front(), &oldest) << "of the network that has two";
+  EXPECT_EQ(expendable(), &known) << "the other stranger is in its handshake, and not for long yet";
   now_ += seconds{10};
-  EXPECT_EQ(admission_.expendable(now_), nullptr);
+  EXPECT_EQ(expendable(), &slow);
+}
+
+TEST_F(Pressure, TakesWhoHasItsLastAnswerAndDoesNotCloseFirstOfAll) {
+  auto& closing = begin(Familiarity::known);
+  for (int i = 0; i < 8; ++i) idle(Familiarity::unknown, kAttacker);
+  now_ += seconds{1};
+  admission_.settle(closing, {.good = 1}, now_);
+  EXPECT_NE(expendable(), &closing) << "it has not had the time to close";
+  now_ += milliseconds{500};
+  EXPECT_EQ(expendable(), &closing);
+}
+
+TEST_F(Pressure, CountsATimeFromItsBeginAndNotFromTheLastRequestOfMany) {
+  auto& visitor = begin(Familiarity::unknown, kAttacker);
+  for (int i = 0; i < 8; ++i) begin(Familiarity::known);
+  now_ += seconds{6};
+  admission_.ask(visitor, now_);
+  now_ += seconds{4};
+  EXPECT_EQ(expendable(), &visitor);
+}
+
+TEST_F(Pressure, GivesAnIdleOneItsTimeAgainWhenItAsks) {
+  auto& visitor = idle(Familiarity::unknown, kAttacker);
+  for (int i = 0; i < 8; ++i) begin(Familiarity::known);
+  now_ += seconds{20};
+  admission_.ask(visitor, now_);
+  EXPECT_EQ(expendable(), nullptr);
+  now_ += seconds{10};
+  EXPECT_EQ(expendable(), &visitor);
+}
+
+TEST_F(Pressure, MakesRoomAmongThoseThatHaveBegunForThoseThatWait) {
+  admission_.set_limits({.connections = 1000, .begun = 4});
+  auto& stranger = begin(Familiarity::unknown, kAttacker);
+  auto& kept_alive = idle(Familiarity::unknown, kAttacker);
+  auto& known = begin(Familiarity::known);
+  EXPECT_EQ(admission_.expendable_begun(now_), nullptr) << "nobody waits";
+  wait(Familiarity::known);
+  EXPECT_EQ(admission_.expendable_begun(now_), &kept_alive);
+  admission_.leave(kept_alive);
+  EXPECT_EQ(admission_.expendable_begun(now_), nullptr);
+  ASSERT_NE(next(), nullptr);
+  wait(Familiarity::known);
+  now_ += seconds{10};
+  EXPECT_EQ(admission_.expendable_begun(now_), &stranger);
+  admission_.leave(stranger);
+  EXPECT_NE(admission_.expendable_begun(now_), &known);
+}
+
+// ---- shares ----
+
+class Shares : public Queue {
+ protected:
+  Shares() { admission_.set_limits(Admission::limits(80, 80, true)); }
+  std::size_t fill(Kind kind) {
+    std::size_t count = 0;
+    while (admission_.has_place(kind)) {
+      arrive(kAttacker, kind);
+      ++count;
+    }
+    return count;
+  }
+};
+
+TEST_F(Shares, KeepHalfForPhones) {
+  EXPECT_EQ(fill(Kind::bootstrap), 40U);
+  EXPECT_EQ(fill(Kind::phone), 40U);
+}
+
+TEST_F(Shares, KeepAnEighthForBootstrap) {
+  EXPECT_EQ(fill(Kind::phone), 70U);
+  EXPECT_EQ(fill(Kind::bootstrap), 10U);
+}
+
+TEST_F(Shares, MakeRoomAmongTheirOwnKindAlone) {
+  fill(Kind::bootstrap);
+  auto& phone = arrive(kOffice, Kind::phone);
+  now_ += seconds{10};
+  EXPECT_EQ(expendable(Kind::phone), nullptr);
+  auto* gone = expendable(Kind::bootstrap);
+  ASSERT_NE(gone, nullptr);
+  EXPECT_NE(gone, &phone);
+}
+
+TEST(Limits, LeaveEachKindAPlaceWhereThereAreTwo) {
+  for (std::size_t places = 2; places < 40; ++places) {
+    Admission admission;
+    admission.set_limits(Admission::limits(places, places, true));
+    std::deque<Visitor> visitors;
+    while (admission.has_place(Kind::bootstrap))
+      admission.arrive(visitors.emplace_back(), Kind::bootstrap, kAttacker, {});
+    EXPECT_TRUE(admission.has_place(Kind::phone)) << places;
+    for (auto& visitor : visitors) admission.leave(visitor);
+    while (admission.has_place(Kind::phone)) admission.arrive(visitors.emplace_back(), Kind::phone, kAttacker, {});
+    EXPECT_TRUE(admission.has_place(Kind::bootstrap)) << places;
+    for (auto& visitor : visitors) admission.leave(visitor);
+  }
+}
+
+TEST(Limits, ReserveNothingForAKindThatIsNotThere) {
+  Admission admission;
+  admission.set_limits(Admission::limits(3, 3, false));
+  std::deque<Visitor> visitors;
+  while (admission.has_place(Kind::phone)) admission.arrive(visitors.emplace_back(), Kind::phone, kAttacker, {});
+  EXPECT_EQ(visitors.size(), 3U);
+  for (auto& visitor : visitors) admission.leave(visitor);
+}
+
+// ---- who may stay ----
+
+class KeepAlive : public Queue {
+ protected:
+  KeepAlive() { admission_.set_limits({.connections = 100, .begun = 100}); }
+  bool may_stay(const Visitor& visitor, Answer answer) { return admission_.may_stay(visitor, answer, now_); }
+};
+
+TEST_F(KeepAlive, IsForEverybodyWhileThereIsRoom) {
+  auto& visitor = begin(Familiarity::unknown, kAttacker);
+  for (int i = 0; i < 48; ++i) begin(Familiarity::unknown, kAttacker);
+  EXPECT_TRUE(may_stay(visitor, Answer::served));
+  EXPECT_TRUE(may_stay(visitor, Answer::refused));
+}
+
+TEST_F(KeepAlive, EndsForTheRefusedAndForNetworksThatHoldManyFromTheHalfOn) {
+  auto& of_many = begin(Familiarity::unknown, kAttacker);
+  for (int i = 0; i < 48; ++i) begin(Familiarity::unknown, kAttacker);
+  auto& of_few = begin();
+  EXPECT_FALSE(may_stay(of_many, Answer::served));
+  EXPECT_FALSE(may_stay(of_few, Answer::refused));
+  EXPECT_TRUE(may_stay(of_few, Answer::served));
+}
+
+TEST_F(KeepAlive, EndsForThemWhenSomebodyHasWaitedForLong) {
+  auto& visitor = begin();
+  wait();
+  EXPECT_TRUE(may_stay(visitor, Answer::refused));
+  now_ += seconds{1};
+  EXPECT_FALSE(may_stay(visitor, Answer::refused));
+  EXPECT_TRUE(may_stay(visitor, Answer::served));
+}
+
+TEST_F(KeepAlive, TellsWhoHoldsMost) {
+  for (int i = 0; i < 3; ++i) arrive(kAttacker);
+  arrive(kOffice);
+  const auto holders = admission_.holders(1);
+  ASSERT_EQ(holders.size(), 1U);
+  EXPECT_EQ(holders[0].network, kAttacker);
+  EXPECT_EQ(holders[0].open, 3U);
+  EXPECT_EQ(admission_.holders(9).size(), 2U);
 }
 
 // ---- whatever happens ----
@@ -220,51 +428,66 @@ TEST(Admission, LosesNobodyAndKeepsItsBoundsWhateverHappens) {
   EXPECT_TRUE(rc::check([] {
     const auto limit = *rc::gen::inRange<std::size_t>(1, 9);
     Admission admission;
-    admission.set_limits({.connections = 40, .begun = limit});
+    admission.set_limits(Admission::limits(40, limit, true));
     std::deque<Visitor> all;
-    std::vector<Visitor*> silent, waiting, begun;
+    std::vector<Visitor*> silent, waiting, begun, plain, closing;
     Admission::Time now{std::chrono::hours{1}};
     const auto take = [](std::vector<Visitor*>& from, std::size_t at) {
       auto* taken = from[at % from.size()];
       from.erase(from.begin() + static_cast<std::ptrdiff_t>(at % from.size()));
       return taken;
     };
+    const auto has = [](const auto& list, const Visitor* one) {
+      return std::find(list.begin(), list.end(), one) != list.end();
+    };
     const auto steps = *rc::gen::container<std::vector<std::pair<int, std::uint8_t>>>(
-        rc::gen::pair(rc::gen::inRange(0, 6), rc::gen::arbitrary<std::uint8_t>()));
+        rc::gen::pair(rc::gen::inRange(0, 10), rc::gen::arbitrary<std::uint8_t>()));
     for (const auto& [action, number] : steps) {
-      now += milliseconds{number};
-      if (action == 0) {
-        silent.push_back(&all.emplace_back());
-        admission.arrive(*silent.back(), IpAddress::from_v4({192, 0, 2, static_cast<std::uint8_t>(number % 3)}), now);
-      } else if (action == 1 && !silent.empty()) {
-        waiting.push_back(take(silent, number));
-        admission.queue(*waiting.back(), number % 2 == 0 ? Familiarity::known : Familiarity::unknown, now);
-      } else if (action == 2) {
+      now += milliseconds{number * 10};
+      const auto kind = number % 4 == 0 ? Kind::bootstrap : Kind::phone;
+      if (action <= 1 && admission.has_place(kind)) {
+        auto* visitor = &all.emplace_back();
+        admission.arrive(*visitor, kind, IpAddress::from_v4({192, 0, 2, static_cast<std::uint8_t>(number % 3)}), now);
+        (kind == Kind::phone ? silent : plain).push_back(visitor);
+      } else if (action == 2 && !silent.empty()) {
+        auto* visitor = take(silent, number);
+        waiting.push_back(visitor);
+        admission.queue(*visitor, number % 2 == 0 ? Familiarity::known : Familiarity::unknown, now);
+      } else if (action == 3) {
         const bool may = admission.may_begin();
         if (auto* visitor = admission.next(now)) {
           RC_ASSERT(may);
-          const auto found = std::find(waiting.begin(), waiting.end(), visitor);
-          RC_ASSERT(found != waiting.end());
-          waiting.erase(found);
+          RC_ASSERT(has(waiting, visitor));
+          std::erase(waiting, visitor);
           begun.push_back(visitor);
         }
-      } else if (action == 3 && !begun.empty()) {
+      } else if (action == 4 && !begun.empty()) {
         auto* visitor = take(begun, number);
         admission.settle(*visitor, number % 2 == 0 ? Conduct{.bad = 20} : Conduct{.good = 1}, now);
-        admission.leave(*visitor);
-      } else if (action == 4 && !waiting.empty()) {
+        closing.push_back(visitor);
+      } else if (action == 5 && !waiting.empty()) {
         admission.leave(*take(waiting, number));
-      } else if (action == 5) {
-        if (auto* visitor = admission.expendable(now)) {
-          const auto found = std::find(silent.begin(), silent.end(), visitor);
-          RC_ASSERT(found != silent.end());
-          silent.erase(found);
+      } else if (action == 6) {
+        const bool for_begun = number % 3 == 0;
+        if (auto* visitor = for_begun ? admission.expendable_begun(now) : admission.expendable(kind, now)) {
+          RC_ASSERT(!has(waiting, visitor));
+          if (for_begun) RC_ASSERT(has(begun, visitor));
+          for (auto* list : {&silent, &begun, &plain, &closing}) std::erase(*list, visitor);
           admission.leave(*visitor);
         }
+      } else if (action == 7 && !begun.empty()) {
+        admission.idle(*begun[number % begun.size()], now);
+      } else if (action == 8) {
+        for (auto* list : {&begun, &plain}) {
+          if (!list->empty()) admission.ask(*(*list)[number % list->size()], now);
+        }
+      } else if (action == 9 && !begun.empty()) {
+        admission.know(*begun[number % begun.size()]);
       }
       RC_ASSERT(admission.begun() == begun.size());
       RC_ASSERT(admission.waiting() == waiting.size());
-      RC_ASSERT(admission.open() == silent.size() + waiting.size() + begun.size());
+      RC_ASSERT(admission.open() == silent.size() + waiting.size() + begun.size() + plain.size() + closing.size());
+      RC_ASSERT(admission.open() <= 40U);
       RC_ASSERT(begun.size() <= limit);
     }
     // As those that have begun end, everybody who waits gets his turn.
@@ -275,8 +498,11 @@ TEST(Admission, LosesNobodyAndKeepsItsBoundsWhateverHappens) {
       admission.leave(*visitor);
     }
     RC_ASSERT(admission.begun() == 0U);
-    for (auto* visitor : silent) admission.leave(*visitor);
+    for (const auto* list : {&silent, &plain, &closing}) {
+      for (auto* visitor : *list) admission.leave(*visitor);
+    }
     RC_ASSERT(admission.open() == 0U);
+    RC_ASSERT(admission.holders(1).empty());
   }));
 }
 
@@ -289,7 +515,7 @@ TEST(Admission, KeepsTheOrderOfArrivalWithinALane) {
     for (const bool known : lanes) {
       now += milliseconds{700};
       auto& visitor = all.emplace_back();
-      admission.arrive(visitor, kOffice, now);
+      admission.arrive(visitor, Kind::phone, kOffice, now);
       admission.queue(visitor, known ? Familiarity::known : Familiarity::unknown, now);
     }
     std::array<std::size_t, 2> last{};

@@ -72,7 +72,7 @@ std::string lowered(std::size_t wanted, const MemoryLimit& memory, std::size_t p
 Machine read_machine() { return {.descriptors = descriptors(), .memory = memory()}; }
 
 Capacity capacity(std::size_t wanted, const Machine& machine) {
-  Capacity result{.connections = wanted, .begun = wanted, .warnings = {}};
+  Capacity result{.connections = wanted, .begun = wanted, .buffers = kMostBuffers, .warnings = {}};
   const auto usable =
       machine.descriptors > kOtherDescriptors * 2 ? machine.descriptors - kOtherDescriptors : machine.descriptors / 2;
   if (usable < wanted) {
@@ -84,18 +84,21 @@ Capacity capacity(std::size_t wanted, const Machine& machine) {
   }
   if (machine.memory) {
     const auto& memory = *machine.memory;
-    const auto budget = static_cast<std::size_t>(memory.bytes / 2);
+    const auto half = static_cast<std::size_t>(memory.bytes / 2);
+    result.buffers = std::min(kMostBuffers, half / 8);
+    const auto budget = half - result.buffers;
     const auto room = budget / 2 / kOpenBytes;
     const bool is_tight = room < result.connections;
     if (is_tight) {
-      result.warnings.push_back(
-          lowered(wanted, memory, room, "open connections", kOpenBytes, std::uint64_t{wanted} * kOpenBytes * 4));
+      result.warnings.push_back(lowered(wanted, memory, room, "open connections", kOpenBytes,
+                                        (std::uint64_t{wanted} * kOpenBytes * 2 + result.buffers) * 2));
       result.connections = room;
     }
     const auto begun = (budget - result.connections * kOpenBytes) / (kBegunBytes - kOpenBytes);
     if (begun < result.connections && !is_tight) {
       result.warnings.push_back(lowered(wanted, memory, begun, "of them in a handshake or later, and the others wait",
-                                        kBegunBytes, std::uint64_t{result.connections} * kBegunBytes * 2));
+                                        kBegunBytes,
+                                        (std::uint64_t{result.connections} * kBegunBytes + kMostBuffers) * 2));
     }
     result.begun = begun;
   }

@@ -31,20 +31,40 @@ Machine read_machine();
 struct Capacity {
   std::size_t connections = 0;
   std::size_t begun = 0;
+  std::size_t buffers = 0;            ///< bytes that all of them together may hold beyond what each has for free
   std::vector<std::string> warnings;  ///< where that is less than was wanted: what it is, why, and what to do
 };
 
 /// Descriptors that are not for connections: databases, listeners, event loops.
 inline constexpr std::size_t kOtherDescriptors = 200;
-/// What one connection takes up that is silent or waits for its turn: 2 KiB were measured in this process (2,000 held,
-/// Pss), the rest is the kernel's.
-inline constexpr std::size_t kOpenBytes = 8 << 10;
-/// And one from the beginning of its handshake to its end: 42 KiB likewise with DHE-1024, 38 KiB by ./dev bench
-/// handshake, and the kernel's.
-inline constexpr std::size_t kBegunBytes = 48 << 10;
+/// The most that one connection takes up that is silent or waits for its turn, or that speaks plain HTTP: its own
+/// objects, kFreeBytes of a hello or a request with what is made of them, its row in the making, and what the kernel
+/// has for its socket. connection_test.cpp adds it up.
+inline constexpr std::size_t kOpenBytes = 16 << 10;
+/// And one from the beginning of its handshake to its end, with a certificate list of 32 KiB under way.
+inline constexpr std::size_t kBegunBytes = 160 << 10;
 
-/// Connections get half of the memory; the fleet, the ledger and everything else the other half. Those that are only
-/// open get at most half of that.
+/// What a connection may hold of a hello, of a request or of an answer without a part of the buffers: more than phones
+/// send.
+inline constexpr std::size_t kFreeBytes = 2 << 10;
+/// What is read from a socket at once.
+inline constexpr std::size_t kReadBytes = 4 << 10;
+/// What a larger hello may come to: twice its most in each of two vectors that grow, and once more in OpenSSL.
+inline constexpr std::size_t kLargeHelloBytes = 5 * (64 << 10);
+/// What an answer may come to before it is made. Should one be larger, it counts as what it is.
+inline constexpr std::size_t kAnswerBytes = 64 << 10;
+/// What a request with a larger head may come to: the head, what is made of it, and what came behind it.
+constexpr std::size_t large_request_bytes(std::size_t most_head_bytes) {
+  constexpr std::size_t kHeaderPairs = 16 << 10;
+  return 4 * most_head_bytes + kHeaderPairs + kReadBytes;
+}
+
+/// The most that buffers take, and the least that each worker needs to get on.
+inline constexpr std::size_t kMostBuffers = 64U << 20;
+inline constexpr std::size_t kLeastBuffers = 1U << 20;
+
+/// Connections get half of the memory; the fleet, the ledger and everything else the other half. An eighth of their
+/// half, but at most kMostBuffers, is for buffers; of the rest, those that are only open get at most half.
 Capacity capacity(std::size_t wanted, const Machine& machine);
 
 /// What the kernel would do to phones that wait for us to accept them; empty if nothing is amiss. `somaxconn`:

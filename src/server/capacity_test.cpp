@@ -18,9 +18,10 @@ Machine with_memory(std::uint64_t mebibytes) {
 }
 
 TEST(Capacity, IsWhatIsWantedWhereThereIsRoom) {
-  const auto found = capacity(20'000, with_memory(4096));
+  const auto found = capacity(20'000, with_memory(8192));
   EXPECT_EQ(found.connections, 20'000U);
   EXPECT_EQ(found.begun, 20'000U);
+  EXPECT_EQ(found.buffers, 64U << 20);
   EXPECT_THAT(found.warnings, IsEmpty());
 }
 
@@ -33,21 +34,33 @@ TEST(Capacity, LeavesDescriptorsForEverythingElse) {
 }
 
 TEST(Capacity, LetsWhoHasNoRoomForAHandshakeWait) {
-  // Half of 1 GiB is 512 MiB: 20,000 of 8 KiB, and what is left in steps of 40 KiB.
-  const auto found = capacity(20'000, with_memory(1024));
+  // Half of 2 GiB is 1 GiB: 64 MiB of buffers, 20,000 of 16 KiB, and what is left in steps of 144 KiB.
+  const auto found = capacity(20'000, with_memory(2048));
   EXPECT_EQ(found.connections, 20'000U);
-  EXPECT_EQ(found.begun, (512U * 1024 - 20'000 * 8) / 40);
+  EXPECT_EQ(found.buffers, 64U << 20);
+  EXPECT_EQ(found.begun, (960U * 1024 - 20'000 * 16) / 144);
   EXPECT_THAT(found.warnings,
-              ElementsAre(AllOf(HasSubstr("max_connections is 20000"), HasSubstr("1024 MiB by memory.max of the test"),
-                                HasSubstr("has room for 9107 of them in a handshake"), HasSubstr("it takes 1876 MiB"),
+              ElementsAre(AllOf(HasSubstr("max_connections is 20000"), HasSubstr("2048 MiB by memory.max of the test"),
+                                HasSubstr("has room for 4604 of them in a handshake"), HasSubstr("it takes 6379 MiB"),
                                 HasSubstr("raise it"))));
 }
 
 TEST(Capacity, LowersWhatMayBeOpenWhereEvenThatHasNoRoom) {
   const auto found = capacity(20'000, with_memory(128));
-  EXPECT_EQ(found.connections, 32U * 1024 / 8);
-  EXPECT_EQ(found.begun, 32U * 1024 / 40);
-  EXPECT_THAT(found.warnings, ElementsAre(HasSubstr("has room for 4096 open connections, at 8 KiB each")));
+  EXPECT_EQ(found.buffers, 8U << 20);
+  EXPECT_EQ(found.connections, 28U * 1024 / 16);
+  EXPECT_EQ(found.begun, 28U * 1024 / 144);
+  EXPECT_THAT(found.warnings, ElementsAre(HasSubstr("has room for 1792 open connections, at 16 KiB each")));
+}
+
+/// What the warning says is enough is enough.
+TEST(Capacity, HasRoomForAllWithTheMemoryThatTheFormulaAsksFor) {
+  for (const std::size_t wanted : {1000, 4000, 20'000, 100'000}) {
+    const auto needed = 2 * (wanted * kBegunBytes + kMostBuffers);
+    const auto found = capacity(wanted, {.memory = MemoryLimit{needed, "", ""}});
+    EXPECT_EQ(found.connections, wanted);
+    EXPECT_EQ(found.begun, wanted);
+  }
 }
 
 TEST(Capacity, IsAtLeastOneAndNeverMoreThanThereIsRoomFor) {
@@ -59,7 +72,7 @@ TEST(Capacity, IsAtLeastOneAndNeverMoreThanThereIsRoomFor) {
     RC_ASSERT(found.begun >= 1U && found.connections >= found.begun && found.connections <= wanted);
     RC_ASSERT(found.connections <= descriptors);
     if (found.begun > 1)
-      RC_ASSERT(found.connections * kOpenBytes + found.begun * (kBegunBytes - kOpenBytes) <= bytes / 2);
+      RC_ASSERT(found.connections * kOpenBytes + found.begun * (kBegunBytes - kOpenBytes) + found.buffers <= bytes / 2);
     if (found.connections < wanted || found.begun < wanted) RC_ASSERT(!found.warnings.empty());
   }));
 }

@@ -5,9 +5,11 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <utility>
 
 #include "base/file.hpp"
 #include "ledger/explain.hpp"
+#include "server/capacity.hpp"
 
 namespace firstring::server {
 
@@ -20,6 +22,7 @@ namespace {
 constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 1U << 20;
 constexpr std::size_t kBufferBytes = 16'384;
+constexpr std::string_view kNoMemory = "no memory was left for this connection";
 constexpr std::uint16_t kNewestTls = 0x0304;
 /// How long a client waits for a quarantine that has just ended or has its hands full, how often that is looked at, and
 /// by how much its own timeout comes before ours.
@@ -52,10 +55,54 @@ Connection::Connection(Socket socket, const asio::ip::tcp::endpoint& peer, std::
 
 Connection::~Connection() = default;
 
+// ---- memory ----
+
+void Connection::out_of_memory() noexcept {
+  try {
+    finish("limit", stage_, std::string{kNoMemory});
+  } catch (const std::bad_alloc&) {
+    // Then without its row.
+  }
+  try {
+    close();
+  } catch (const std::bad_alloc&) {
+    // Its place is free; what could not be posted comes with the next one that ends.
+  }
+}
+
+std::size_t Connection::may_read(std::unique_ptr<Buffers::Lease>& lease, std::size_t held, std::size_t whole,
+                                 Step again) {
+  if (held < kFreeBytes) return kFreeBytes - held;
+  if (!lease) lease = std::make_unique<Buffers::Lease>(*services_.inputs, [this] { go_on(); });
+  if (lease->grow(whole)) return kReadBytes;
+  pause(again);
+  return 0;
+}
+
+void Connection::pause(Step again) {
+  paused_ = again;
+  waiting_self_ = shared_from_this();
+}
+
+void Connection::go_on() {
+  // Not from here: it is another connection's step that has made room.
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->waiting_self_.reset();
+    const auto step = std::exchange(self->paused_, nullptr);
+    if (step == nullptr || self->phase_ == Phase::lingering || self->phase_ == Phase::gone) return;
+    self->guarded([&] { (self.get()->*step)(); });
+  });
+}
+
 void Connection::start() {
+  guarded([this] { start_unguarded(); });
+}
+
+void Connection::start_unguarded() {
   if (services_.captures->any()) begin_tape();
   const auto patience = requester_.tls ? listener_->config.hello_timeout : listener_->config.idle_timeout;
-  services_.admission->arrive(*this, peer_address(), accepted_at_ + std::min(patience / 2, kTimeToSpeak));
+  services_.admission->arrive(*this, requester_.tls ? Admission::Kind::phone : Admission::Kind::bootstrap,
+                              peer_address(), accepted_at_ + std::min(patience / 2, kTimeToSpeak));
   if (listener_->config.kind == config::ListenerKind::phone) {
     hello_reader_ = std::make_unique<hello::Reader>();
     set_deadline(listener_->config.hello_timeout);
@@ -66,6 +113,10 @@ void Connection::start() {
 }
 
 void Connection::drain() {
+  guarded([this] { drain_unguarded(); });
+}
+
+void Connection::drain_unguarded() {
   draining_ = true;
   // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
   constexpr std::chrono::seconds kTimeToBegin{1};
@@ -75,24 +126,35 @@ void Connection::drain() {
 }
 
 void Connection::abort() {
-  if (phase_ == Phase::gone) return;
-  if (phase_ != Phase::lingering) finish(stage_ == "done" ? "ok" : "shutdown", stage_, "the server was stopped");
-  close();
+  guarded([this] {
+    if (phase_ == Phase::gone) return;
+    if (phase_ != Phase::lingering) finish(stage_ == "done" ? "ok" : "shutdown", stage_, "the server was stopped");
+    close();
+  });
 }
 
 void Connection::make_room() {
-  finish("limit", stage_,
-         fmt::format("closed after {} ms to make room: {} connections were open",
-                     since_accept(std::chrono::steady_clock::now()) / 1000, services_.admission->open()));
-  close();
+  guarded([this] {
+    if (phase_ == Phase::gone) return;
+    auto detail = fmt::format("closed after {} ms to make room: {} connections were open",
+                              since_accept(std::chrono::steady_clock::now()) / 1000, services_.admission->open());
+    // One that is kept alive has had its answers: an ordinary end.
+    const bool is_idle = phase_ == Phase::idle && stage_ == "done";
+    if (phase_ == Phase::handshake && stream_) fill_tls_facts();
+    finish(is_idle ? "ok" : "limit", stage_, std::move(detail));
+    close();
+  });
 }
 
 // ---- the hello ----
 
 void Connection::read_hello() {
-  std::array<std::uint8_t, 4096> buffer;
+  std::array<std::uint8_t, kReadBytes> buffer;
   for (;;) {
-    const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    const auto most =
+        may_read(hello_lease_, hello_reader_->received().size(), kLargeHelloBytes, &Connection::read_hello);
+    if (most == 0) return;
+    const auto count = ::recv(socket_.native_handle(), buffer.data(), most, 0);
     if (tape_) tape_->received(buffer.data(), count, errno);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::read_hello);
     const std::string_view stage = hello_reader_->received().empty() ? "tcp" : "hello";
@@ -194,6 +256,10 @@ void Connection::wait_for_turn() {
 
 void Connection::begin() {
   const auto self = std::move(waiting_self_);
+  guarded([this] { begin_unguarded(); });
+}
+
+void Connection::begin_unguarded() {
   queued_us_ = since_accept(std::chrono::steady_clock::now()) - hello_us_;
   phase_ = Phase::handshake;
   if (choice_.personality->quarantine) {
@@ -237,7 +303,7 @@ void Connection::hand_over() {
 void Connection::hand_over_later() {
   const auto pause = std::make_shared<Timer>(socket_.get_executor(), kQuarantinePause);
   pause->async_wait([self = shared_from_this(), pause](const boost::system::error_code&) {
-    if (self->phase_ == Phase::handshake) self->hand_over();
+    if (self->phase_ == Phase::handshake) self->guarded([&] { self->hand_over(); });
   });
 }
 
@@ -262,6 +328,8 @@ void Connection::handshake() {
 
 void Connection::handshake_complete() {
   fill_tls_facts();
+  if (requester_.verdict.accepted) services_.admission->know(*this);
+  if (hello_lease_) hello_lease_->shrink(row().hello.capacity());  // OpenSSL has done with it
   await_request();
 }
 
@@ -277,7 +345,7 @@ void Connection::wait(asio::socket_base::wait_type type, Step next) {
   socket_.async_wait(
       type, [self = shared_from_this(), next, number = ++wait_number_](const boost::system::error_code& error) {
         if (error || self->phase_ == Phase::gone || self->wait_number_ != number) return;
-        (self.get()->*next)();
+        self->guarded([&] { (self.get()->*next)(); });
       });
 }
 
@@ -292,7 +360,8 @@ void Connection::set_timer() {
   timer_.expires_at(deadline_);
   timer_.async_wait([self = weak_from_this(), number = ++timer_number_](const boost::system::error_code& error) {
     const auto connection = self.lock();
-    if (!error && connection && connection->timer_number_ == number) connection->timer_rang();
+    if (!error && connection && connection->timer_number_ == number)
+      connection->guarded([&] { connection->timer_rang(); });
   });
 }
 
@@ -368,6 +437,11 @@ void Connection::finish(std::string_view outcome, std::string_view stage, std::s
     services_.ledger->connection(std::move(*row_));
   tape_.reset();
   hello_reader_.reset();
+  // Who only waits for the other end to close holds nothing.
+  exchange_.reset();
+  hello_lease_.reset();
+  request_lease_.reset();
+  row_.reset();
   boost::system::error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) return close();

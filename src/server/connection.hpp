@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,7 @@
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
 #include "server/admission.hpp"
+#include "server/buffers.hpp"
 #include "server/captures.hpp"
 #include "server/state.hpp"
 #include "tls/quarantine_link.hpp"
@@ -27,6 +29,8 @@
 #include "tls/verdict_cache.hpp"
 
 namespace firstring::server {
+
+IpAddress address_of(const boost::asio::ip::tcp::endpoint& endpoint);
 
 /// What connections of one worker share. Outlives them.
 struct ConnectionServices {
@@ -41,6 +45,8 @@ struct ConnectionServices {
   Clock clock = now;
   // The worker's own.
   Admission* admission = nullptr;
+  Buffers* inputs = nullptr;           ///< what large hellos and requests hold
+  Buffers* answers = nullptr;          ///< what answers hold
   std::function<void()> begin_soon{};  ///< somebody waits who may begin
 };
 
@@ -67,7 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void start();
   /// Its turn has come (Admission): the part of a handshake that costs us work begins.
   void begin();
-  /// Closes at once one that has not said what it wants, for the sake of others.
+  /// Closes at once, for the sake of others: whom Admission names.
   void make_room();
   /// Lets a request that is being read or answered finish, and closes otherwise.
   void drain();
@@ -78,6 +84,10 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
 
  private:
   using Step = void (Connection::*)();
+
+  void start_unguarded();
+  void drain_unguarded();
+  void begin_unguarded();
 
   void read_hello();
   void send_alert(std::uint8_t code);
@@ -92,7 +102,10 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void handshake_complete();
   void await_request();
   void read_request();
+  void follow_reader(http::RequestReader::State state);
+  void body_announced();
   void request_complete();
+  void answer_request();
   /// Takes note of the phone that asks, then decides and renders.
   provision::Answer decide();
   void sight_phone(const http::Request& request, const provision::FleetView& fleet);
@@ -110,6 +123,23 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   void response_written();
   void request_failed();
 
+  /// How many bytes may be read on top of `held` ones that nobody had to give; none if there is no room for `whole`,
+  /// what it may come to: then `again` follows when there is.
+  std::size_t may_read(std::unique_ptr<Buffers::Lease>& lease, std::size_t held, std::size_t whole, Step again);
+  /// Until there is room in the buffers, nothing is waited for on the socket.
+  void pause(Step again);
+  void go_on();
+
+  /// Runs a step; should memory run out in it, this connection ends and no other.
+  template <class Body>
+  void guarded(Body&& body) {
+    try {
+      body();
+    } catch (const std::bad_alloc&) {
+      out_of_memory();
+    }
+  }
+  void out_of_memory() noexcept;
   void wait(boost::asio::socket_base::wait_type type, Step next);
   void set_deadline(std::chrono::milliseconds time);
   void set_timer();
@@ -165,8 +195,12 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   Bytes hello_;
   std::int64_t hello_us_ = -1;
   std::int64_t queued_us_ = -1;
-  std::shared_ptr<Connection> waiting_self_;  ///< while it waits for its turn and for nothing on its socket
-  std::uint16_t offered_version_ = 0;         ///< the highest in the hello that there is
+  std::shared_ptr<Connection>
+      waiting_self_;       ///< while it waits for its turn, or for room, and for nothing on its socket
+  Step paused_ = nullptr;  ///< what comes when there is room
+  // For what is larger than kFreeBytes; two, for who waits for more while it holds a part could wait for ever.
+  std::unique_ptr<Buffers::Lease> hello_lease_, request_lease_;
+  std::uint16_t offered_version_ = 0;  ///< the highest in the hello that there is
   std::string ja3_, ja4_, server_name_;
   std::string client_ja3_;  ///< of the hello without_session: what the client is known by
   bool hello_is_sslv2_ = false;
@@ -182,7 +216,11 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
 
   /// The request that is being read and answered.
   struct Exchange {
+    Exchange(http::Limits limits, Buffers& answers, std::function<void()> on_room)
+        : reader(limits), answer(answers, std::move(on_room)) {}
+
     http::RequestReader reader;
+    Buffers::Lease answer;
     std::chrono::steady_clock::time_point began{};
     Timestamp at{};
     store::RequestRow row{};

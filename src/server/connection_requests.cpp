@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "ledger/json.hpp"
+#include "server/capacity.hpp"
 #include "server/connection.hpp"
 
 namespace firstring::server {
@@ -16,7 +17,11 @@ using Status = tls::Channel::Status;
 
 namespace {
 
-constexpr std::size_t kReadBytes = 16'384;
+/// By an answer that is on its way: what we made, and as much in records that TLS has not sent.
+std::size_t held_by(const std::string& output) {
+  const auto bytes = 2 * output.capacity();
+  return bytes <= kFreeBytes ? 0 : bytes;
+}
 
 bool looks_like_tls(ByteView bytes) {
   return bytes.size() >= 3 && ((bytes[0] == 0x16 && bytes[1] == 3) || ((bytes[0] & 0x80) != 0 && bytes[2] == 1));
@@ -49,22 +54,39 @@ tls::Channel::Io Connection::write_some(std::string_view bytes) {
 
 void Connection::await_request() {
   if (!exchange_) {
-    exchange_ = std::make_unique<Exchange>(
-        Exchange{.reader = http::RequestReader{{.head_bytes = state_->config.limits.max_request_head}}});
+    exchange_ = std::make_unique<Exchange>(http::Limits{.head_bytes = state_->config.limits.max_request_head},
+                                           *services_.answers, [this] { go_on(); });
   }
   if (tape_ && exchange_->reader.empty()) exchange_->taped_from = tape_->here();
   phase_ = Phase::idle;
   if (draining_ && stage_ == "done") return finish("ok", "done");
-  if (exchange_->reader.state() == http::RequestReader::State::complete) return request_complete();
-  if (exchange_->reader.state() == http::RequestReader::State::failed) return request_failed();
+  if (stage_ == "done") services_.admission->idle(*this, std::chrono::steady_clock::now());
+  if (const auto state = exchange_->reader.state(); state != http::RequestReader::State::need_more)
+    return follow_reader(state);
   set_deadline(listener_->config.idle_timeout);
   read_request();
 }
 
+void Connection::follow_reader(http::RequestReader::State state) {
+  switch (state) {
+    case http::RequestReader::State::need_more:
+      return read_request();
+    case http::RequestReader::State::head:
+      return body_announced();
+    case http::RequestReader::State::complete:
+      return request_complete();
+    case http::RequestReader::State::failed:
+      return request_failed();
+  }
+}
+
 void Connection::read_request() {
   std::array<std::uint8_t, kReadBytes> buffer;
+  const auto whole = large_request_bytes(state_->config.limits.max_request_head);
   for (;;) {
-    const auto io = read_some(buffer);
+    const auto most = may_read(request_lease_, exchange_->reader.received(), whole, &Connection::read_request);
+    if (most == 0) return;
+    const auto io = read_some(std::span{buffer}.first(most));
     switch (io.status) {
       case Status::ok:
         break;
@@ -84,26 +106,42 @@ void Connection::read_request() {
     const ByteView bytes{buffer.data(), io.bytes};
     if (phase_ == Phase::idle) {
       phase_ = Phase::request;
+      const bool has_been_answered = stage_ == "done";
       stage_ = "request";
       exchange_->began = std::chrono::steady_clock::now();
       exchange_->at = services_.clock();
+      if (has_been_answered) services_.admission->ask(*this, exchange_->began);
       set_deadline(listener_->config.request_timeout);
       if (!stream_ && looks_like_tls(bytes)) return finish("not_http", "request", "TLS spoken to the plain HTTP port");
     }
-    switch (exchange_->reader.feed(bytes)) {
-      case http::RequestReader::State::need_more:
-        continue;
-      case http::RequestReader::State::complete:
-        return request_complete();
-      case http::RequestReader::State::failed:
-        return request_failed();
-    }
+    if (const auto state = exchange_->reader.feed(bytes); state != http::RequestReader::State::need_more)
+      return follow_reader(state);
   }
+}
+
+/// Not a byte of it is taken unless this request may have one.
+void Connection::body_announced() {
+  auto& reader = exchange_->reader;
+  const auto limit = provision::body_limit(reader.request());
+  if (limit == 0) return request_complete();
+  const auto whole = large_request_bytes(state_->config.limits.max_request_head) +
+                     static_cast<std::size_t>(std::min<std::uint64_t>(reader.body_length(), limit));
+  if (request_lease_) request_lease_->shrink(0);  // its head is a part of `whole` too
+  if (may_read(request_lease_, kFreeBytes, whole, &Connection::body_announced) == 0) return;
+  follow_reader(reader.take_body(limit));
 }
 
 void Connection::request_complete() {
   phase_ = Phase::answering;
-  services_.admission->spoke(*this);
+  services_.admission->ask(*this, std::chrono::steady_clock::now());
+  answer_request();
+}
+
+void Connection::answer_request() {
+  if (!exchange_->answer.grow(kAnswerBytes)) {
+    deadline_ = kNever;  // this is for us to do
+    return pause(&Connection::answer_request);
+  }
   auto answer = decide();
   if (answer.is_stranger) return meet_stranger(answer);
   respond(std::move(answer));
@@ -177,7 +215,7 @@ void Connection::meet_stranger(const provision::Answer& answer) {
   services_.fleet->meet(std::move(stranger), [self = shared_from_this()](bool) {
     asio::post(self->socket_.get_executor(), [self] {
       if (self->phase_ != Phase::answering) return;
-      self->respond(self->decide());
+      self->guarded([&] { self->respond(self->decide()); });
     });
   });
 }
@@ -195,11 +233,16 @@ void Connection::respond(provision::Answer answer) {
   if (!answer.allow || !exchange_->denial) exchange_->denial = answer.allow ? std::string_view{} : answer.reason;
   if (row().device.empty()) row().device = exchange_->row.device;
   if (answer.known_bad != nullptr) row().known_bad = answer.known_bad->name;
-  judge_taped_request(request.body.empty() && request.query.empty() && request.header("Authorization").empty() &&
-                      request.header("Proxy-Authorization").empty() && request.header("Cookie").empty() &&
+  const bool has_unread_body = exchange_->reader.state() == http::RequestReader::State::head;
+  judge_taped_request(!has_unread_body && request.body.empty() && request.query.empty() &&
+                      request.header("Authorization").empty() && request.header("Proxy-Authorization").empty() &&
+                      request.header("Cookie").empty() &&
                       (exchange_->row.device.empty() || exchange_->row.device == row().device));
   row().assurance = device::to_string(answer.assurance);
-  send(answer.response, request.keep_alive && !draining_,
+  const auto kind = answer.allow ? Admission::Answer::served : Admission::Answer::refused;
+  send(answer.response,
+       request.keep_alive && !draining_ && !has_unread_body &&
+           services_.admission->may_stay(*this, kind, std::chrono::steady_clock::now()),
        request.method == "HEAD" ? http::Body::without : http::Body::with);
 }
 
@@ -215,7 +258,7 @@ void Connection::request_failed() {
   exchange_->row.reason = exchange_->reader.reason();
   exchange_->denial = exchange_->reader.reason();
   phase_ = Phase::answering;
-  services_.admission->spoke(*this);
+  services_.admission->ask(*this, std::chrono::steady_clock::now());
   send(refusal, false, http::Body::with);
 }
 
@@ -226,8 +269,9 @@ void Connection::send(const http::Response& response, bool keep_alive, http::Bod
   exchange_->row.bytes = body == http::Body::with ? static_cast<std::int64_t>(response.body.size()) : 0;
   exchange_->keep_alive = keep_alive;
   const unsigned version =
-      exchange_->reader.state() == http::RequestReader::State::complete ? exchange_->reader.request().version : 11;
+      exchange_->reader.state() != http::RequestReader::State::failed ? exchange_->reader.request().version : 11;
   exchange_->output = http::serialize(response, version, keep_alive, body);
+  exchange_->answer.exceed(held_by(exchange_->output));
   exchange_->sent = 0;
   stage_ = "response";
   set_deadline(listener_->config.request_timeout);
@@ -246,9 +290,9 @@ void Connection::write_response() {
     case Status::ok:
       return response_written();
     case Status::want_read:
-      return wait(Socket::wait_read, &Connection::write_response);
     case Status::want_write:
-      return wait(Socket::wait_write, &Connection::write_response);
+      exchange_->answer.shrink(held_by(exchange_->output));
+      return wait(status == Status::want_read ? Socket::wait_read : Socket::wait_write, &Connection::write_response);
     case Status::closed:
     case Status::failed:
       return finish("closed", "response", "the client closed before it had the whole answer");
@@ -292,14 +336,16 @@ void Connection::response_written() {
   if (tape_) tape_->withhold_sent(false);
   stage_ = "done";
   explicit_bzero(exchange_->output.data(), exchange_->output.size());  // it may have held passwords
-  exchange_->output.clear();
+  std::string{}.swap(exchange_->output);                               // assigned to, it would keep its room
+  exchange_->answer.shrink(0);
+  request_lease_.reset();
   if (!exchange_->keep_alive) return finish("ok", "done");
   exchange_->reader.next();
   exchange_->began = std::chrono::steady_clock::now();
   exchange_->at = services_.clock();
   // Not from here: a peer that sends a thousand requests at once must not hold the worker.
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    if (self->phase_ == Phase::answering) self->await_request();
+    if (self->phase_ == Phase::answering) self->guarded([&] { self->await_request(); });
   });
 }
 

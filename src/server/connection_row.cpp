@@ -12,11 +12,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-IpAddress address_of(const asio::ip::tcp::endpoint& endpoint) {
-  const auto ip = endpoint.address();
-  return ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes());
-}
-
 /// What remains of an address of the peer or of ours.
 void put_endpoint(const asio::ip::tcp::endpoint& endpoint, std::string& address, std::uint16_t& port) {
   address = address_of(endpoint).to_string();
@@ -24,6 +19,11 @@ void put_endpoint(const asio::ip::tcp::endpoint& endpoint, std::string& address,
 }
 
 }  // namespace
+
+IpAddress address_of(const asio::ip::tcp::endpoint& endpoint) {
+  const auto ip = endpoint.address();
+  return ip.is_v4() ? IpAddress::from_v4(ip.to_v4().to_bytes()) : IpAddress::from_v6(ip.to_v6().to_bytes());
+}
 
 IpAddress Connection::peer_address() const { return address_of(peer_); }
 
@@ -44,8 +44,11 @@ store::ConnectionRow& Connection::row() {
   row.verdict = "none";
   row.assurance = "none";
   // Half a ClientHello is kept as far as it came.
-  const auto received = hello_reader_ ? hello_reader_->received() : ByteView{hello_};
-  row.hello.assign(received.begin(), received.end());
+  if (hello_reader_) {
+    row.hello.assign(hello_reader_->received().begin(), hello_reader_->received().end());
+  } else {
+    row.hello = std::move(hello_);
+  }
   row.hello_us = hello_us_;
   row.queued_us = queued_us_;
   if (choice_.personality == nullptr) return row;

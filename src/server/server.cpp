@@ -18,6 +18,7 @@
 #include "server/captures.hpp"
 #include "server/listen_socket.hpp"
 #include "server/notify.hpp"
+#include "server/places_watch.hpp"
 #include "server/secrets_check.hpp"
 #include "server/worker.hpp"
 #include "store/sqlite_store.hpp"
@@ -93,6 +94,9 @@ std::string change_for_the_worse(const State& served, const State& next) {
   return {};
 }
 
+/// Networks asked of each worker when places are short.
+constexpr std::size_t kHoldersAsked = 32;
+
 class Server {
  public:
   explicit Server(std::filesystem::path dir)
@@ -113,6 +117,7 @@ class Server {
     signals_.add(SIGINT);
     signals_.add(SIGHUP);
     await_signal();
+    watch_places();
     spdlog::info("serving {} devices from {}", keeper_->current()->device_count(), dir_.string());
     notify_systemd(fmt::format("READY=1\nMAINPID={}", ::getpid()));
     io_.run();
@@ -228,8 +233,14 @@ class Server {
     }
     const auto room = capacity(state->config.limits.max_connections, machine_);
     for (const auto& warning : room.warnings) spdlog::warn("{}", warning);
-    const Admission::Limits share{.connections = std::max<std::size_t>(1, room.connections / worker_count_),
-                                  .begun = std::max<std::size_t>(1, room.begun / worker_count_)};
+    const auto has = [&](config::ListenerKind kind) {
+      return std::any_of(open.begin(), open.end(), [&](const Open& one) { return one.kind == kind; });
+    };
+    const WorkerShare share{
+        .places = Admission::limits(std::max<std::size_t>(1, room.connections / worker_count_),
+                                    std::max<std::size_t>(1, room.begun / worker_count_),
+                                    has(config::ListenerKind::phone) && has(config::ListenerKind::bootstrap)),
+        .buffers = std::max(kLeastBuffers, room.buffers / worker_count_)};
     const auto first_phone =
         std::find_if(open.begin(), open.end(), [](const Open& one) { return one.kind == config::ListenerKind::phone; });
     keeper_->set_site(
@@ -300,6 +311,55 @@ class Server {
     });
   }
 
+  // ---- places ----
+
+  void watch_places() {
+    places_timer_.expires_after(std::chrono::seconds{1});
+    places_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      bool is_short = false;
+      for (const auto& worker : workers_) is_short |= worker->take_short();
+      switch (places_.tick(is_short, std::chrono::steady_clock::now())) {
+        case PlacesWatch::Event::none:
+          break;
+        case PlacesWatch::Event::began:
+          tell_places(Told::log_and_alarm);
+          break;
+        case PlacesWatch::Event::began_again:
+          tell_places(Told::log);
+          break;
+        case PlacesWatch::Event::over:
+          spdlog::info("places are no longer short; they were for {} s", places_.lasted().count());
+      }
+      watch_places();
+    });
+  }
+
+  enum class Told : unsigned char { log, log_and_alarm };
+
+  /// Asks each worker who holds its places, and says it when all have answered.
+  void tell_places(Told told) {
+    struct Answers {
+      std::size_t missing = 0, open = 0;
+      std::vector<Admission::Holder> holders;
+    };
+    const auto answers = std::make_shared<Answers>();
+    answers->missing = workers_.size();
+    answers->open = connections();
+    for (const auto& worker : workers_) {
+      worker->ask_holders(kHoldersAsked, [this, answers, told](std::vector<Admission::Holder> some) {
+        asio::post(io_, [this, answers, told, some = std::move(some)] {
+          answers->holders.insert(answers->holders.end(), some.begin(), some.end());
+          if (--answers->missing > 0) return;
+          auto text = places_are_short(answers->open, answers->holders);
+          spdlog::warn("{}", text);
+          if (told == Told::log_and_alarm)
+            recorder_->queue(worker_count_).alarm({.at = now(), .kind = "places_short", .text = std::move(text)});
+        });
+      });
+    }
+  }
+
   std::size_t connections() const {
     std::size_t sum = 0;
     for (const auto& worker : workers_) sum += worker->connections();
@@ -320,6 +380,8 @@ class Server {
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer drain_timer_, drain_poll_;
+  asio::steady_timer places_timer_{io_};
+  PlacesWatch places_;
   QuarantineKeeper quarantine_{io_};
   std::unique_ptr<crypto::SecretBox> box_;
   std::unique_ptr<ledger::Recorder> recorder_;

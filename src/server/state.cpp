@@ -130,6 +130,7 @@ class Builder {
       auto ready = std::make_shared<ListenerState>();
       ready->config = listener;
       ready->address = listener.address.to_string();
+      for (const auto& network : listener.networks) ready->networks.push_back(*Prefix::parse(network));  // checked
       if (listener.kind == config::ListenerKind::phone) {
         for (const auto& name : listener.personalities) add_personality(state, *ready, name);
       }

@@ -22,6 +22,7 @@ namespace firstring::server {
 struct ListenerState {
   config::Listener config;
   std::string address;                                 ///< as configured, in text
+  std::vector<Prefix> networks;                        ///< that may connect; empty: all
   std::vector<const tls::Personality*> personalities;  ///< allowed here, in the order of their rules
   std::vector<policy::Offer> offers;                   ///< theirs, in the same order
   int highest_version = 0;                             ///< that one of them speaks: 0x0304 for TLS 1.3

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -11,8 +13,10 @@
 
 #include "base/file.hpp"
 #include "server/admission.hpp"
+#include "server/buffers.hpp"
 #include "server/connection.hpp"
 #include "server/state.hpp"
+#include "server/turned_away.hpp"
 
 namespace firstring::server {
 
@@ -22,6 +26,12 @@ struct WorkerListener {
   FileDescriptor socket;  ///< empty: keep the one that this worker has for the listener's configured address
 };
 
+/// What one worker may take up.
+struct WorkerShare {
+  Admission::Limits places;
+  std::size_t buffers = 0;  ///< bytes, half of them for what comes in and half for answers
+};
+
 /// One thread with its own event loop, listening sockets and connections. Nothing of it is shared with its siblings.
 class Worker {
  public:
@@ -29,25 +39,39 @@ class Worker {
   ~Worker();
 
   /// Takes a new state and the full list of listeners; those not named any more are closed. From any thread.
-  void apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners, Admission::Limits limits);
+  void apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners, WorkerShare share);
   /// Stops listening and lets what runs finish. From any thread.
   void drain();
   /// Ends what is left, and the thread. From any thread but the worker's.
   void stop();
   /// How many connections are open; any thread.
   std::size_t connections() const { return open_.load(); }
+  /// Whether somebody had to wait for a place, or to go for one, since the last call; any thread.
+  bool take_short() { return is_short_.exchange(false); }
+  /// Calls `tell`, on this worker's thread, with the networks that hold most places. From any thread.
+  void ask_holders(std::size_t most, std::function<void(std::vector<Admission::Holder>)> tell);
 
  private:
   struct Acceptor;
 
+  void run();
   void accept(const std::shared_ptr<Acceptor>& acceptor);
   boost::system::error_code take_waiting(Acceptor& acceptor, std::size_t most);
+  boost::system::error_code take(const Acceptor& acceptor, FileDescriptor fd,
+                                 const boost::asio::ip::tcp::endpoint& peer);
   void resume_accepting();
   /// Each minute: long-lived connections have rows while they live.
   void report_long_lived();
-  /// While there is no place, somebody silent may have to go whose time to speak is over by and by.
+  /// For want of descriptors or memory: all listeners pause. Said once, and once more when it is over.
+  void accept_failed(const Acceptor& acceptor, const boost::system::error_code& failure);
+  void accept_worked();
+  /// From no network that may connect: closed with a reset, and counted.
+  void turn_away(FileDescriptor fd, const IpAddress& from);
+  /// While somebody has no place, or may not begin, somebody may have to go whose time is over by and by.
   void await_room();
-  bool make_room();
+  bool make_room(Admission::Kind kind);
+  bool make_room_for_begun();
+  bool evict(Admission::Visitor* visitor);
   /// Posts begin_waiting, once.
   void begin_soon();
   void begin_waiting();
@@ -58,7 +82,7 @@ class Worker {
   tls::VerdictCache verdicts_;
   ConnectionServices services_;
   Admission admission_;
-  Admission::Limits limits_;
+  Buffers inputs_, answers_;
   std::shared_ptr<const State> state_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
@@ -67,6 +91,12 @@ class Worker {
   std::atomic<std::size_t> open_{0};
   Connection::Timer room_timer_{io_};
   Connection::Timer report_timer_{io_};
+  Connection::Timer accept_timer_{io_}, turned_away_timer_{io_};
+  TurnedAway turned_away_;
+  std::atomic<bool> is_short_{false};
+  std::chrono::steady_clock::time_point accept_failed_at_{}, accept_failed_last_{};
+  std::size_t accept_failures_ = 0;  ///< since it worked last
+  bool accept_pauses_ = false;
   bool awaiting_room_ = false;
   bool beginning_ = false;
   bool draining_ = false;

@@ -52,7 +52,7 @@ int socket_read(BIO* bio, char* buffer, std::size_t size, std::size_t* count) {
     std::memcpy(buffer, state.prefix.data() + state.prefix_used, *count);
     state.prefix_used += *count;
     if (state.prefix_used == state.prefix.size()) {
-      state.prefix = {};
+      state.prefix = Bytes{};  // {} alone would keep the room
       state.prefix_used = 0;
     }
     return 1;
@@ -442,7 +442,7 @@ Stream::Status Stream::flush() {
     impl_->facts.failure = errno_text(socket.error);
     return Status::failed;
   }
-  socket.unsent = {};
+  socket.unsent = Bytes{};
   socket.unsent_used = 0;
   return Status::ok;
 }
