@@ -131,6 +131,14 @@ TEST(Utf8, ReplacesWhatIsNone) {
   EXPECT_EQ(first_character("\xf0\x9f\x93\x9e")->code, 0x1f4deU);
 }
 
+TEST(IpAddress, IsPrivateWhereNobodyOnTheInternetCanSendToIt) {
+  for (const auto* text : {"127.0.0.1", "10.255.0.1", "172.31.255.255", "192.168.1.1", "169.254.1.1", "100.64.0.1",
+                           "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1"})
+    EXPECT_TRUE(is_internal(*IpAddress::parse(text))) << text;
+  for (const auto* text : {"0.0.0.0", "::", "172.32.0.1", "192.0.2.1", "100.128.0.1", "8.8.8.8", "2001:db8::1"})
+    EXPECT_FALSE(is_internal(*IpAddress::parse(text))) << text;
+}
+
 TEST(IpAddress, ReadsAndWritesBothFamilies) {
   EXPECT_EQ(IpAddress::parse("192.0.2.1")->to_string(), "192.0.2.1");
   EXPECT_EQ(IpAddress::parse("2001:DB8::1")->to_string(), "2001:db8::1");

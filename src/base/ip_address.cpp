@@ -107,4 +107,17 @@ bool Prefix::contains(const IpAddress& other) const {
   return ((a[whole] ^ b[whole]) & mask) == 0;
 }
 
+bool is_internal(const IpAddress& address) {
+  static const std::array kPrivate{*Prefix::parse("127.0.0.0/8"),
+                                   *Prefix::parse("10.0.0.0/8"),
+                                   *Prefix::parse("172.16.0.0/12"),
+                                   *Prefix::parse("192.168.0.0/16"),
+                                   *Prefix::parse("169.254.0.0/16"),
+                                   *Prefix::parse("100.64.0.0/10"),
+                                   *Prefix::parse("::1"),
+                                   *Prefix::parse("fe80::/10"),
+                                   *Prefix::parse("fc00::/7")};
+  return std::any_of(kPrivate.begin(), kPrivate.end(), [&](const Prefix& prefix) { return prefix.contains(address); });
+}
+
 }  // namespace firstring

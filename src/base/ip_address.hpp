@@ -51,4 +51,8 @@ struct Prefix {
   std::string to_string() const;
 };
 
+/// Whether nobody on the internet can send to it: loopback, link-local, and what RFC 1918, RFC 6598 (carriers' NAT) and
+/// RFC 4193 set aside. 0.0.0.0 and :: are not: to listen on them is to listen on every address.
+bool is_internal(const IpAddress& address);
+
 }  // namespace firstring

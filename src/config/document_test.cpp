@@ -114,6 +114,7 @@ Config unusual() {
   auto& listener = config.listeners[0];
   listener.kind = ListenerKind::phone;
   listener.address = *Endpoint::parse("[2001:db8::1]:8443");
+  listener.networks = {"10.0.0.0/8", "2001:db8::/32"};
   listener.personalities = {"modern-2026-11"};
   listener.ladder = false;
   listener.ladder_window = 90min;

@@ -363,7 +363,12 @@ const SectionTable<Limits>& limits_table() {
       {
           {"max_connections", Whole{1, 1'000'000}, &Limits::max_connections, optional,
            "Connections open at once over all listeners; further ones wait and are not refused.",
-           "Each takes one file descriptor: the service's limit of open files (systemd: LimitNOFILE) must be higher."},
+           "Each takes one file descriptor: the service's limit of open files (systemd: LimitNOFILE) must be higher. "
+           "And "
+           "it may take 16 KiB of memory, or 160 KiB from its handshake on, in half of the memory that the server may "
+           "use. An eighth of that half, at most 64 MiB, is for larger hellos, requests and answers; who needs more of "
+           "it waits. Phone listeners have half of the places for themselves and bootstrap listeners an eighth. See "
+           "docs/storms.md."},
           {"max_request_head", Size{1024, 65536}, &Limits::max_request_head, optional,
            "The longest request line with all its headers; a longer one is answered with status 431."},
           {"session_memory", Size{0, std::size_t{64} << 30}, &Limits::session_memory, optional,

@@ -164,10 +164,15 @@ constexpr std::array kEndings{
           "The server was stopped while the connection was open.", ""},
 
     // ---- a crowd ----
-    Cause{"evicted", [](const Case& c) { return c.row.outcome == "limit"; },
-          "The client had not said what it wants for {closed} when its place was needed for others: {detail}.",
-          "A flood of such connections does this: see who they come from with firstring ledger --failed. If there is "
-          "none, raise max_connections in [limits]."},
+    Cause{"no_memory", [](const Case& c) { return c.row.outcome == "limit" && c.row.detail.starts_with("no memory"); },
+          "The server had no memory left when it came to this connection.",
+          "Give it what \"Which limits matter\" in docs/storms.md asks for, or lower max_connections in [limits]."},
+    Cause{
+        "evicted", [](const Case& c) { return c.row.outcome == "limit"; },
+        "The client was not known here and had not said what it wants, or not to the end, for {closed} when its place "
+        "was needed for others: {detail}.",
+        "A flood of such connections does this: firstring ledger --alarms says who held the places. If there is none, "
+        "raise max_connections in [limits]."},
     Cause{"left_waiting",
           [](const Case& c) { return c.row.outcome == "closed" && c.row.stage == "hello" && c.row.hello_us >= 0; },
           "The client closed TCP after its ClientHello had waited {queued} for its turn.",

@@ -143,6 +143,7 @@ std::vector<Ending> every_ending() {
       just("not_http", with(row("not_http", "request"), [](auto& r) { r.local_port = 8080; }), {"8080"}),
       just("plain_http", with(row("not_tls", "hello"), [](auto& r) { r.detail = "plain HTTP"; })),
       just("not_tls", with(row("not_tls", "hello"), [](auto& r) { r.detail = "malformed: x"; }), {"malformed: x"}),
+      just("no_memory", with(row("limit", "hello"), [](auto& r) { r.detail = "no memory was left"; })),
       just("evicted", with(row("limit", "hello"), [](auto& r) { r.detail = "30 connections were open"; }),
            {"30 connections were open"}),
       just("left_waiting",

@@ -72,6 +72,32 @@ TEST_F(StateFolder, TriesPersonalitiesInTheOrderOfTheirRulesHoweverTheyAreListed
   EXPECT_EQ(built.state->listeners[0]->personalities.front()->name, "legacy-2026-11");
 }
 
+TEST_F(StateFolder, IsWarnedOfWhatStandsOpenToEverybodyAndIsNotMadeForThat) {
+  const auto warnings = [](std::string_view listener, std::string_view more = "") {
+    const auto built = build({"[[listener]]\n", listener, kModern, kLegacy, kMaker, more});
+    EXPECT_TRUE(built.state) << testing::PrintToString(texts(built));
+    return texts(built);
+  };
+  EXPECT_THAT(warnings("address = \"0.0.0.0:0\"\n"),
+              Contains(AllOf(HasSubstr("warning: the listener on 0.0.0.0:0 speaks "
+                                       "TLS below 1.2 (personality 'legacy-2026-11')"),
+                             HasSubstr("docs/closed-networks.md"))));
+  EXPECT_THAT(warnings("kind = \"bootstrap\"\naddress = \"[2001:db8::1]:80\"\n"),
+              Contains(HasSubstr("speaks plain HTTP")));
+  EXPECT_THAT(warnings("address = \"0.0.0.0:0\"\nnetworks = [\"10.0.0.0/8\"]\n"), testing::IsEmpty());
+  EXPECT_THAT(warnings("address = \"10.1.2.3:443\"\n"), testing::IsEmpty());
+  EXPECT_THAT(warnings("address = \"[::]:0\"\npersonalities = [\"modern-2026-11\"]\n"), testing::IsEmpty());
+}
+
+TEST_F(StateFolder, KnowsTheNetworksOfItsListeners) {
+  const auto built = build({kListener, "networks = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n", kModern, kLegacy, kMaker});
+  ASSERT_TRUE(built.state) << testing::PrintToString(texts(built));
+  ASSERT_EQ(built.state->listeners[0]->networks.size(), 2U);
+  EXPECT_TRUE(built.state->listeners[0]->networks[0].contains(*IpAddress::parse("10.9.8.7")));
+  EXPECT_THAT(texts(build({kListener, "networks = [\"10.0.0.0/33\"]\n", kModern, kLegacy, kMaker})),
+              Contains(HasSubstr("is not a network")));
+}
+
 constexpr std::string_view kOwn = "[[personality]]\nname = \"own\"\nbased_on = \"modern-2026-11\"\n";
 
 TEST_F(StateFolder, HasPersonalitiesAndRulesOfTheOperator) {

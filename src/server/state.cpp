@@ -58,6 +58,7 @@ class Builder {
     return found != config_.server_chains.end() ? &*found : nullptr;
   }
 
+  static constexpr std::uint16_t kTls12 = 0x0303;
   static constexpr std::string_view kQuarantineProgram = "firstring-quarantine";
 
   void add_own_personalities(State& state) {
@@ -141,8 +142,33 @@ class Builder {
         ready->offers.emplace_back(*personality);
         ready->highest_version = std::max<int>(ready->highest_version, personality->max_version);
       }
+      warn_of_strangers(*ready);
       state.listeners.push_back(std::move(ready));
     }
+  }
+
+  /// What is not made for the open internet should not be reachable from there.
+  void warn_of_strangers(const ListenerState& listener) {
+    const auto& section = listener.config;
+    if (!section.networks.empty() || is_internal(section.address.address)) return;
+    const auto old = std::find_if(listener.personalities.begin(), listener.personalities.end(),
+                                  [](const auto* one) { return one->min_version < kTls12; });
+    std::string what;
+    if (section.kind == config::ListenerKind::bootstrap) {
+      what = "speaks plain HTTP";
+    } else if (config_.quarantine.enabled && section.quarantine) {
+      what = "gives clients to the quarantine (SSL 3.0, RC4, 3DES)";
+    } else if (old != listener.personalities.end()) {
+      what = fmt::format("speaks TLS below 1.2 (personality '{}')", (*old)->name);
+    } else {
+      return;
+    }
+    diagnostics_.push_back(
+        {config::Severity::warning, config_.file, section.position_of("address"),
+         fmt::format("the listener on {} {}, and everybody who reaches that address may connect", listener.address,
+                     what),
+         "name your phones' networks: networks = [\"10.0.0.0/8\"], or listen on a private address; see "
+         "docs/closed-networks.md"});
   }
 
   void add_personality(const State& state, ListenerState& listener, const std::string& name) {
