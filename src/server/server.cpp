@@ -323,7 +323,7 @@ class Server {
         case PlacesWatch::Event::none:
           break;
         case PlacesWatch::Event::began:
-          tell_places(Told::log_and_alarm);
+          tell_places(Told::alarm);
           break;
         case PlacesWatch::Event::began_again:
           tell_places(Told::log);
@@ -335,7 +335,7 @@ class Server {
     });
   }
 
-  enum class Told : unsigned char { log, log_and_alarm };
+  enum class Told : unsigned char { log, alarm };
 
   /// Asks each worker who holds its places, and says it when all have answered.
   void tell_places(Told told) {
@@ -352,9 +352,11 @@ class Server {
           answers->holders.insert(answers->holders.end(), some.begin(), some.end());
           if (--answers->missing > 0) return;
           auto text = places_are_short(answers->open, answers->holders);
-          spdlog::warn("{}", text);
-          if (told == Told::log_and_alarm)
+          if (told == Told::log) {
+            spdlog::warn("{}", text);
+          } else {  // which is logged too
             recorder_->queue(worker_count_).alarm({.at = now(), .kind = "places_short", .text = std::move(text)});
+          }
         });
       });
     }
