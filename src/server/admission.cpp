@@ -18,26 +18,36 @@ Admission::Kind other_than(Admission::Kind kind) {
 
 // ---- by network ----
 
-void Admission::Crowd::count(std::map<IpAddress, Group>::iterator group, std::ptrdiff_t change) {
-  auto& [network, members] = *group;
-  if (members.count > 0) by_size_.erase({members.count, network});
-  members.count += static_cast<std::size_t>(change);
-  if (members.count > 0) {
-    by_size_.emplace(members.count, network);
-  } else {
-    groups_.erase(group);
-  }
+// Memory may run out anywhere: what adds does nothing then, and what removes needs none.
+
+void Admission::Crowd::recount(std::map<IpAddress, Group>::iterator group, std::size_t count) {
+  auto node = by_size_.extract({group->second.count, group->first});
+  node.value().first = group->second.count = count;
+  by_size_.insert(std::move(node));
 }
 
 void Admission::Crowd::add(Visitor& visitor) {
-  const auto group = groups_.try_emplace(visitor.network_->first).first;
+  const auto [group, is_new] = groups_.try_emplace(visitor.network_->first);
+  if (is_new) {
+    try {
+      by_size_.emplace(1, group->first);
+    } catch (...) {
+      groups_.erase(group);
+      throw;
+    }
+    group->second.count = 1;
+  } else {
+    recount(group, group->second.count + 1);
+  }
   group->second.members.push_back(visitor);
-  count(group, 1);
 }
 
 void Admission::Crowd::remove(Visitor& visitor) {
   visitor.unlink();
-  count(groups_.find(visitor.network_->first), -1);
+  const auto group = groups_.find(visitor.network_->first);
+  if (group->second.count > 1) return recount(group, group->second.count - 1);
+  by_size_.erase({1, group->first});
+  groups_.erase(group);
 }
 
 Admission::Visitor* Admission::Crowd::oldest_of_largest(Time until) {
@@ -75,10 +85,15 @@ bool Admission::has_long_wait(Time now) const {
 
 void Admission::arrive(Visitor& visitor, Kind kind, const IpAddress& from, Time expendable_at) {
   visitor.network_ = networks_.try_emplace(network_of(from)).first;
-  visitor.stage_ = Visitor::Stage::silent;
   visitor.kind_ = kind;
   visitor.at_ = expendable_at;
-  expendables(visitor).silent.add(visitor);
+  try {
+    expendables(visitor).silent.add(visitor);
+  } catch (...) {
+    if (visitor.network_->second.open == 0) networks_.erase(visitor.network_);
+    throw;
+  }
+  visitor.stage_ = Visitor::Stage::silent;
   ++visitor.network_->second.open;
   ++open_[index(kind)];
 }
@@ -134,10 +149,10 @@ void Admission::know(Visitor& visitor) {
 void Admission::idle(Visitor& visitor, Time now) {
   if (visitor.stage_ != Visitor::Stage::busy) return;
   step_out(visitor);
-  visitor.stage_ = Visitor::Stage::idle;
   visitor.at_ = now;
   auto& lists = expendables(visitor);
   (visitor.is_known_ ? lists.known_idle : lists.strangers_idle).add(visitor);
+  visitor.stage_ = Visitor::Stage::idle;
 }
 
 void Admission::settle(Visitor& visitor, Conduct conduct, Time now) {

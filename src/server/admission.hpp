@@ -148,7 +148,7 @@ class Admission {
       List members;  // the oldest first
       std::size_t count = 0;
     };
-    void count(std::map<IpAddress, Group>::iterator group, std::ptrdiff_t change);
+    void recount(std::map<IpAddress, Group>::iterator group, std::size_t count);
 
     std::map<IpAddress, Group> groups_;
     std::set<std::pair<std::size_t, IpAddress>> by_size_;

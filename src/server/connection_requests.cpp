@@ -139,7 +139,7 @@ void Connection::request_complete() {
 
 void Connection::answer_request() {
   if (!exchange_->answer.grow(kAnswerBytes)) {
-    deadline_ = kNever;  // this is for us to do
+    set_deadline(listener_->config.request_timeout);  // anew: it is the others' answers that it waits for
     return pause(&Connection::answer_request);
   }
   auto answer = decide();
