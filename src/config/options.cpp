@@ -365,7 +365,7 @@ const SectionTable<Limits>& limits_table() {
            "Connections open at once over all listeners; further ones wait and are not refused.",
            "Each takes one file descriptor: the service's limit of open files (systemd: LimitNOFILE) must be higher. "
            "And "
-           "it may take 16 KiB of memory, or 160 KiB from its handshake on, in half of the memory that the server may "
+           "it may take 20 KiB of memory, or 112 KiB from its handshake on, in half of the memory that the server may "
            "use. An eighth of that half, at most 64 MiB, is for larger hellos, requests and answers; who needs more of "
            "it waits. Phone listeners have half of the places for themselves and bootstrap listeners an eighth. See "
            "docs/storms.md."},

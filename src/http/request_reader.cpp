@@ -92,8 +92,9 @@ struct RequestReader::Impl {
     stage = Stage::failed;
     reason = kind.reason;
     refusal = plain(kind.status, sentence.empty() ? kind.sentence : sentence);
-    seen =
-        printable(trim(std::string_view{head}.substr(0, space_count == 2 ? spaces[1] : head.find('\r'))), kSeenBytes);
+    const auto line = request.method.empty() ? head.substr(0, space_count == 2 ? spaces[1] : head.find('\r'))
+                                             : request.method + ' ' + request.target;  // the head has been judged
+    seen = printable(trim(line), kSeenBytes);
   }
 
   bool reading() const { return stage == Stage::request_line || stage == Stage::headers || stage == Stage::body; }
@@ -211,6 +212,7 @@ struct RequestReader::Impl {
     request.target = std::string{message.target()};
     request.version = message.version();
     request.keep_alive = parser.keep_alive();
+    request.headers.reserve(header_lines);
     for (const auto& field : message) request.headers.emplace_back(field.name_string(), field.value());
 
     const auto hosts = message.count(beast::field::host);
@@ -223,6 +225,7 @@ struct RequestReader::Impl {
       return refuse(message.count(beast::field::content_length) > 0 || request.version == 10 ? kBadFraming
                                                                                              : kLengthRequired);
     }
+    free(head);
     const auto length = parser.content_length();
     if (!length || *length == 0) {
       stage = Stage::complete;

@@ -34,23 +34,23 @@ TEST(Capacity, LeavesDescriptorsForEverythingElse) {
 }
 
 TEST(Capacity, LetsWhoHasNoRoomForAHandshakeWait) {
-  // Half of 2 GiB is 1 GiB: 64 MiB of buffers, 20,000 of 16 KiB, and what is left in steps of 144 KiB.
+  // Half of 2 GiB is 1 GiB: 64 MiB of buffers, 20,000 of 20 KiB, and what is left in steps of 92 KiB.
   const auto found = capacity(20'000, with_memory(2048));
   EXPECT_EQ(found.connections, 20'000U);
   EXPECT_EQ(found.buffers, 64U << 20);
-  EXPECT_EQ(found.begun, (960U * 1024 - 20'000 * 16) / 144);
+  EXPECT_EQ(found.begun, (960U * 1024 - 20'000 * 20) / 92);
   EXPECT_THAT(found.warnings,
               ElementsAre(AllOf(HasSubstr("max_connections is 20000"), HasSubstr("2048 MiB by memory.max of the test"),
-                                HasSubstr("has room for 4604 of them in a handshake"), HasSubstr("it takes 6379 MiB"),
+                                HasSubstr("has room for 6337 of them in a handshake"), HasSubstr("it takes 4504 MiB"),
                                 HasSubstr("raise it"))));
 }
 
 TEST(Capacity, LowersWhatMayBeOpenWhereEvenThatHasNoRoom) {
   const auto found = capacity(20'000, with_memory(128));
   EXPECT_EQ(found.buffers, 8U << 20);
-  EXPECT_EQ(found.connections, 28U * 1024 / 16);
-  EXPECT_EQ(found.begun, 28U * 1024 / 144);
-  EXPECT_THAT(found.warnings, ElementsAre(HasSubstr("has room for 1792 open connections, at 16 KiB each")));
+  EXPECT_EQ(found.connections, 28U * 1024 / 20);
+  EXPECT_EQ(found.begun, (56U * 1024 - 1433 * 20) / 92);
+  EXPECT_THAT(found.warnings, ElementsAre(HasSubstr("has room for 1433 open connections, at 20 KiB each")));
 }
 
 /// What the warning says is enough is enough.
