@@ -145,7 +145,8 @@ struct Limits : Section {
   unsigned ledger_connections = 2'000'000;                      ///< and beyond so many, the oldest; about 1 KiB each
   std::size_t ledger_size = std::size_t{4} << 30;  ///< bytes of ledger.db and its log; 0: no bound, else kLeastLedger
   std::size_t ledger_queue = 64U << 20;            ///< bytes of rows that wait to be written
-  std::size_t evidence_size = 256U << 20;          ///< bytes of captures in evidence/; no more is written
+  std::chrono::milliseconds ledger_open{std::chrono::minutes{10}};  ///< open for longer: in the ledger all the same
+  std::size_t evidence_size = 256U << 20;  ///< bytes of captures in evidence/; no more is written
 };
 
 struct Log : Section {

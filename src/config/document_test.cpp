@@ -164,6 +164,7 @@ Config unusual() {
   config.limits.session_memory = 32U << 20;
   config.limits.ledger_size = std::size_t{256} << 20;
   config.limits.ledger_queue = 8U << 20;
+  config.limits.ledger_open = std::chrono::seconds{30};
   config.limits.evidence_size = 64U << 20;
   config.log.level = "debug";
   config.log.requests = "stdout";

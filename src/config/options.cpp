@@ -394,6 +394,9 @@ const SectionTable<Limits>& limits_table() {
            "does "
            "not fit is counted by network and minute.",
            "Strangers' rows get half of it, those of devices that are known but not proven three quarters."},
+          {"ledger_open", Duration{1s, std::chrono::days{1}}, &Limits::ledger_open, optional,
+           "How long a connection is open before it is in the ledger though it has not ended, and again each hour "
+           "then."},
           {"evidence_size", Size{1U << 20, std::size_t{64} << 30}, &Limits::evidence_size, optional,
            "The most that the captures in evidence/ may take up; beyond it none is written until some are removed.",
            "Nothing is captured unless `firstring capture` asks for it."},

@@ -50,6 +50,7 @@ Connection::Connection(Socket socket, const asio::ip::tcp::endpoint& peer, std::
       peer_(peer) {
   boost::system::error_code ignored;
   local_ = socket_.local_endpoint(ignored);
+  report_at_ = accepted_at_ + state_->config.limits.ledger_open;
   requester_.tls = listener_->config.kind == config::ListenerKind::phone;
 }
 

@@ -177,7 +177,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   enum class Phase : unsigned char { hello, waiting, handshake, idle, request, answering, lingering, gone };
   Phase phase_ = Phase::hello;
   bool draining_ = false;
-  static constexpr std::chrono::minutes kLongLived{10}, kReportAgain{60};
+  static constexpr std::chrono::minutes kReportAgain{60};
   static constexpr auto kNever = std::chrono::steady_clock::time_point::max();
   std::chrono::steady_clock::time_point deadline_ = kNever;     ///< of the step that is on
   std::chrono::steady_clock::time_point timer_rings_ = kNever;  ///< never behind deadline_
@@ -209,8 +209,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Admis
   std::unique_ptr<tls::Channel> stream_;
   std::uint64_t plain_in_ = 0, plain_out_ = 0;
 
-  std::unique_ptr<store::ConnectionRow> row_;  ///< once the handshake is over; see row()
-  std::chrono::steady_clock::time_point report_at_ = accepted_at_ + kLongLived;
+  std::unique_ptr<store::ConnectionRow> row_;          ///< once the handshake is over; see row()
+  std::chrono::steady_clock::time_point report_at_{};  ///< set in the constructor: when it has lived long
   policy::Requester requester_;
   std::string client_key_;  ///< key_fingerprint of the certificate, once a request has needed it
 

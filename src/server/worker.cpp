@@ -22,7 +22,7 @@ namespace {
 
 /// After accept fails for want of descriptors or memory: how long before the next try.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-/// How often it is looked which connections have lived long.
+/// How often it is looked which connections have lived long, at least.
 constexpr std::chrono::minutes kReportEvery{1};
 /// It works again when it has not failed for so long: with one descriptor to spare it works each second time.
 constexpr std::chrono::seconds kAcceptWorks{5};
@@ -69,7 +69,6 @@ Worker::Worker(ConnectionServices services) : services_(std::move(services)), gu
   services_.inputs = &inputs_;
   services_.answers = &answers_;
   services_.begin_soon = [this] { begin_soon(); };
-  report_long_lived();
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -113,14 +112,15 @@ void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListene
     }
     acceptors_ = std::move(next);
     resume_accepting();
+    report_long_lived();
     if (admission_.may_begin()) begin_soon();
   });
 }
 
 void Worker::report_long_lived() {
-  report_timer_.expires_after(kReportEvery);
+  report_timer_.expires_after(std::min<std::chrono::milliseconds>(kReportEvery, state_->config.limits.ledger_open));
   report_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    if (error || draining_) return;
     for (const auto& connection : live_connections()) connection->report_if_long_lived();
     report_long_lived();
   });

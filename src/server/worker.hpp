@@ -60,7 +60,7 @@ class Worker {
   boost::system::error_code take(const Acceptor& acceptor, FileDescriptor fd,
                                  const boost::asio::ip::tcp::endpoint& peer);
   void resume_accepting();
-  /// Each minute: long-lived connections have rows while they live.
+  /// Now and then from now on: long-lived connections have rows while they live.
   void report_long_lived();
   /// For want of descriptors or memory: all listeners pause. Said once, and once more when it is over.
   void accept_failed(const Acceptor& acceptor, const boost::system::error_code& failure);

@@ -203,16 +203,39 @@ def test_what_a_terminal_or_a_spreadsheet_would_obey_is_escaped(tmp_path, certif
         assert not any(c in shown for c in "\x07\x1b\x7f\u202e\u009b")
 
 
-def test_a_connection_is_there_though_its_server_was_killed(tmp_path, certificates):
-    """As after ten minutes: the row is made by hand, for no test may wait so long."""
-    folder = make_state(tmp_path / "state", certificates)
+REQUEST = b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_a_connection_that_lives_long_has_one_row_all_the_time(tmp_path, certificates):
+    folder = make_state(tmp_path / "state", certificates, limits='ledger_open = "1s"\n')
     with Server(folder) as server:
-        source = server.get(OWN, certificates.own).source
-        server.row_of(source)
-    with contextlib.closing(sqlite3.connect(folder / "ledger.db")) as database:
-        database.execute("UPDATE connection SET outcome = 'open', cause = 'open', failed = 0")
-        database.commit()
-    assert next(row for row in json_lines(firstring("ledger", "--json", folder=folder).stdout))["outcome"] == "open"
+        with client.open_tcp(server.plain_port) as sock:
+            source = client.source_of(sock)
+            sock.sendall(REQUEST)
+            wait_for_answers(sock, 1)
+            (row,) = server.rows_of(source)
+            assert row["outcome"] == row["cause"] == "open" and len(row["requests"]) == 1
+            assert "so far: open" in firstring("explain", source, folder=folder).stdout
+            sock.sendall(REQUEST)
+            wait_for_answers(sock, 1)
+
+        def ended():
+            (row,) = server.rows_of(source)
+            return row["outcome"] == "ok" and len(row["requests"]) == 2
+
+        wait_for(ended, "the final row takes its place")
+
+
+def test_a_connection_is_there_though_its_server_was_killed(tmp_path, certificates):
+    folder = make_state(tmp_path / "state", certificates, limits='ledger_open = "1s"\n')
+    server = Server(folder)
+    with client.open_tcp(server.plain_port) as sock:
+        source = client.source_of(sock)
+        sock.sendall(REQUEST)
+        wait_for_answers(sock, 1)
+        assert server.rows_of(source)[0]["outcome"] == "open"
+        server.process.kill()
+        server.process.wait()
     with Server(folder) as server:
         row = next(row for row in server.ledger() if row["address"] == source)
         assert row["outcome"] == "server_gone" and row["cause"] == "server_gone"
