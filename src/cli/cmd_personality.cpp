@@ -297,8 +297,9 @@ Result<Seen> find_seen(const Context& context, const std::string& who) {
     }
   }
   if (seen.ja4.empty()) {
-    return fail(Errc::not_found,
-                fmt::format("the ledger has no whole ClientHello of {}: let it call once, then try again", who));
+    return fail(
+        Errc::not_found,
+        fmt::format("the ledger has no ClientHello of {} that is whole: let it call once, then try again", who));
   }
   return seen;
 }
