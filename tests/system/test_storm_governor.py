@@ -81,13 +81,13 @@ def test_silent_ones_on_the_plain_port_do_not_either(tmp_path, certificates):
 def test_who_has_sent_its_hello_is_not_closed_while_silent_ones_can_go(tmp_path, certificates):
     with start(tmp_path, certificates, limits="max_connections = 40\n") as server:
         with contextlib.ExitStack() as stack:
-            slow = [stack.enter_context(client.open_tcp(server.port, source=ATTACKER)) for _ in range(24)]
+            for _ in range(10):
+                stack.enter_context(client.open_tcp(server.port, source="127.0.0.3"))
+            slow = [stack.enter_context(client.open_tcp(server.port, source=ATTACKER)) for _ in range(25)]
             for sock in slow:
                 sock.sendall(hello_bytes())
             for sock in slow:
                 assert sock.recv(1) == b"\x16"
-            for _ in range(10):
-                stack.enter_context(client.open_tcp(server.port, source="127.0.0.3"))
             served(server, certificates, 10)
             for sock in slow:
                 sock.setblocking(False)
