@@ -118,7 +118,13 @@ std::string in_words(const store::GapRow& gap) {
   std::string what;
   if (gap.requests > 0) what = many(gap.requests, "request");
   if (gap.connections > 0) what += (what.empty() ? "" : " and ") + many(gap.connections, "connection");
-  return fmt::format("{} of {} not recorded", what, gap.network.empty() ? "other networks" : gap.network);
+  const auto network = gap.network.empty() ? std::string{"other networks"} : gap.network;
+  auto text = what.empty() ? std::string{} : fmt::format("{} of {} not recorded", what, network);
+  if (gap.turned_away > 0) {
+    text += fmt::format("{}{} of {} turned away: no [[listener]] networks allow it", text.empty() ? "" : "; ",
+                        many(gap.turned_away, "connection"), network);
+  }
+  return text;
 }
 
 Result<int> report_gaps(Context& context, store::LedgerStore& store) {
@@ -130,7 +136,10 @@ Result<int> report_gaps(Context& context, store::LedgerStore& store) {
     if (context.json()) {
       JsonObject object;
       object.add("network", gap.network).add("first", to_iso8601(gap.first)).add("last", to_iso8601(gap.last));
-      object.add("connections", gap.connections).add("requests", gap.requests).add("text", in_words(gap));
+      object.add("connections", gap.connections)
+          .add("requests", gap.requests)
+          .add("turned_away", gap.turned_away)
+          .add("text", in_words(gap));
       context.terminal().print(object.line());
     } else {
       table.add(
@@ -147,17 +156,13 @@ Result<int> report_gaps(Context& context, store::LedgerStore& store) {
 }
 
 Result<void> mention_gaps(Context& context, store::LedgerStore& store, std::optional<Timestamp> since) {
+  constexpr std::size_t kMentioned = 5;
   FIRSTRING_TRY(const auto gaps, store.gaps(since, kMostGaps));
-  if (gaps.empty()) return {};
-  std::int64_t connections = 0, requests = 0;
-  for (const auto& gap : gaps) {
-    connections += gap.connections;
-    requests += gap.requests;
-  }
-  context.terminal().print(
-      fmt::format("{} connections and {} requests{} are not in the ledger, for they were too many or could not be "
-                  "written: firstring ledger --gaps\n",
-                  connections, requests, gaps.size() == kMostGaps ? " or more" : ""));
+  const auto left_out = gaps.size() - std::min(gaps.size(), kMentioned);
+  if (left_out > 0)
+    context.terminal().print(fmt::format("{} more rows of what is not recorded: firstring ledger --gaps\n", left_out));
+  for (std::size_t i = left_out; i < gaps.size(); ++i)
+    context.terminal().print(fmt::format("{}Z  {}\n", to_iso8601(gaps[i].first).substr(0, 19), in_words(gaps[i])));
   return {};
 }
 

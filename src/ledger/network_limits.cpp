@@ -38,7 +38,8 @@ bool Gaps::note(const std::optional<IpAddress>& peer, RowKind kind, Timestamp no
        .first = now,
        .last = now,
        .connections = kind == RowKind::connection ? 1 : 0,
-       .requests = kind == RowKind::request ? 1 : 0});
+       .requests = kind == RowKind::request ? 1 : 0,
+       .turned_away = kind == RowKind::turned_away ? 1 : 0});
   return first;
 }
 
@@ -78,6 +79,7 @@ void Gaps::add(const store::GapRow& row) {
   sum.last = std::max(sum.last, row.last);
   sum.connections += row.connections;
   sum.requests += row.requests;
+  sum.turned_away += row.turned_away;
 }
 
 }  // namespace firstring::ledger

@@ -17,7 +17,11 @@ namespace firstring::ledger {
 /// The network that an address is counted with: /24 for IPv4, /48 for IPv6.
 Prefix network_of(const IpAddress& address);
 
-enum class RowKind : unsigned char { connection, request };
+enum class RowKind : unsigned char {
+  connection,
+  request,
+  turned_away,  ///< a connection that was never to have a row
+};
 
 /// What those of one network who are nobody's phone may have recorded in a minute: nobody fills the ledger from one
 /// place. Any thread.

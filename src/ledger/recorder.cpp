@@ -79,6 +79,8 @@ void Recorder::Queue::request(store::RequestRow row, const IpAddress& peer, std:
   recorder_->row_came();
 }
 
+void Recorder::Queue::turned_away(const IpAddress& peer) { recorder_->count_gap(peer, RowKind::turned_away); }
+
 void Recorder::Queue::alarm(store::AlarmRow row) {
   if (!recorder_->admit_alarm(row)) return;
   {
@@ -144,6 +146,10 @@ bool Recorder::admit(store::Standing standing, const std::optional<IpAddress>& p
 
 void Recorder::lose(const std::optional<IpAddress>& peer, RowKind kind) {
   ++lost_;
+  count_gap(peer, kind);
+}
+
+void Recorder::count_gap(const std::optional<IpAddress>& peer, RowKind kind) {
   if (!gaps_.note(peer, kind, now())) return;
   gap_came_ = true;
   {
@@ -329,10 +335,11 @@ void Recorder::write_gaps(bool last) {
   write_gaps_at_ = time + kLookEvery;
   auto all = gaps_.take();
   if (all.empty()) return;
-  std::int64_t connections = 0, requests = 0;
+  std::int64_t connections = 0, requests = 0, turned_away = 0;
   for (const auto& gap : all) {
     connections += gap.connections;
     requests += gap.requests;
+    turned_away += gap.turned_away;
   }
   while (!all.empty()) {
     const auto some = std::min(all.size(), options_.batch_rows);
@@ -343,8 +350,11 @@ void Recorder::write_gaps(bool last) {
   }
   if (time < told_gaps_at_) return;
   told_gaps_at_ = time + std::chrono::minutes{1};
-  spdlog::warn("ledger: {} connections and {} requests are not recorded; of which networks: firstring ledger --gaps",
-               connections, requests);
+  constexpr std::string_view kWhich = "of which networks: firstring ledger --gaps";
+  if (connections + requests > 0)
+    spdlog::warn("ledger: {} connections and {} requests are not recorded; {}", connections, requests, kWhich);
+  if (turned_away > 0)
+    spdlog::warn("turned away: {} connections that no [[listener]] networks allow; {}", turned_away, kWhich);
 }
 
 void Recorder::trim() {

@@ -51,6 +51,8 @@ class Recorder {
     /// `peer`: whom it came from. `log_line`: the request as one JSON line, or "" where no request log is kept.
     void request(store::RequestRow row, const IpAddress& peer, std::string log_line);
     void alarm(store::AlarmRow row);
+    /// A connection from a network that may not connect has no row: it is counted by network and minute.
+    void turned_away(const IpAddress& peer);
 
    private:
     friend class Recorder;
@@ -83,6 +85,7 @@ class Recorder {
 
   bool learn_past();
   bool admit(store::Standing standing, const std::optional<IpAddress>& peer, RowKind kind, std::size_t bytes);
+  void count_gap(const std::optional<IpAddress>& peer, RowKind kind);
   void lose(const std::optional<IpAddress>& peer, RowKind kind);
   bool admit_alarm(const store::AlarmRow& row);
   void row_came();

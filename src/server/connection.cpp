@@ -107,7 +107,10 @@ void Connection::start_unguarded() {
   if (listener_->config.kind == config::ListenerKind::phone) {
     hello_reader_ = std::make_unique<hello::Reader>();
     set_deadline(listener_->config.hello_timeout);
-    read_hello();
+    // Behind what is ready already: the end of the same client's last try, which decides what it gets in this one.
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+      if (self->phase_ == Phase::hello) self->guarded([&self] { self->read_hello(); });
+    });
   } else {
     await_request();
   }

@@ -332,7 +332,8 @@ void Connection::record_request() {
 
 void Connection::response_written() {
   record_request();
-  if (stream_ && requester_.verdict.accepted) stream_->keep_session();
+  if (stream_ && requester_.verdict.accepted)
+    stream_->keep_session(requester_.identity.mac ? requester_.identity.mac->bare() : std::string{});
   if (tape_) tape_->withhold_sent(false);
   stage_ = "done";
   explicit_bzero(exchange_->output.data(), exchange_->output.size());  // it may have held passwords

@@ -30,8 +30,6 @@ constexpr std::chrono::seconds kAcceptWorks{5};
 constexpr std::size_t kAcceptBatch = 64;
 /// With all places taken: how often it is looked whether somebody may go.
 constexpr std::chrono::milliseconds kRoomPause{100};
-/// From the first connection turned away to the line in the log that tells of it and of all others until then.
-constexpr std::chrono::seconds kTurnedAwayPause{60};
 /// How long handshakes begin in one go before what has begun already gets its turn: about a dozen of the old phones'.
 constexpr std::chrono::milliseconds kBeginTime{5};
 
@@ -216,12 +214,7 @@ void Worker::turn_away(FileDescriptor fd, const IpAddress& from) {
   // A reset at once: nothing of this connection stays here, not even in the kernel.
   const linger now{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  const bool is_first = turned_away_.empty();
-  turned_away_.note(from, services_.clock());
-  if (!is_first) return;
-  turned_away_timer_.expires_after(kTurnedAwayPause);
-  turned_away_timer_.async_wait(
-      [this](const boost::system::error_code&) { spdlog::info("{}", to_string(turned_away_.take())); });
+  services_.ledger->turned_away(from);
 }
 
 void Worker::ended(Connection& connection) {
@@ -318,7 +311,6 @@ void Worker::stop() {
     room_timer_.cancel();
     report_timer_.cancel();
     accept_timer_.cancel();
-    turned_away_timer_.cancel();
     for (const auto& connection : live_connections()) connection->abort();
     guard_.reset();
   });

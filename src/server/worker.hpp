@@ -16,7 +16,6 @@
 #include "server/buffers.hpp"
 #include "server/connection.hpp"
 #include "server/state.hpp"
-#include "server/turned_away.hpp"
 
 namespace firstring::server {
 
@@ -91,8 +90,7 @@ class Worker {
   std::atomic<std::size_t> open_{0};
   Connection::Timer room_timer_{io_};
   Connection::Timer report_timer_{io_};
-  Connection::Timer accept_timer_{io_}, turned_away_timer_{io_};
-  TurnedAway turned_away_;
+  Connection::Timer accept_timer_{io_};
   std::atomic<bool> is_short_{false};
   std::chrono::steady_clock::time_point accept_failed_at_{}, accept_failed_last_{};
   std::size_t accept_failures_ = 0;  ///< since it worked last

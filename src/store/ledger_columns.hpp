@@ -85,6 +85,7 @@ void for_each_gap_column(Row& row, Visit&& visit) {
   visit("last", row.last);
   visit("connections", row.connections);
   visit("requests", row.requests);
+  visit("turned_away", row.turned_away);
 }
 
 template <class Row, class Visit>

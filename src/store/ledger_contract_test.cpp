@@ -554,8 +554,12 @@ TEST_P(LedgerContract, EndsWhatACrashLeftOpenAndTakesTheTruthIfItComes) {
 
 TEST_P(LedgerContract, AddsUpGapsByNetworkAndMinute) {
   const auto gap = [](std::string network, std::int64_t second, std::int64_t requests) {
-    return GapRow{
-        .network = std::move(network), .first = at(second), .last = at(second), .connections = 1, .requests = requests};
+    return GapRow{.network = std::move(network),
+                  .first = at(second),
+                  .last = at(second),
+                  .connections = 1,
+                  .requests = requests,
+                  .turned_away = 5};
   };
   const auto minute = 60 - 1'700'000'000 % 60;  // begins then
   LedgerBatch batch;
@@ -568,6 +572,7 @@ TEST_P(LedgerContract, AddsUpGapsByNetworkAndMinute) {
   EXPECT_EQ(all[0].network, "");
   EXPECT_EQ(all[1].requests, 17);
   EXPECT_EQ(all[1].connections, 2);
+  EXPECT_EQ(all[1].turned_away, 10);
   EXPECT_EQ(all[1].first, at(minute + 5));
   EXPECT_EQ(all[1].last, at(minute + 50));
   EXPECT_EQ(all[2].requests, 3);

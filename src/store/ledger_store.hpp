@@ -129,6 +129,7 @@ struct GapRow {
   std::string network;  ///< "192.0.2.0/24", "2001:db8::/48"; "" for networks beyond those that are counted apart
   Timestamp first{}, last{};
   std::int64_t connections = 0, requests = 0;
+  std::int64_t turned_away = 0;  ///< connections that no [[listener]] networks allow, closed before a byte was read
 };
 
 /// What is written in one go.

@@ -48,7 +48,7 @@ const std::string kInsertAlarm = fmt::format("INSERT INTO alarm ({}) VALUES ({})
 const std::string kAddGap = fmt::format(
     "INSERT INTO gap ({}, minute) VALUES ({}) ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = "
     "max(last, excluded.last), connections = connections + excluded.connections, requests = requests + "
-    "excluded.requests",
+    "excluded.requests, turned_away = turned_away + excluded.turned_away",
     fmt::join(kGapColumns, ", "), placeholders(kGapColumns.size() + 1));
 const std::string kAddCost = fmt::format(
     "INSERT INTO handshake_cost ({}) VALUES ({}) ON CONFLICT DO UPDATE SET count = count + 1, sum_us = sum_us + "

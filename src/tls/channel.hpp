@@ -77,8 +77,8 @@ class Channel {
   virtual Status shutdown() = 0;
 
   /// After the handshake: this client may take its session up later. For one whose certificate is believed and whose
-  /// request was answered; nobody else's session outlives its connection.
-  virtual void keep_session() = 0;
+  /// request was answered; nobody else's session outlives its connection. `owner`: SessionCache::keep.
+  virtual void keep_session(std::string_view owner) = 0;
 
   virtual const TlsFacts& facts() const = 0;
   virtual std::uint64_t bytes_in() const = 0;  ///< from the wire, hello included

@@ -60,7 +60,7 @@ class QuarantineChannel final : public Channel {
   Io write(std::string_view bytes) override;
   Status flush() override { return Status::ok; }  // nothing is kept here
   Status shutdown() override;
-  void keep_session() override {}  // that process keeps none
+  void keep_session(std::string_view) override {}  // that process keeps none
 
   const TlsFacts& facts() const override { return facts_; }
   std::uint64_t bytes_in() const override { return in_; }  ///< the handshake's as on the wire, then of the plaintext

@@ -35,15 +35,29 @@ void SessionCache::set_budget(std::size_t bytes) {
   evict();
 }
 
-void SessionCache::keep(SslSessionPtr session, std::span<const crypto::Certificate> chain) {
+void SessionCache::keep(SslSessionPtr session, std::span<const crypto::Certificate> chain, std::string_view owner) {
   if (!session || id_of(session.get()).empty()) return;
   const auto bytes = size_of(chain);
   const std::lock_guard lock{mutex_};
   if (const auto known = by_id_.find(id_of(session.get())); known != by_id_.end()) remove(known->second);
   std::string id{id_of(session.get())};
-  entries_.push_front({.id = std::move(id), .session = std::move(session), .bytes = bytes});
-  by_id_.emplace(entries_.front().id, entries_.begin());
+  entries_.push_front(
+      {.id = std::move(id), .owner = std::string{owner}, .session = std::move(session), .bytes = bytes});
+  const auto entry = entries_.begin();
+  by_id_.emplace(entry->id, entry);
   bytes_ += bytes;
+  if (!owner.empty()) {
+    // The key refers to the owner in one of its entries, so the newest takes the place of all before.
+    auto node = by_owner_.extract(owner);
+    if (node.empty()) {
+      by_owner_[entry->owner].push_back(entry);
+    } else {
+      node.key() = entry->owner;
+      node.mapped().push_back(entry);
+      auto& all = by_owner_.insert(std::move(node)).position->second;
+      if (all.size() > kMostOfOwner) remove(all.front());
+    }
+  }
   evict();
 }
 
@@ -73,6 +87,14 @@ std::size_t SessionCache::count() const {
 }
 
 void SessionCache::remove(Entries::iterator entry) {
+  if (!entry->owner.empty()) {
+    auto node = by_owner_.extract(entry->owner);
+    std::erase(node.mapped(), entry);
+    if (!node.mapped().empty()) {
+      node.key() = node.mapped().back()->owner;
+      by_owner_.insert(std::move(node));
+    }
+  }
   by_id_.erase(entry->id);
   bytes_ -= entry->bytes;
   entries_.erase(entry);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -29,8 +30,12 @@ class SessionCache {
   /// Takes effect at once.
   void set_budget(std::size_t bytes);
 
-  /// `chain`: the client's, as the session holds it.
-  void keep(SslSessionPtr session, std::span<const crypto::Certificate> chain);
+  /// How many of one owner are kept, the newest: a phone that never takes one up makes one with each contact.
+  static constexpr std::size_t kMostOfOwner = 4;
+
+  /// `chain`: the client's, as the session holds it. `owner`: who it is for certain, or "" if several may share the
+  /// certificate.
+  void keep(SslSessionPtr session, std::span<const crypto::Certificate> chain, std::string_view owner);
   /// With a reference of its own; nullptr if there is none of that id.
   SslSessionPtr find(std::string_view id);
   void forget(std::string_view id);
@@ -44,7 +49,7 @@ class SessionCache {
 
  private:
   struct Entry {
-    std::string id;
+    std::string id, owner;
     SslSessionPtr session;
     std::size_t bytes = 0;
   };
@@ -56,6 +61,7 @@ class SessionCache {
   mutable std::mutex mutex_;
   Entries entries_;  // the one used last in front
   std::unordered_map<std::string_view, Entries::iterator> by_id_;
+  std::unordered_map<std::string_view, std::deque<Entries::iterator>> by_owner_;  // the oldest in front
   std::size_t budget_ = 0;
   std::size_t bytes_ = 0;
 };

@@ -457,9 +457,9 @@ Stream::Status Stream::shutdown() {
   return socket.unsent.empty() ? Status::ok : flush();
 }
 
-void Stream::keep_session() {
+void Stream::keep_session(std::string_view owner) {
   auto* const sessions = impl_->context->sessions();
-  if (sessions != nullptr) sessions->keep(std::move(impl_->connected.new_session), impl_->facts.client_chain);
+  if (sessions != nullptr) sessions->keep(std::move(impl_->connected.new_session), impl_->facts.client_chain, owner);
 }
 
 const TlsFacts& Stream::facts() const { return impl_->facts; }

@@ -32,7 +32,7 @@ class Stream final : public Channel {
   Io write(std::string_view bytes) override;
   Status flush() override;
   Status shutdown() override;
-  void keep_session() override;
+  void keep_session(std::string_view owner) override;
 
   const TlsFacts& facts() const override;
   std::uint64_t bytes_in() const override;

@@ -351,7 +351,7 @@ class Server {
       if (io.status != Status::ok) return advance(io.status, phase_);
     }
     // As for a phone that is believed: of nobody else is a session kept.
-    if (!stream_->facts().client_chain.empty()) stream_->keep_session();
+    if (!stream_->facts().client_chain.empty()) stream_->keep_session("");
     if ((ends_.flags & Flag::close_after) == 0) return advance(stream_->flush(), Phase::request);
     const auto status = advance(stream_->shutdown(), phase_);
     if (status == Status::ok) finish(true);

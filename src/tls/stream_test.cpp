@@ -260,7 +260,7 @@ TEST_F(Handshake, ResumesWithTheClientsWholeChainAndOnlyForPhonesWithOne) {
   start(client.get(), "legacy-2026-11");
   ASSERT_EQ(pump(), Status::ok);
   EXPECT_EQ(sessions_->count(), 0U) << "a handshake alone gets no memory here";
-  stream_->keep_session();
+  stream_->keep_session("");
   EXPECT_EQ(sessions_->count(), 1U);
   const SslSessionPtr session{SSL_get1_session(client_.get())};
   // Neither end says good-bye, as a phone that just closes TCP.
@@ -272,7 +272,7 @@ TEST_F(Handshake, ResumesWithTheClientsWholeChainAndOnlyForPhonesWithOne) {
   EXPECT_EQ(stream_->facts().version, "TLSv1");
   EXPECT_EQ(stream_->facts().cipher, "DHE-RSA-AES256-SHA");
   ASSERT_EQ(stream_->facts().client_chain.size(), 1U);
-  stream_->keep_session();
+  stream_->keep_session("");
   EXPECT_EQ(sessions_->count(), 1U) << "it is there already";
 }
 
@@ -288,7 +288,7 @@ TEST_F(Handshake, ASessionThatWasNotKeptIsNotTakenUp) {
       ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
       std::array<char, 8> buffer;
       SSL_read(client_.get(), buffer.data(), buffer.size());  // the ticket of TLS 1.3
-      if (keep) stream_->keep_session();
+      if (keep) stream_->keep_session("");
       const SslSessionPtr session{SSL_get1_session(client_.get())};
       SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
       stream_.reset();
@@ -311,7 +311,7 @@ TEST_F(Handshake, SessionsStayWithinTheirBudget) {
     connect();
     start(client.get(), "modern-2026-11");
     ASSERT_EQ(pump(), Status::ok);
-    stream_->keep_session();
+    stream_->keep_session("");
     mine.emplace_back(SSL_get1_session(client_.get()));
     SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
@@ -327,6 +327,29 @@ TEST_F(Handshake, SessionsStayWithinTheirBudget) {
   EXPECT_TRUE(stream_->facts().resumed);
   sessions_->set_budget(0);
   EXPECT_EQ(sessions_->count(), 0U);
+}
+
+/// A phone that never takes its session up leaves one with each contact.
+TEST_F(Handshake, KeepsTheNewestSessionsOfAnOwner) {
+  const auto client = client_context(TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384");
+  show(client.get(), phone_);
+  const auto come = [&](std::string_view owner) {
+    connect();
+    start(client.get(), "modern-2026-11");
+    ASSERT_EQ(pump(), Status::ok);
+    stream_->keep_session(owner);
+  };
+  for (int i = 0; i < 7; ++i) come("000e08aaaaaa");
+  EXPECT_EQ(sessions_->count(), SessionCache::kMostOfOwner);
+  come("000e08bbbbbb");
+  EXPECT_EQ(sessions_->count(), SessionCache::kMostOfOwner + 1);
+  for (int i = 0; i < 5; ++i) come("");
+  EXPECT_EQ(sessions_->count(), SessionCache::kMostOfOwner + 6) << "who shares a certificate has none taken away";
+  sessions_->set_budget(0);
+  EXPECT_EQ(sessions_->count(), 0U);
+  sessions_->set_budget(1 << 20);
+  come("000e08aaaaaa");
+  EXPECT_EQ(sessions_->count(), 1U);
 }
 
 /// 4,400 attributes are no phone: refused by an alert of its own, whatever the version, and none of it stays.
@@ -376,7 +399,7 @@ TEST_F(Handshake, NeverCarriesASessionIntoAnotherPersonality) {
   show(client.get(), phone_);
   start(client.get(), "legacy-2026-11");
   ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
-  stream_->keep_session();
+  stream_->keep_session("");
   const SslSessionPtr session{SSL_get1_session(client_.get())};
   stream_->shutdown();
   SSL_shutdown(client_.get());
@@ -465,7 +488,7 @@ TEST_F(Handshake, KeepsNoSessionOfACapturedConnection) {
     connect();
     start(client.get(), personality, nullptr, &tape);
     ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
-    stream_->keep_session();
+    stream_->keep_session("");
     std::array<char, 8> buffer;
     SSL_read(client_.get(), buffer.data(), buffer.size());  // the ticket of TLS 1.3
     const SslSessionPtr session{SSL_get1_session(client_.get())};
@@ -624,7 +647,7 @@ TEST_F(Wire, SessionsAreTakenUpOrNot) {
     connect();
     start(client.get(), "own");
     ASSERT_EQ(pump(), Status::ok);
-    stream_->keep_session();
+    stream_->keep_session("");
     const SslSessionPtr session{SSL_get1_session(client_.get())};
     SSL_set_shutdown(client_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     connect();

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from support import client, pki
-from support.server import BINARY, Server, firstring, json_lines, make_state
+from support.server import BINARY, DEADLINE, Server, firstring, json_lines, make_state
 
 OWN = f"/{pki.OWN_MAC}.xml"
 PATIENT = 'hello_timeout = "120s"\nhandshake_timeout = "120s"\nidle_timeout = "120s"\n'
@@ -217,6 +217,11 @@ def test_who_comes_from_elsewhere_is_turned_away_before_a_byte_is_read(tmp_path,
                 assert sock.recv(1) == b""
         server.rows_of("127.9.1.2")
         assert not [row for row in server.ledger() if row["address"] == "127.8.1.2"]
+        # But it is counted and said.
+        until = time.monotonic() + DEADLINE
+        while "2 connections of 127.8.1.0/24 turned away" not in firstring("ledger", folder=folder).stdout:
+            assert time.monotonic() < until, server.log_text()
+            time.sleep(0.05)
 
 
 def test_too_many_open_files_is_said_once_and_said_to_be_over(tmp_path, certificates):

@@ -22,6 +22,7 @@ CREATE TABLE gap (
   last INTEGER NOT NULL,
   connections INTEGER NOT NULL,
   requests INTEGER NOT NULL,
+  turned_away INTEGER NOT NULL,
   UNIQUE (network, minute)
 ) STRICT;
 CREATE INDEX gap_last ON gap (last);
