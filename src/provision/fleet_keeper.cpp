@@ -1,10 +1,10 @@
 #include "provision/fleet_keeper.hpp"
 
-#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
+#include "base/memory.hpp"
 #include "base/text.hpp"
 
 namespace firstring::provision {
@@ -23,9 +23,6 @@ bool is_gone(const store::DeviceRecord& record, const FleetView& view) {
   return device == nullptr || device->created > record.pinned_at;
 }
 
-/// What a whole fleet was read through is not needed again soon, and the allocator would keep it.
-void give_memory_back() { ::malloc_trim(0); }
-
 }  // namespace
 
 FleetKeeper::FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site, Chore chore)
@@ -39,7 +36,7 @@ Result<std::unique_ptr<FleetKeeper>> FleetKeeper::start(std::unique_ptr<store::F
   FIRSTRING_CHECK(keeper->store_->each_device_record([&](const store::DeviceRecord& record) {
     if (!is_gone(record, *view)) keeper->records_.load(record);
   }));
-  give_memory_back();
+  give_memory_back();  // what a whole fleet was read through is not needed again soon
   keeper->thread_ = std::thread{[raw = keeper.get()] { raw->run(); }};
   return keeper;
 }

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
+#include "base/memory.hpp"
 #include "provision/fleet_keeper.hpp"
 #include "server/capacity.hpp"
 #include "server/captures.hpp"
@@ -313,6 +314,7 @@ class Server {
 
   // ---- places ----
 
+  /// Each second.
   void watch_places() {
     places_timer_.expires_after(std::chrono::seconds{1});
     places_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -331,6 +333,7 @@ class Server {
         case PlacesWatch::Event::over:
           spdlog::info("places are no longer short; they were for {} s", places_.lasted().count());
       }
+      if (quiet_.tick(processor_time())) give_memory_back();
       watch_places();
     });
   }
@@ -384,6 +387,7 @@ class Server {
   asio::steady_timer drain_timer_, drain_poll_;
   asio::steady_timer places_timer_{io_};
   PlacesWatch places_;
+  QuietWatch quiet_;
   QuarantineKeeper quarantine_{io_};
   std::unique_ptr<crypto::SecretBox> box_;
   std::unique_ptr<ledger::Recorder> recorder_;

@@ -113,6 +113,8 @@ class SqliteLedger final : public LedgerStore {
       number(
           fmt::format("PRAGMA wal_autocheckpoint = {}", std::min<std::uint64_t>(1000, bounds_.log / 4 / kPageBytes)));
       number(fmt::format("PRAGMA journal_size_limit = {}", bounds_.log / 2));
+      // The kernel keeps what is read of the file; what SQLite keeps besides stays with the process after each flood.
+      database_->query("PRAGMA cache_size = -2048").run();
       // Pages that are freed are not to be written for that.
       number("PRAGMA secure_delete = FAST");
       if (bounds_.database == 0) return {};
