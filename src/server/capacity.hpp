@@ -52,7 +52,7 @@ inline constexpr std::size_t kFreeBytes = 2 << 10;
 /// What is read from a socket at once.
 inline constexpr std::size_t kReadBytes = 4 << 10;
 /// What a larger hello may come to: twice its most in each of two vectors that grow, and once more in OpenSSL.
-inline constexpr std::size_t kLargeHelloBytes = 5 * (64 << 10);
+inline constexpr std::size_t kLargeHelloBytes = std::size_t{5} * (64 << 10);
 /// What an answer may come to before it is made. Should one be larger, it counts as what it is.
 inline constexpr std::size_t kAnswerBytes = 64 << 10;
 /// What a request with a larger head may come to: the head, what is made of it, and what came behind it.

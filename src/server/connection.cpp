@@ -33,6 +33,17 @@ constexpr std::chrono::seconds kQuarantineDelay{3};
 /// again after 1 to 3 s.
 constexpr std::chrono::milliseconds kTimeToSpeak{3'000};
 
+/// False if there was not enough memory for it.
+template <class Step>
+bool has_memory(Step&& step) noexcept {
+  try {
+    step();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Connection::Connection(Socket socket, const asio::ip::tcp::endpoint& peer, std::shared_ptr<const State> state,
@@ -59,16 +70,10 @@ Connection::~Connection() = default;
 // ---- memory ----
 
 void Connection::out_of_memory() noexcept {
-  try {
-    finish("limit", stage_, std::string{kNoMemory});
-  } catch (const std::bad_alloc&) {
-    // Then without its row.
-  }
-  try {
-    close();
-  } catch (const std::bad_alloc&) {
-    // Its place is free; what could not be posted comes with the next one that ends.
-  }
+  // Without its row, if there is no memory for that either.
+  if (!has_memory([this] { finish("limit", stage_, std::string{kNoMemory}); })) phase_ = Phase::lingering;
+  // Its place is free in any case; what could not be posted comes with the next one that ends.
+  if (!has_memory([this] { close(); })) phase_ = Phase::gone;
 }
 
 std::size_t Connection::may_read(std::unique_ptr<Buffers::Lease>& lease, std::size_t held, std::size_t whole,

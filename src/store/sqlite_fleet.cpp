@@ -680,19 +680,19 @@ Result<std::vector<SealedValue>> sealed_samples(const std::filesystem::path& dir
   FIRSTRING_TRY(const auto database, SqliteDatabase::open(dir, kFleetDatabase, {.mode = OpenMode::as_it_is}));
   return database->read([&]() -> Result<std::vector<SealedValue>> {
     std::vector<SealedValue> samples;
-    for (const std::string order : {"ASC", "DESC"}) {
+    for (const std::string_view order : {"ASC", "DESC"}) {
       auto parameter = database->query(
-          "SELECT scope_kind, scope_name, name, sealed FROM parameter WHERE class = 'secret' "
-          "ORDER BY scope_kind " +
-          order + ", scope_name " + order + ", name " + order + " LIMIT 1");
+          fmt::format("SELECT scope_kind, scope_name, name, sealed FROM parameter WHERE class = 'secret' ORDER BY "
+                      "scope_kind {0}, scope_name {0}, name {0} LIMIT 1",
+                      order));
       if (parameter.next()) {
         const auto scope = read_scope(parameter, 0);
         samples.push_back({seal_context(scope, parameter.text(2)), parameter.blob(3)});
       }
       auto line = database->query(
-          "SELECT device, number, sealed_password FROM line WHERE length(sealed_password) > 0 "
-          "ORDER BY device " +
-          order + ", number " + order + " LIMIT 1");
+          fmt::format("SELECT device, number, sealed_password FROM line WHERE length(sealed_password) > 0 ORDER BY "
+                      "device {0}, number {0} LIMIT 1",
+                      order));
       if (line.next()) {
         const auto number = static_cast<unsigned>(line.integer(1));
         samples.push_back({seal_context_line(read_mac(line, 0), number), line.blob(2)});

@@ -18,7 +18,7 @@ struct CertificateWeight {
 enum class CertificateFormat : unsigned char { tls12, tls13 };
 
 /// A maker's chain is two or three certificates of about 1 KiB and 150 elements each.
-inline constexpr std::size_t kMaxCertificateOctets = 16 * 1024;  ///< the whole message
+inline constexpr std::size_t kMaxCertificateOctets = 16U << 10;  ///< the whole message
 inline constexpr std::size_t kMaxCertificates = 10;
 inline constexpr std::size_t kMaxCertificateElements = 1000;
 

@@ -123,10 +123,7 @@ class GnuTls(Client):
             "127.0.0.1",
         ]  # fmt: skip
 
-    resumes = ("1.0", "1.2", "1.3")
-
-    def commands_twice(self, port, identity, path, version):
-        return [[*self.command(port, identity, path, version), "--resume", "--waitresumption"]]
+    # Not "--resume": it asks for nothing in its first connection, and a session is kept once a request was answered.
 
 
 class Nss(Client):
