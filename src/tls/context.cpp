@@ -42,9 +42,7 @@ SSL_SESSION* find_session(SSL* ssl, const unsigned char* id, int size, int* copy
 }
 
 void forget_session(SSL_CTX* context, SSL_SESSION* session) {
-  unsigned size = 0;
-  const auto* const id = SSL_SESSION_get_id(session, &size);
-  static_cast<SessionCache*>(SSL_CTX_get_app_data(context))->forget({reinterpret_cast<const char*>(id), size});
+  static_cast<SessionCache*>(SSL_CTX_get_app_data(context))->forget(session);
 }
 
 using SecurityCallback = int (*)(const SSL*, const SSL_CTX*, int, int, int, void*, void*);

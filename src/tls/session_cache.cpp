@@ -47,16 +47,9 @@ void SessionCache::keep(SslSessionPtr session, std::span<const crypto::Certifica
   by_id_.emplace(entry->id, entry);
   bytes_ += bytes;
   if (!owner.empty()) {
-    // The key refers to the owner in one of its entries, so the newest takes the place of all before.
-    auto node = by_owner_.extract(owner);
-    if (node.empty()) {
-      by_owner_[entry->owner].push_back(entry);
-    } else {
-      node.key() = entry->owner;
-      node.mapped().push_back(entry);
-      auto& all = by_owner_.insert(std::move(node)).position->second;
-      if (all.size() > kMostOfOwner) remove(all.front());
-    }
+    auto& all = by_owner_[entry->owner];
+    all.push_back(entry);
+    if (all.size() > kMostOfOwner) remove(all.front());
   }
   evict();
 }
@@ -71,9 +64,9 @@ SslSessionPtr SessionCache::find(std::string_view id) {
   return SslSessionPtr{session};
 }
 
-void SessionCache::forget(std::string_view id) {
+void SessionCache::forget(const SSL_SESSION* session) {
   const std::lock_guard lock{mutex_};
-  if (const auto found = by_id_.find(id); found != by_id_.end()) remove(found->second);
+  if (const auto found = by_id_.find(id_of(session)); found != by_id_.end()) remove(found->second);
 }
 
 std::size_t SessionCache::bytes() const {
@@ -87,13 +80,9 @@ std::size_t SessionCache::count() const {
 }
 
 void SessionCache::remove(Entries::iterator entry) {
-  if (!entry->owner.empty()) {
-    auto node = by_owner_.extract(entry->owner);
-    std::erase(node.mapped(), entry);
-    if (!node.mapped().empty()) {
-      node.key() = node.mapped().back()->owner;
-      by_owner_.insert(std::move(node));
-    }
+  if (const auto own = by_owner_.find(entry->owner); own != by_owner_.end()) {
+    std::erase(own->second, entry);
+    if (own->second.empty()) by_owner_.erase(own);
   }
   by_id_.erase(entry->id);
   bytes_ -= entry->bytes;

@@ -38,7 +38,8 @@ class SessionCache {
   void keep(SslSessionPtr session, std::span<const crypto::Certificate> chain, std::string_view owner);
   /// With a reference of its own; nullptr if there is none of that id.
   SslSessionPtr find(std::string_view id);
-  void forget(std::string_view id);
+  /// By its id.
+  void forget(const SSL_SESSION* session);
 
   std::size_t bytes() const;  ///< by size_of
   std::size_t count() const;
@@ -61,7 +62,7 @@ class SessionCache {
   mutable std::mutex mutex_;
   Entries entries_;  // the one used last in front
   std::unordered_map<std::string_view, Entries::iterator> by_id_;
-  std::unordered_map<std::string_view, std::deque<Entries::iterator>> by_owner_;  // the oldest in front
+  std::unordered_map<std::string, std::deque<Entries::iterator>> by_owner_;  // the oldest in front
   std::size_t budget_ = 0;
   std::size_t bytes_ = 0;
 };
