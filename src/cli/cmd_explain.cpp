@@ -47,7 +47,7 @@ std::optional<ledger::NextContact> next_contact_of(const Context& context, const
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     if (!is_of(entry->connection, mac)) continue;
     if (newest == nullptr) newest = &*entry;
-    if (entry->connection.cause == "served") break;
+    if (entry->connection.cause == Cause::served) break;
     ++failed;
   }
   if (newest == nullptr) return std::nullopt;
@@ -68,7 +68,7 @@ JsonObject to_json(const ledger::Story::Chapter& chapter) {
   object.add("time", to_iso8601(row.accepted)).add("connection", row.id).add("address", row.address);
   object.add("device", row.device).add("likely_device", row.likely_device);
   object.add("model", row.model).add("firmware", row.firmware);
-  object.add("outcome", row.outcome).add("stage", row.stage);
+  object.add("outcome", to_string(row.outcome)).add("stage", to_string(row.stage));
   add_step("hello_us", row.hello_us);
   add_step("queued_us", row.queued_us);
   add_step("server_flight_us", row.server_flight_us);
@@ -77,7 +77,9 @@ JsonObject to_json(const ledger::Story::Chapter& chapter) {
   object.add("closed_us", row.closed_us);
   add_step("rtt_us", row.rtt_us);
   add_step("phone_cpu_us", row.phone_cpu_us);
-  object.add("cause", explanation.cause).add("explanation", explanation.explanation).add("remedy", explanation.remedy);
+  object.add("cause", to_string(explanation.cause))
+      .add("explanation", explanation.explanation)
+      .add("remedy", explanation.remedy);
   return object;
 }
 

@@ -20,14 +20,16 @@ constexpr std::size_t kMaxBatch = 100'000;
 /// What became of it, in one column: the status of the last request, else how the connection ended.
 Cell result_of(const store::LedgerEntry& entry) {
   if (entry.requests.empty())
-    return {entry.connection.outcome, entry.connection.outcome == "ok" ? Colour::none : Colour::red};
+    return {std::string{to_string(entry.connection.outcome)},
+            entry.connection.outcome == Outcome::ok ? Colour::none : Colour::red};
   const auto& request = entry.requests.back();
   return {std::to_string(request.status), request.status < 400 ? Colour::green : Colour::red};
 }
 
 std::string reason_of(const store::LedgerEntry& entry) {
   const auto& connection = entry.connection;
-  if (!entry.requests.empty()) return fmt::format("{} {}", entry.requests.back().reason, entry.requests.back().target);
+  if (!entry.requests.empty())
+    return fmt::format("{} {}", to_string(entry.requests.back().reason), entry.requests.back().target);
   if (!connection.alert.empty()) return fmt::format("alert {} by the {}", connection.alert, connection.alert_from);
   return connection.detail;
 }

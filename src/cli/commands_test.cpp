@@ -500,12 +500,12 @@ class Ledger : public Commands {
       connections[i].id = static_cast<std::int64_t>(i) + 1;
       connections[i].accepted = now();
       connections[i].address = "192.0.2." + std::to_string(i + 1);
-      connections[i].outcome = "ok";
+      connections[i].outcome = Outcome::ok;
       connections[i].version = "TLSv1";
       connections[i].cipher = "DHE-RSA-AES256-SHA";
     }
     connections[0].device = kMac;
-    connections[2].outcome = "handshake_failed";
+    connections[2].outcome = Outcome::handshake_failed;
     connections[2].alert = "unknown_ca";
     connections[2].alert_from = "client";
     for (std::size_t i = 0; i < 2; ++i) {
@@ -514,8 +514,8 @@ class Ledger : public Commands {
       requests[i].method = "GET";
       requests[i].target = "/a\x1b[2J.xml";
       requests[i].status = i == 0 ? 200 : 403;
-      requests[i].decision = i == 0 ? "allow" : "deny";
-      requests[i].reason = i == 0 ? "bound" : "no_certificate";
+      requests[i].decision = i == 0 ? Decision::allow : Decision::deny;
+      requests[i].reason = i == 0 ? Reason::bound : Reason::no_certificate;
     }
     ASSERT_TRUE(ledger->append({connections, requests, {}}));
   }

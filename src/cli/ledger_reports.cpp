@@ -29,7 +29,7 @@ Result<ledger::Explanation> explain_main_cause(const ledger::ClientReport& repor
 
 JsonObject to_json(const ledger::ClientReport& report, const ledger::Explanation& explanation) {
   JsonObject causes;
-  for (const auto& cause : report.causes) causes.add(cause.cause, cause.count);
+  for (const auto& cause : report.causes) causes.add(to_string(cause.cause), cause.count);
   JsonObject object;
   object.add("model", report.model).add("firmware", report.firmware).add("ja4", report.ja4);
   object.add("connections", report.connections).add("failed", report.failed).add("failing", report.failing);
@@ -39,7 +39,9 @@ JsonObject to_json(const ledger::ClientReport& report, const ledger::Explanation
     object.add_null("failing_since");
   }
   object.add("causes", causes).add("headline", ledger::headline(report, explanation.explanation));
-  object.add("cause", explanation.cause).add("explanation", explanation.explanation).add("remedy", explanation.remedy);
+  object.add("cause", to_string(explanation.cause))
+      .add("explanation", explanation.explanation)
+      .add("remedy", explanation.remedy);
   return object;
 }
 
@@ -49,7 +51,7 @@ void print(Terminal& terminal, const ledger::ClientReport& report, const ledger:
   if (report.causes.size() < 2) return;
   std::string all;
   for (const auto& cause : report.causes)
-    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", cause.count, cause.cause);
+    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", cause.count, to_string(cause.cause));
   terminal.print(fmt::format("  Causes: {}\n", all));
 }
 

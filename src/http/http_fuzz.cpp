@@ -29,7 +29,8 @@ void check_path(const std::string& path) {
 
 struct Reading {
   std::vector<Request> requests;
-  std::string reason, seen;
+  Reason reason = Reason::unknown;
+  std::string seen;
   bool empty = false;
   bool operator==(const Reading&) const = default;
 };
@@ -56,7 +57,7 @@ Reading read(ByteView bytes, std::size_t piece) {
   }
   reading.empty = reader.empty();
   if (reader.state() == State::failed) {
-    require(reader.refusal().status >= 400 && !reader.refusal().body.empty() && !reader.reason().empty());
+    require(reader.refusal().status >= 400 && !reader.refusal().body.empty() && reader.reason() != Reason::unknown);
     reading.reason = reader.reason();
     reading.seen = reader.target_seen();
   }

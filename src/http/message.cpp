@@ -78,6 +78,10 @@ std::string_view reason_phrase(unsigned status) {
   return found == kPhrases.end() ? "Status" : found->text;
 }
 
+std::optional<std::uint64_t> Response::length() const {
+  return source ? source->length() : std::optional<std::uint64_t>{body.size()};
+}
+
 Response plain(unsigned status, std::string_view sentence) {
   Response response;
   response.status = status;
@@ -96,7 +100,7 @@ std::string serialize(const Response& response, unsigned version, bool keep_aliv
   add_header(out, "Date", imf_date(date));
   if (may_have_body) {
     if (!response.content_type.empty()) add_header(out, "Content-Type", response.content_type);
-    add_header(out, "Content-Length", fmt::to_string(response.body.size()));
+    if (const auto length = response.length()) add_header(out, "Content-Length", fmt::to_string(*length));
   }
   for (const auto& [name, value] : response.headers) add_header(out, name, value);
   if (!keep_alive) {
@@ -105,7 +109,7 @@ std::string serialize(const Response& response, unsigned version, bool keep_aliv
     add_header(out, "Connection", "keep-alive");
   }
   out.append("\r\n");
-  if (may_have_body && body == Body::with) out.append(response.body);
+  if (may_have_body && body == Body::with && !response.source) out.append(response.body);
   return out;
 }
 

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/time.hpp"
+#include "http/body_source.hpp"
 
 namespace firstring::http {
 
@@ -30,14 +33,19 @@ struct Response {
   unsigned status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::unique_ptr<BodySource> source;  ///< in the place of `body`, for what is not in memory as a whole; or nullptr
   std::vector<std::pair<std::string, std::string>> headers;  ///< further ones
+
+  /// Of its body; nullopt: only its end tells, and the connection ends with it.
+  std::optional<std::uint64_t> length() const;
 };
 
 enum class Body : unsigned char { with, without };
 
-/// The bytes of a response: always Content-Length, never chunked (spa-phones.md 2.2), and Date. `without` for HEAD: the
-/// length is that of the body left out. Answers in HTTP/1.1 to 1.1 and in HTTP/1.0 to 1.0; `version` is
-/// Request::version, 11 for a request that could not be read. Control characters in header values become spaces.
+/// The bytes of a response, its source's left out: with Content-Length where the length is known, never chunked
+/// (spa-phones.md 2.2), and Date. `without` for HEAD: the length is that of the body left out. Answers in HTTP/1.1
+/// to 1.1 and in HTTP/1.0 to 1.0; `version` is Request::version, 11 for a request that could not be read. Control
+/// characters in header values become spaces.
 std::string serialize(const Response& response, unsigned version, bool keep_alive, Body body = Body::with,
                       Timestamp date = now());
 

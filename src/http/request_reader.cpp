@@ -20,29 +20,32 @@ namespace {
 namespace beast = boost::beast::http;
 
 struct Refusal {
-  std::string_view reason;
+  Reason reason;
   unsigned status;
   std::string_view sentence;
 };
 
-constexpr Refusal kBadRequestLine{"bad_request_line", 400,
+constexpr Refusal kBadRequestLine{Reason::bad_request_line, 400,
                                   "The request line must be a method, a target and HTTP/1.1 or HTTP/1.0."};
-constexpr Refusal kTlsToPlain{"tls_to_plain", 400, "This port speaks plain HTTP, and what came looks like TLS."};
-constexpr Refusal kNoVersion{"no_version", 400, "The request line has no HTTP version, and HTTP/0.9 is not served."};
-constexpr Refusal kBadVersion{"bad_version", 505, "Only HTTP/1.1 and HTTP/1.0 are served."};
-constexpr Refusal kTargetTooLong{"target_too_long", 414, "The request target is too long."};
-constexpr Refusal kBadTarget{"bad_target", 400, ""};  // the sentence is parse_target's
-constexpr Refusal kHeadTooLarge{"head_too_large", 431, "The request line and headers are too large or too many."};
-constexpr Refusal kBadHeader{"bad_header", 400, "A header line is malformed."};
-constexpr Refusal kNoHost{"no_host", 400, "An HTTP/1.1 request must have a Host header."};
-constexpr Refusal kTwoHosts{"two_hosts", 400, "The request has more than one Host header."};
-constexpr Refusal kBadHost{"bad_host", 400, "The Host header is not a host name or address with an optional port."};
-constexpr Refusal kBadFraming{"bad_framing", 400, "The headers contradict each other about the length of the body."};
-constexpr Refusal kLengthRequired{"length_required", 411,
+constexpr Refusal kTlsToPlain{Reason::tls_to_plain, 400, "This port speaks plain HTTP, and what came looks like TLS."};
+constexpr Refusal kNoVersion{Reason::no_version, 400,
+                             "The request line has no HTTP version, and HTTP/0.9 is not served."};
+constexpr Refusal kBadVersion{Reason::bad_version, 505, "Only HTTP/1.1 and HTTP/1.0 are served."};
+constexpr Refusal kTargetTooLong{Reason::target_too_long, 414, "The request target is too long."};
+constexpr Refusal kBadTarget{Reason::bad_target, 400, ""};  // the sentence is parse_target's
+constexpr Refusal kHeadTooLarge{Reason::head_too_large, 431, "The request line and headers are too large or too many."};
+constexpr Refusal kBadHeader{Reason::bad_header, 400, "A header line is malformed."};
+constexpr Refusal kNoHost{Reason::no_host, 400, "An HTTP/1.1 request must have a Host header."};
+constexpr Refusal kTwoHosts{Reason::two_hosts, 400, "The request has more than one Host header."};
+constexpr Refusal kBadHost{Reason::bad_host, 400,
+                           "The Host header is not a host name or address with an optional port."};
+constexpr Refusal kBadFraming{Reason::bad_framing, 400,
+                              "The headers contradict each other about the length of the body."};
+constexpr Refusal kLengthRequired{Reason::length_required, 411,
                                   "The body must come with a Content-Length, not with a Transfer-Encoding."};
-constexpr Refusal kUnexpectedBody{"unexpected_body", 400, "A request of this method must not have a body."};
-constexpr Refusal kBodyTooLarge{"body_too_large", 413, "The body is too large."};
-constexpr Refusal kExpectation{"expectation_failed", 417, "Send the request again without an Expect header."};
+constexpr Refusal kUnexpectedBody{Reason::unexpected_body, 400, "A request of this method must not have a body."};
+constexpr Refusal kBodyTooLarge{Reason::body_too_large, 413, "The body is too large."};
+constexpr Refusal kExpectation{Reason::expectation_failed, 417, "Send the request again without an Expect header."};
 
 constexpr std::size_t kMethodBytes = 32;
 constexpr std::size_t kVersionBytes = 16;
@@ -84,14 +87,16 @@ struct RequestReader::Impl {
 
   std::string waiting;  // bytes behind a complete request or head
 
-  Response refusal;
-  std::string_view reason;
+  unsigned refusal_status = 0;
+  std::string refusal_sentence;
+  Reason reason = Reason::unknown;
   std::string seen;
 
   void refuse(const Refusal& kind, std::string_view sentence = {}) {
     stage = Stage::failed;
     reason = kind.reason;
-    refusal = plain(kind.status, sentence.empty() ? kind.sentence : sentence);
+    refusal_status = kind.status;
+    refusal_sentence = sentence.empty() ? kind.sentence : sentence;
     const auto line = request.method.empty() ? head.substr(0, space_count == 2 ? spaces[1] : head.find('\r'))
                                              : request.method + ' ' + request.target;  // the head has been judged
     seen = printable(trim(line), kSeenBytes);
@@ -298,8 +303,8 @@ RequestReader::State RequestReader::state() const {
 bool RequestReader::empty() const { return impl_->stage == Impl::Stage::request_line && impl_->head_received == 0; }
 const Request& RequestReader::request() const { return impl_->request; }
 std::uint64_t RequestReader::body_length() const { return impl_->body_left; }
-const Response& RequestReader::refusal() const { return impl_->refusal; }
-std::string_view RequestReader::reason() const { return impl_->reason; }
+Response RequestReader::refusal() const { return plain(impl_->refusal_status, impl_->refusal_sentence); }
+Reason RequestReader::reason() const { return impl_->reason; }
 std::string_view RequestReader::target_seen() const { return impl_->seen; }
 std::size_t RequestReader::received() const { return impl_->head_received; }
 std::size_t RequestReader::held_bytes() const { return impl_->held_bytes(); }

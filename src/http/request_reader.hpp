@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/codes.hpp"
 #include "http/message.hpp"
 
 namespace firstring::http {
@@ -45,9 +46,9 @@ class RequestReader {
   bool empty() const;                 ///< nothing of a request has come yet: a close now is an ordinary end
   const Request& request() const;     ///< once complete, and as far as the head goes once that is
   std::uint64_t body_length() const;  ///< in state `head`: the bytes announced, at least 1
-  const Response& refusal() const;    ///< once failed: the status for this kind of bad request, with a sentence
-  /// Once failed: stable code for the ledger, "head_too_large", "bad_target", "no_host", ...; README.md lists them.
-  std::string_view reason() const;
+  Response refusal() const;           ///< once failed: the status for this kind of bad request, with a sentence
+  /// Once failed: head_too_large, bad_target, no_host, ...; README.md lists them.
+  Reason reason() const;
   /// Once failed: as much of method and target as could be read, made printable, for the ledger.
   std::string_view target_seen() const;
 

@@ -16,7 +16,7 @@ using State = RequestReader::State;
 /// Everything that a reader says about a byte stream, in words that can be compared.
 struct Reading {
   std::vector<Request> requests;
-  std::string reason;  // "" if none was refused
+  Reason reason = Reason::unknown;  // if none was refused
   unsigned status = 0;
   std::string seen;
   bool ended_empty = false;
@@ -97,7 +97,7 @@ TEST(RequestReader, IsEmptyUntilSomethingCame) {
 
 TEST(RequestReader, SkipsOneEmptyLineBeforeARequest) {
   EXPECT_EQ(read("\r\n" + std::string{kPhone}), read(kPhone));
-  EXPECT_EQ(read("\r\n\r\n" + std::string{kPhone}).reason, "bad_request_line");
+  EXPECT_EQ(read("\r\n\r\n" + std::string{kPhone}).reason, Reason::bad_request_line);
 }
 
 TEST(RequestReader, ServesHttp10WithoutHost) {
@@ -131,16 +131,16 @@ TEST(RequestReader, ReadsABodyAndTheRequestBehindIt) {
 TEST(RequestReader, TakesABodyOfExactlyTheLimit) {
   const std::string head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ";
   EXPECT_EQ(read(head + "4\r\n\r\n1234", {}, 4).requests.size(), 1U);
-  EXPECT_EQ(read(head + "5\r\n\r\n", {}, 4).reason, "body_too_large");
+  EXPECT_EQ(read(head + "5\r\n\r\n", {}, 4).reason, Reason::body_too_large);
 }
 
 TEST(RequestReader, TakesATargetAndAHeadOfExactlyTheLimit) {
   const std::string target = "/" + std::string(99, 'a');
   const auto request = "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
   EXPECT_EQ(read(request, {.target_bytes = 100}).requests.size(), 1U);
-  EXPECT_EQ(read(request, {.target_bytes = 99}).reason, "target_too_long");
+  EXPECT_EQ(read(request, {.target_bytes = 99}).reason, Reason::target_too_long);
   EXPECT_EQ(read(request, {.head_bytes = request.size()}).requests.size(), 1U);
-  EXPECT_EQ(read(request, {.head_bytes = request.size() - 1}).reason, "head_too_large");
+  EXPECT_EQ(read(request, {.head_bytes = request.size() - 1}).reason, Reason::head_too_large);
 }
 
 TEST(RequestReader, IgnoresAnExpectationOfHttp10) {
@@ -177,7 +177,7 @@ TEST(RequestReader, AnswersAnExpectationOnlyOfABodyThatIsWanted) {
   RequestReader reader{Limits{}};
   ASSERT_EQ(reader.feed(as_bytes(expecting)), State::head);
   EXPECT_EQ(reader.take_body(1), State::failed);
-  EXPECT_EQ(reader.reason(), "expectation_failed");
+  EXPECT_EQ(reader.reason(), Reason::expectation_failed);
 }
 
 TEST(RequestReader, HoldsNoMoreBehindACompleteRequestThanCameWithItsEnd) {
@@ -207,7 +207,7 @@ TEST(RequestReader, HoldsLittleMoreOfAHeadThanItsLimit) {
     reader.feed(as_bytes("GET / HTTP/1.1\n"));
     std::size_t most = 0;
     while (reader.feed(as_bytes(line)) == State::need_more) most = std::max(most, reader.held_bytes());
-    EXPECT_EQ(reader.reason(), "head_too_large");
+    EXPECT_EQ(reader.reason(), Reason::head_too_large);
     EXPECT_LE(most, 5300U);
   }
 }
@@ -248,15 +248,15 @@ TEST(RequestReader, BoundsAHeadThatNeverEnds) {
   const std::string part(65536, 'a');
   reader.feed(as_bytes("GET /a HTTP/1.1\r\nX: "));
   for (int i = 0; i < 160; ++i) reader.feed(as_bytes(part));
-  EXPECT_EQ(reader.reason(), "head_too_large");
+  EXPECT_EQ(reader.reason(), Reason::head_too_large);
 }
 
 struct Bad {
   std::string_view bytes;
-  std::string_view reason;
+  Reason reason;
   unsigned status = 400;
 };
-void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.reason << ": " << printable(bad.bytes, 60); }
+void PrintTo(const Bad& bad, std::ostream* out) { *out << to_string(bad.reason) << ": " << printable(bad.bytes, 60); }
 
 class BadRequest : public testing::TestWithParam<Bad> {};
 
@@ -274,60 +274,69 @@ TEST_P(BadRequest, IsRefusedAlikeInSingleBytes) {
 INSTANTIATE_TEST_SUITE_P(
     RequestLine, BadRequest,
     testing::Values(
-        Bad{"\xff\xfe\xfd", "bad_request_line"}, Bad{"\r\n\r\n", "bad_request_line"},
-        Bad{"GET\r\n", "bad_request_line"}, Bad{" GET / HTTP/1.1\r\n", "bad_request_line"},
-        Bad{"GET  / HTTP/1.1\r\n", "bad_request_line"}, Bad{"GET /my file HTTP/1.1\r\n", "bad_request_line"},
-        Bad{"GET / HTTP/1.1 \r\n", "bad_request_line"}, Bad{"GET / HTTP/1.1\r\r\n", "bad_request_line"},
-        Bad{"GET\r/ / HTTP/1.1\r\n", "bad_request_line"}, Bad{"GET / http/1.1\r\n", "bad_request_line"},
-        Bad{"GET / HTTP/1\r\n", "bad_request_line"}, Bad{"GET / HTTP/1.1xxxxxxxxxxxxxxxxxxxx", "bad_request_line"},
-        Bad{"G(T / HTTP/1.1\r\n", "bad_request_line"},
-        Bad{std::string_view{"G\0T / HTTP/1.1\r\n", 16}, "bad_request_line"},
-        Bad{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "bad_request_line"}, Bad{"GET /x\r\n", "no_version"},
-        Bad{"GET /x\n", "no_version"}, Bad{"\x16\x03\x01\x02", "tls_to_plain"}, Bad{"\x80\x2e\x01", "tls_to_plain"},
-        Bad{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "bad_version", 505}, Bad{"GET / HTTP/1.2\r\n", "bad_version", 505},
-        Bad{"GET / HTTP/0.9\r\n", "bad_version", 505}));
+        Bad{"\xff\xfe\xfd", Reason::bad_request_line}, Bad{"\r\n\r\n", Reason::bad_request_line},
+        Bad{"GET\r\n", Reason::bad_request_line}, Bad{" GET / HTTP/1.1\r\n", Reason::bad_request_line},
+        Bad{"GET  / HTTP/1.1\r\n", Reason::bad_request_line},
+        Bad{"GET /my file HTTP/1.1\r\n", Reason::bad_request_line},
+        Bad{"GET / HTTP/1.1 \r\n", Reason::bad_request_line}, Bad{"GET / HTTP/1.1\r\r\n", Reason::bad_request_line},
+        Bad{"GET\r/ / HTTP/1.1\r\n", Reason::bad_request_line}, Bad{"GET / http/1.1\r\n", Reason::bad_request_line},
+        Bad{"GET / HTTP/1\r\n", Reason::bad_request_line},
+        Bad{"GET / HTTP/1.1xxxxxxxxxxxxxxxxxxxx", Reason::bad_request_line},
+        Bad{"G(T / HTTP/1.1\r\n", Reason::bad_request_line},
+        Bad{std::string_view{"G\0T / HTTP/1.1\r\n", 16}, Reason::bad_request_line},
+        Bad{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Reason::bad_request_line},
+        Bad{"GET /x\r\n", Reason::no_version}, Bad{"GET /x\n", Reason::no_version},
+        Bad{"\x16\x03\x01\x02", Reason::tls_to_plain}, Bad{"\x80\x2e\x01", Reason::tls_to_plain},
+        Bad{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Reason::bad_version, 505},
+        Bad{"GET / HTTP/1.2\r\n", Reason::bad_version, 505}, Bad{"GET / HTTP/0.9\r\n", Reason::bad_version, 505}));
 INSTANTIATE_TEST_SUITE_P(Target, BadRequest,
-                         testing::Values(Bad{"OPTIONS * HTTP/1.1\r\n", "bad_target"},
-                                         Bad{"CONNECT host:443 HTTP/1.1\r\n", "bad_target"},
-                                         Bad{"GET /%2e%2e/etc/passwd HTTP/1.1\r\n", "bad_target"},
-                                         Bad{"GET /a\rb HTTP/1.1\r\n", "bad_request_line"},
-                                         Bad{"GET /a\tb HTTP/1.1\r\n", "bad_target"}));
-INSTANTIATE_TEST_SUITE_P(
-    Headers, BadRequest,
-    testing::Values(
-        Bad{"GET / HTTP/1.1\r\n\r\n", "no_host"}, Bad{"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", "two_hosts"},
-        Bad{"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "two_hosts"},
-        Bad{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "bad_host"}, Bad{"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "bad_host"},
-        Bad{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "bad_host"}, Bad{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "bad_header"},
-        Bad{"GET / HTTP/1.1\r\n Host: a\r\n\r\n", "bad_header"},
-        Bad{"GET / HTTP/1.1\r\nHost: a\r\n\tb\r\n\r\n", "bad_header"},
-        Bad{"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "bad_header"},
-        Bad{"GET / HTTP/1.1\r\nHost\r\n\r\n", "bad_header"}, Bad{"GET / HTTP/1.1\r\n: a\r\n\r\n", "bad_header"},
-        Bad{std::string_view{"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29}, "bad_header"},
-        Bad{"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", "bad_header"},
-        Bad{"GET / HTTP/1.1\r\nH\xc3\xa4: a\r\n\r\n", "bad_header"}));
+                         testing::Values(Bad{"OPTIONS * HTTP/1.1\r\n", Reason::bad_target},
+                                         Bad{"CONNECT host:443 HTTP/1.1\r\n", Reason::bad_target},
+                                         Bad{"GET /%2e%2e/etc/passwd HTTP/1.1\r\n", Reason::bad_target},
+                                         Bad{"GET /a\rb HTTP/1.1\r\n", Reason::bad_request_line},
+                                         Bad{"GET /a\tb HTTP/1.1\r\n", Reason::bad_target}));
+INSTANTIATE_TEST_SUITE_P(Headers, BadRequest,
+                         testing::Values(Bad{"GET / HTTP/1.1\r\n\r\n", Reason::no_host},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n", Reason::two_hosts},
+                                         Bad{"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", Reason::two_hosts},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", Reason::bad_host},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", Reason::bad_host},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Reason::bad_host},
+                                         Bad{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\n Host: a\r\n\r\n", Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a\r\n\tb\r\n\r\n", Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\nHost\r\n\r\n", Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\n: a\r\n\r\n", Reason::bad_header},
+                                         Bad{std::string_view{"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29},
+                                             Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", Reason::bad_header},
+                                         Bad{"GET / HTTP/1.1\r\nH\xc3\xa4: a\r\n\r\n", Reason::bad_header}));
 INSTANTIATE_TEST_SUITE_P(
     Body, BadRequest,
     testing::Values(
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", "bad_framing"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "length_required", 411},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n", "body_too_large", 413},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", "body_too_large", 413},
-        Bad{"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", "unexpected_body"},
-        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", "expectation_failed",
-            417}));
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+            Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\n",
+            Reason::bad_framing},
+        Bad{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n", Reason::bad_framing},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Reason::length_required, 411},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n", Reason::body_too_large, 413},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", Reason::body_too_large, 413},
+        Bad{"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", Reason::unexpected_body},
+        Bad{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
+            Reason::expectation_failed, 417}));
 
 TEST(BadRequest, WithTooManyHeadersIsRefused) {
   std::string request = "GET / HTTP/1.1\r\nHost: a\r\n";
   for (int i = 0; i < 100; ++i) request += "a:\r\n";
-  EXPECT_EQ(read(request).reason, "head_too_large");
+  EXPECT_EQ(read(request).reason, Reason::head_too_large);
 }
 
 std::vector<std::string> random_split(const std::string& bytes) {

@@ -27,7 +27,7 @@ class Case {
   hello::ClientHello hello;
   const tls::Personality* personality;  ///< nullptr if this program does not know it
 
-  bool failed() const { return row.outcome == "handshake_failed"; }
+  bool failed() const { return row.outcome == Outcome::handshake_failed; }
   /// The client's alert is one of `names`, which are separated by spaces.
   bool client_said(std::string_view names) const;
   /// OpenSSL's reason for a failure on our side names one of these, separated by '|'.
@@ -57,17 +57,17 @@ class Case {
 };
 
 /// One way in which a connection ends, as docs/reference/ledger.md lists them.
-struct Cause {
-  std::string_view code;
+struct CauseRule {
+  Cause cause;
   bool (*applies)(const Case&);          ///< nullptr for a denial
   std::string_view explanation, remedy;  ///< with {placeholders}, see words.cpp
 };
 
-/// What a denied request came to: the code is the decision's reason.
-std::span<const Cause> denials();
+/// What a denied request came to, by the decision's reason: cause_of_denial.
+std::span<const CauseRule> denials();
 /// Everything else, in this order: the first that applies is the cause, the last does always.
-std::span<const Cause> endings();
-const Cause& find_cause(const Case& the_case);
+std::span<const CauseRule> endings();
+const CauseRule& find_cause(const Case& the_case);
 
 /// `text` with its {placeholders} replaced by what they stand for in this case. One that is unknown is a bug, and stays
 /// for the tests to find.

@@ -34,12 +34,12 @@ TEST(Cut, LeavesAPhonesHelloWhole) {
 TEST(Cut, KeepsTheCauseThatWasFoundBefore) {
   store::LedgerEntry entry;
   auto& row = entry.connection;
-  row.outcome = "handshake_failed";
-  row.stage = "hello";
+  row.outcome = Outcome::handshake_failed;
+  row.stage = Stage::hello;
   row.hello.resize(60'000);
-  row.cause = "no_common_cipher";
+  row.cause = Cause::no_common_cipher;
   cut(row);
-  EXPECT_EQ(explain(entry).cause, "no_common_cipher");
+  EXPECT_EQ(explain(entry).cause, Cause::no_common_cipher);
   EXPECT_EQ(explain(entry).explanation.find('{'), std::string::npos);
 }
 

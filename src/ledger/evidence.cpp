@@ -46,9 +46,9 @@ std::string without_passwords(std::string_view target) {
 }
 
 bool failed(const store::LedgerEntry& entry) {
-  return entry.connection.outcome != "ok" ||
+  return entry.connection.outcome != Outcome::ok ||
          std::any_of(entry.requests.begin(), entry.requests.end(),
-                     [](const auto& request) { return request.decision == "deny"; });
+                     [](const auto& request) { return request.decision == Decision::deny; });
 }
 
 std::string to_second(Timestamp time) { return to_iso8601(time).substr(0, 19) + "Z"; }
@@ -205,7 +205,7 @@ void tell_failure(std::string& out, const Evidence& evidence, const std::string&
   const store::LedgerEntry* last_failed = nullptr;
   for (const auto& entry : evidence.entries) {
     (failed(entry) ? last_failed : last_good) = &entry;
-    if (failed(entry)) by_cause[explain(entry).cause].push_back(&entry);
+    if (failed(entry)) by_cause[to_string(explain(entry).cause)].push_back(&entry);
   }
   std::size_t failures = 0;
   for (const auto& [cause, entries] : by_cause) failures += entries.size();
@@ -240,7 +240,7 @@ void tell_failure(std::string& out, const Evidence& evidence, const std::string&
   if (!row.detail.empty()) out += fmt::format("  {:24} {}\n", "detail", printable(row.detail, 200));
   for (const auto& request : subject->requests)
     out += fmt::format("  {:24} {} {}: {} {}\n", "request", request.method, printable(request.target, 100),
-                       request.status, request.reason);
+                       request.status, to_string(request.reason));
   if (is_hello_cut(row)) {
     out += "\nWHAT THE PHONE OFFERED\n" + wrapped("A ClientHello: " + cut_hello_text(row), "  ");
   } else if (!row.ja3.empty()) {

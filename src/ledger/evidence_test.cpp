@@ -68,7 +68,7 @@ TEST(Summary, PutsNothingOfAStrangerOntoACommandLine) {
   Evidence evidence;
   evidence.mac = kOwn;
   store::LedgerEntry entry;
-  entry.connection.outcome = "handshake_failed";
+  entry.connection.outcome = Outcome::handshake_failed;
   entry.connection.local_address = "192.0.2.1";
   entry.connection.local_port = 443;
   entry.connection.firmware = "7.5'; rm -rf / #";
@@ -82,7 +82,7 @@ TEST(Summary, SaysWhenNothingFailed) {
   Evidence evidence;
   evidence.mac = kOwn;
   store::LedgerEntry entry;
-  entry.connection.outcome = "ok";
+  entry.connection.outcome = Outcome::ok;
   evidence.entries.push_back(entry);
   const auto text = summary(evidence);
   EXPECT_THAT(text, HasSubstr("1 connections, 0 of them failed"));

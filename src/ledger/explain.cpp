@@ -10,20 +10,20 @@ namespace {
 
 const store::RequestRow* telling_request(const store::LedgerEntry& entry) {
   // What a connection that has not ended comes to is not known.
-  if (entry.requests.empty() || entry.connection.outcome == store::kOpen ||
-      entry.connection.outcome == store::kServerGone)
+  if (entry.requests.empty() || entry.connection.outcome == Outcome::open ||
+      entry.connection.outcome == Outcome::server_gone)
     return nullptr;
   const auto denied = std::find_if(entry.requests.rbegin(), entry.requests.rend(),
-                                   [](const auto& request) { return request.decision != "allow"; });
+                                   [](const auto& request) { return request.decision == Decision::deny; });
   return denied != entry.requests.rend() ? &*denied : &entry.requests.back();
 }
 
 /// A hello that is cut tells less than it did when the cause was found. nullptr: it is whole.
-const Cause* cause_before_cut(const store::ConnectionRow& row) {
+const CauseRule* rule_before_cut(const store::ConnectionRow& row) {
   if (!is_hello_cut(row)) return nullptr;
   for (const auto& causes : {denials(), endings()}) {
     const auto found =
-        std::find_if(causes.begin(), causes.end(), [&](const auto& one) { return one.code == row.cause; });
+        std::find_if(causes.begin(), causes.end(), [&](const auto& one) { return one.cause == row.cause; });
     if (found != causes.end()) return &*found;
   }
   return nullptr;
@@ -33,17 +33,13 @@ const Cause* cause_before_cut(const store::ConnectionRow& row) {
 
 Explanation explain(const store::LedgerEntry& entry, const History& history) {
   const Case the_case{entry.connection, telling_request(entry), history};
-  const auto* found_before = cause_before_cut(entry.connection);
+  const auto* found_before = rule_before_cut(entry.connection);
   const auto& cause = found_before != nullptr ? *found_before : find_cause(the_case);
-  return {cause.code, fill_in(cause.explanation, the_case), fill_in(cause.remedy, the_case)};
+  return {cause.cause, fill_in(cause.explanation, the_case), fill_in(cause.remedy, the_case)};
 }
 
-std::string_view cause_of(const store::ConnectionRow& row, std::optional<std::string_view> denial) {
-  if (!denial) return find_cause({row, nullptr, {}}).code;
-  store::RequestRow request;
-  request.decision = denial->empty() ? "allow" : "deny";
-  request.reason = *denial;
-  return find_cause({row, &request, {}}).code;
+Cause cause_of(const store::ConnectionRow& row, const store::RequestRow* request) {
+  return find_cause({row, request, {}}).cause;
 }
 
 }  // namespace firstring::ledger

@@ -69,7 +69,7 @@ Result<History> Historian::of(const store::ConnectionRow& row) {
   FIRSTRING_TRY(const auto* model, of_model(row.model));
   history.precedents = *device;
   history.precedents.insert(history.precedents.end(), model->begin(), model->end());
-  if (row.outcome == "ok" || row.server_name_shown.empty() || !look_up_) return history;
+  if (row.outcome == Outcome::ok || row.server_name_shown.empty() || !look_up_) return history;
   const auto [place, is_new] = names_.try_emplace(row.server_name_shown);
   if (is_new) place->second = look_up_(row.server_name_shown);
   history.name = place->second;

@@ -20,8 +20,8 @@ void put_request(json::object& object, const store::RequestRow& row) {
   object["bytes"] = row.bytes;
   object["user_agent"] = to_utf8(row.user_agent);
   object["requested_device"] = row.device;
-  object["decision"] = row.decision;
-  object["reason"] = row.reason;
+  object["decision"] = to_string(row.decision);
+  object["reason"] = to_string(row.reason);
   object["duration_us"] = row.duration_us;
 }
 
@@ -40,7 +40,7 @@ void put_session(json::object& object, const store::ConnectionRow& row) {
   object["chain"] = row.chain;
   object["certificate"] = row.certificate;
   object["certificate_subject"] = to_utf8(row.certificate_subject);
-  object["verdict"] = row.verdict;
+  object["verdict"] = to_string(row.verdict);
   object["device"] = row.device;
   object["assurance"] = row.assurance;
 }
@@ -53,8 +53,8 @@ json::object to_object(const store::LedgerEntry& entry) {
   json::object object;
   object["time"] = to_iso8601(row.accepted);
   put_session(object, row);
-  object["outcome"] = row.outcome;
-  object["stage"] = row.stage;
+  object["outcome"] = to_string(row.outcome);
+  object["stage"] = to_string(row.stage);
   object["detail"] = to_utf8(row.detail);
   object["alert"] = row.alert;
   object["alert_from"] = row.alert_from;
@@ -108,7 +108,7 @@ json::object to_object(const store::LedgerEntry& entry) {
   object["requests"] = std::move(requests);
 
   const auto explanation = explain(entry);
-  object["cause"] = explanation.cause;
+  object["cause"] = to_string(explanation.cause);
   object["explanation"] = explanation.explanation;
   object["remedy"] = explanation.remedy;
   return object;

@@ -56,7 +56,7 @@ void Recorder::Queue::connection(store::ConnectionRow row) {
   const auto address = address_of(row);
   if (!recorder_->admit(row.standing, address, RowKind::connection, bytes_of(row))) {
     // One that is open will have its row when it ends.
-    if (row.outcome != store::kOpen) recorder_->lose(address, RowKind::connection);
+    if (row.outcome != Outcome::open) recorder_->lose(address, RowKind::connection);
     return;
   }
   {
@@ -251,7 +251,7 @@ void Recorder::raise(store::AlarmRow alarm) {
 }
 
 void Recorder::watch(store::ConnectionRow& row, std::size_t& questions) {
-  if (row.outcome == store::kOpen) return;
+  if (row.outcome == Outcome::open) return;
   // A phone with a new firmware greets in a new way: then the address alone may tell who it is.
   if (RegressionWatch::is_failure(row) && row.model.empty() && questions > 0) {
     --questions;

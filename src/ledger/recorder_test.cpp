@@ -162,12 +162,12 @@ TEST(Recorder, TellsWhenPhonesStopWorkingThatOnlyTheirAddressNames) {
   row.hello_us = 1;
   row.model = "SPA504G";
   row.firmware = "7.5.7";
-  row.outcome = "ok";
+  row.outcome = Outcome::ok;
   row.assurance = "certificate";
   for (int i = 0; i < 3; ++i) recorder.queue(0).connection(row);
   row.model = row.firmware = "";
-  row.outcome = "handshake_failed";
-  row.stage = "server_flight";
+  row.outcome = Outcome::handshake_failed;
+  row.stage = Stage::server_flight;
   row.assurance = "none";
   for (int i = 0; i < 5; ++i) recorder.queue(0).connection(row);
   EXPECT_TRUE(sink.wait_for([&] { return sink.alarms == 1; }));

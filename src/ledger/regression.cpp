@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxFirmware = 64;  // characters: it is what the phone claims
 
-bool is_good(const store::ConnectionRow& row) { return row.outcome == "ok" && row.assurance == "certificate"; }
+bool is_good(const store::ConnectionRow& row) { return row.outcome == Outcome::ok && row.assurance == "certificate"; }
 
 store::AlarmRow regression(const store::ConnectionRow& row, std::size_t failures, bool several, std::int64_t good) {
   const auto what = explain({row, {}});
@@ -32,10 +32,10 @@ store::AlarmRow regression(const store::ConnectionRow& row, std::size_t failures
 
 bool RegressionWatch::is_failure(const store::ConnectionRow& row) {
   // One that left while it waited for its turn ("closed" at the hello) was not shown anything yet.
-  return row.hello_us >= 0 && row.outcome != "ok" && row.outcome != "shutdown" &&
-         !(row.outcome == "closed" && row.stage == "hello") &&
-         (row.stage == "hello" || row.stage == "server_flight" || row.stage == "client_flight" ||
-          row.stage == "finished");
+  return row.hello_us >= 0 && row.outcome != Outcome::ok && row.outcome != Outcome::shutdown &&
+         !(row.outcome == Outcome::closed && row.stage == Stage::hello) &&
+         (row.stage == Stage::hello || row.stage == Stage::server_flight || row.stage == Stage::client_flight ||
+          row.stage == Stage::finished);
 }
 
 RegressionWatch::Pair* RegressionWatch::find(const std::string& model, const std::string& firmware, bool add) {

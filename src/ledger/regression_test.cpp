@@ -9,8 +9,8 @@ store::ConnectionRow good(std::string firmware = "7.5.7") {
   store::ConnectionRow row;
   row.model = "SPA504G";
   row.firmware = std::move(firmware);
-  row.outcome = "ok";
-  row.stage = "done";
+  row.outcome = Outcome::ok;
+  row.stage = Stage::done;
   row.assurance = "certificate";
   row.hello_us = 1;
   row.device = "000e08abcdef";
@@ -19,8 +19,8 @@ store::ConnectionRow good(std::string firmware = "7.5.7") {
 
 store::ConnectionRow bad(std::string likely_device, std::string firmware = "7.5.7") {
   auto row = good(std::move(firmware));
-  row.outcome = "handshake_failed";
-  row.stage = "server_flight";
+  row.outcome = Outcome::handshake_failed;
+  row.stage = Stage::server_flight;
   row.assurance = "none";
   row.alert = "unknown_ca";
   row.alert_from = "client";
@@ -111,15 +111,15 @@ TEST_F(Regression, IsNotADeniedRequestNorAStrangersSilence) {
   work();
   for (int i = 0; i < 9; ++i) {
     auto denied = bad("a");
-    denied.outcome = "ok";
+    denied.outcome = Outcome::ok;
     EXPECT_FALSE(watch_.see(denied));
     auto silent = bad("a");
     silent.hello_us = -1;
-    silent.outcome = "timeout";
+    silent.outcome = Outcome::timeout;
     EXPECT_FALSE(watch_.see(silent));
     auto left = bad("a");
-    left.outcome = "closed";
-    left.stage = "hello";
+    left.outcome = Outcome::closed;
+    left.stage = Stage::hello;
     EXPECT_FALSE(watch_.see(left)) << "while it waited for its turn";
     auto stranger = bad("a");
     stranger.model.clear();

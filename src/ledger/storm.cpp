@@ -77,9 +77,9 @@ StormWatch::Seen StormWatch::seen(const store::ConnectionRow& row) {
            .queued_us = row.queued_us,
            .result = Seen::Result::other,
            .who = row.device};
-  if (row.cause == "served" && row.assurance == "certificate") {
+  if (row.cause == Cause::served && row.assurance == "certificate") {
     one.result = Seen::Result::served;
-  } else if (row.outcome != "ok" && row.handshake_us < 0) {
+  } else if (row.outcome != Outcome::ok && row.handshake_us < 0) {
     one.result = Seen::Result::failed;
     if (one.who.empty()) one.who = row.likely_device;
   }

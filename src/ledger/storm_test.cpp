@@ -22,9 +22,9 @@ class Storm : public testing::Test {
     row.queued_us = 0;
     row.handshake_us = 6'000'000;
     row.closed_us = 6'100'000;
-    row.outcome = "ok";
-    row.stage = "done";
-    row.cause = "served";
+    row.outcome = Outcome::ok;
+    row.stage = Stage::done;
+    row.cause = Cause::served;
     row.assurance = "certificate";
     row.device = fmt::format("000e08{:06x}", number);
     return row;
@@ -34,9 +34,9 @@ class Storm : public testing::Test {
     row.device.clear();
     row.likely_device = std::move(likely_device);
     row.handshake_us = -1;
-    row.outcome = "timeout";
-    row.stage = "server_flight";
-    row.cause = "client_silent_after_our_flight";
+    row.outcome = Outcome::timeout;
+    row.stage = Stage::server_flight;
+    row.cause = Cause::client_silent_after_our_flight;
     row.assurance = "none";
     return row;
   }

@@ -50,7 +50,7 @@ std::string to_text(const Story::Chapter& chapter) {
   if (row.handshake_us >= 0) text += fmt::format("  {:>10}  handshake complete\n", in_milliseconds(row.handshake_us));
   if (!row.certificate.empty()) {
     text += fmt::format("              certificate: {}; verdict {}{}, assurance {}\n",
-                        printable(row.certificate_subject), row.verdict,
+                        printable(row.certificate_subject), to_string(row.verdict),
                         row.device_ca.empty() ? "" : fmt::format(" by device CA '{}'", row.device_ca), row.assurance);
     for (const auto& error : row.verdict_errors) text += fmt::format("              - {}\n", printable(error));
   } else if (row.handshake_us >= 0) {
@@ -60,10 +60,11 @@ std::string to_text(const Story::Chapter& chapter) {
   for (const auto& request : chapter.entry.requests) {
     text += fmt::format("  {:>10}  {} {} -> {}, {} bytes ({}, {})\n",
                         in_milliseconds(to_micros(request.at) - to_micros(row.accepted)), printable(request.method, 20),
-                        printable(request.target), request.status, request.bytes, request.decision, request.reason);
+                        printable(request.target), request.status, request.bytes, to_string(request.decision),
+                        to_string(request.reason));
   }
   text += fmt::format("  {:>10}  {}: {}\n", in_milliseconds(row.closed_us),
-                      row.outcome == store::kOpen ? "so far" : "end", row.outcome);
+                      row.outcome == Outcome::open ? "so far" : "end", to_string(row.outcome));
   const auto explanation = explain(chapter.entry, chapter.history);
   text += fmt::format("  {}\n", explanation.explanation);
   if (!explanation.remedy.empty()) text += fmt::format("  What to do: {}\n", explanation.remedy);

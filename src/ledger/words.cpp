@@ -91,7 +91,7 @@ std::string our_suites(const Case& c) {
 /// How the client left: the end of "the client ...".
 std::string ended(const Case& c) {
   if (c.row.alert_from == "client") return "said " + c.row.alert;
-  if (c.row.outcome == "timeout") return fmt::format("was still silent after {}", in_seconds(c.row.closed_us));
+  if (c.row.outcome == Outcome::timeout) return fmt::format("was still silent after {}", in_seconds(c.row.closed_us));
   return fmt::format("closed after {}", in_seconds(c.row.closed_us));
 }
 
@@ -102,7 +102,7 @@ std::string waited(const Case& c) {
 std::string how_it_ended(const Case& c) {
   if (c.row.alert_from == "server") return "we had no signature to offer and said " + c.row.alert;
   if (c.row.alert_from == "client") return fmt::format("it said {}", c.row.alert);
-  if (c.row.outcome == "timeout") return fmt::format("it went silent for {}", waited(c));
+  if (c.row.outcome == Outcome::timeout) return fmt::format("it went silent for {}", waited(c));
   return fmt::format("it closed TCP {} after it got our flight, without a word", waited(c));
 }
 
@@ -167,19 +167,27 @@ std::string name_check(const Case& c) {
 }
 
 std::string where(const Case& c) {
-  struct Where {
-    std::string_view stage, text;
-  };
-  static constexpr std::array kWhere{Where{"tcp", "before it sent a byte"},
-                                     Where{"hello", "at the ClientHello"},
-                                     Where{"server_flight", "after it got our flight"},
-                                     Where{"client_flight", "in the middle of its answer to our flight"},
-                                     Where{"finished", "after the handshake, before a request"},
-                                     Where{"request", "in the middle of a request"},
-                                     Where{"response", "in the middle of our answer"},
-                                     Where{"done", "after our last answer"}};
-  const auto* found = std::find_if(kWhere.begin(), kWhere.end(), [&](auto& one) { return one.stage == c.row.stage; });
-  return std::string{found != kWhere.end() ? found->text : c.row.stage};
+  switch (c.row.stage) {
+    case Stage::tcp:
+      return "before it sent a byte";
+    case Stage::hello:
+      return "at the ClientHello";
+    case Stage::server_flight:
+      return "after it got our flight";
+    case Stage::client_flight:
+      return "in the middle of its answer to our flight";
+    case Stage::finished:
+      return "after the handshake, before a request";
+    case Stage::request:
+      return "in the middle of a request";
+    case Stage::response:
+      return "in the middle of our answer";
+    case Stage::done:
+      return "after our last answer";
+    case Stage::unknown:
+      break;
+  }
+  return "at a stage that this version does not know";
 }
 
 std::string group(const Case& c) {
@@ -202,7 +210,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"address", [](const Case& c) { return c.row.address; }},
     Placeholder{"after_handshake",
                 [](const Case& c) {
-                  return std::string{c.row.stage == "finished" ? " after the handshake" : ", " + how_it_ended(c)};
+                  return std::string{c.row.stage == Stage::finished ? " after the handshake" : ", " + how_it_ended(c)};
                 }},
     Placeholder{"after_offer",
                 [](const Case& c) {
@@ -229,7 +237,9 @@ constexpr std::array kPlaceholders{
     Placeholder{"device_ca", [](const Case& c) { return c.row.device_ca; }},
     Placeholder{"ended", ended},
     Placeholder{"finding",
-                [](const Case& c) { return c.request == nullptr ? "signed with another key" : c.request->reason; }},
+                [](const Case& c) {
+                  return c.request == nullptr ? "signed with another key" : std::string{to_string(c.request->reason)};
+                }},
     Placeholder{"hash_evidence", hash_evidence},
     Placeholder{"how_it_ended", how_it_ended},
     Placeholder{"issuer", [](const Case& c) { return printable(c.row.certificate_issuer); }},
@@ -249,7 +259,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"our_versions", our_versions},
     Placeholder{"personality", [](const Case& c) { return c.row.personality; }},
     Placeholder{"queued", [](const Case& c) { return in_seconds(c.row.queued_us); }},
-    Placeholder{"reason", [](const Case& c) { return c.request->reason; }},
+    Placeholder{"reason", [](const Case& c) { return std::string{to_string(c.request->reason)}; }},
     Placeholder{"server_hash", [](const Case& c) { return hash_name(c.row.server_hash); }},
     Placeholder{"server_name",
                 [](const Case& c) {
@@ -265,7 +275,8 @@ constexpr std::array kPlaceholders{
                   for (const auto& error : c.row.verdict_errors) {
                     if (!error.starts_with(store::kForgiven)) errors.push_back(printable(error));
                   }
-                  return errors.empty() ? c.row.verdict : fmt::format("{}", fmt::join(errors, "; "));
+                  return errors.empty() ? std::string{to_string(c.row.verdict)}
+                                        : fmt::format("{}", fmt::join(errors, "; "));
                 }},
     Placeholder{"version", [](const Case& c) { return c.row.version; }},
     Placeholder{"waited", waited},

@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace firstring::policy {
 namespace {
 
 using Kind = device::CertificateIdentity::Kind;
 
-Access deny(unsigned status, std::string_view reason, std::string sentence) {
+Access deny(unsigned status, Reason reason, std::string sentence) {
   return {.allow = false,
           .status = status,
           .reason = reason,
@@ -18,37 +16,37 @@ Access deny(unsigned status, std::string_view reason, std::string sentence) {
           .is_stranger = false};
 }
 
-Access allow(std::string_view reason, Audience audience) {
+Access allow(Reason reason, Audience audience) {
   return {.allow = true, .status = 200, .reason = reason, .sentence = {}, .audience = audience, .is_stranger = false};
 }
 
 Access decide_profile(const MacAddress& requested, const Requester& requester, bool device_known) {
   if (!requester.tls)
-    return deny(403, "needs_tls", "This file is given over TLS only, to the phone that it belongs to.");
+    return deny(403, Reason::needs_tls, "This file is given over TLS only, to the phone that it belongs to.");
   if (!requester.verdict.present)
-    return deny(403, "no_certificate", "This file is given only to a phone that shows its maker's certificate.");
+    return deny(403, Reason::no_certificate, "This file is given only to a phone that shows its maker's certificate.");
   if (!requester.verdict.accepted) {
     return deny(403, requester.verdict.reason(),
-                fmt::format("Your certificate was not accepted: {}.", requester.verdict.reason()));
+                fmt::format("Your certificate was not accepted: {}.", to_string(requester.verdict.reason())));
   }
   if (requester.identity.kind == Kind::generic) {
-    return deny(403, "generic_certificate",
+    return deny(403, Reason::generic_certificate,
                 "Your certificate is one that many phones share: it does not say which phone you are.");
   }
   if (requester.identity.kind != Kind::device)
-    return deny(403, "unusable_certificate", "Your certificate does not name a phone.");
+    return deny(403, Reason::unusable_certificate, "Your certificate does not name a phone.");
   if (requester.identity.best_assurance() < device::Assurance::certificate) {
-    return deny(403, "known_bad_certificate",
+    return deny(403, Reason::known_bad_certificate,
                 "Your certificate was made in a way that does not prove which phone you are.");
   }
   if (requester.identity.mac == requested && requester.wire == Wire::quarantined) {
-    return deny(403, "quarantined",
+    return deny(403, Reason::quarantined,
                 "Your connection is protected by nothing better than SSL 3.0, RC4 or 3DES: this file holds passwords.");
   }
   const auto audience = Audience::bound(requester.verdict, requester.identity, requested, requester.wire);
-  if (!audience) return deny(403, "other_device", "Your certificate names another phone.");
+  if (!audience) return deny(403, Reason::other_device, "Your certificate names another phone.");
   if (!device_known) {
-    auto access = deny(404, "unknown_device", "This phone has not been entered here.");
+    auto access = deny(404, Reason::unknown_device, "This phone has not been entered here.");
     access.is_stranger = true;
     return access;
   }
@@ -56,32 +54,25 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
     case WatchRefusal::none:
       break;
     case WatchRefusal::pin_mismatch:
-      return deny(403, "pin_mismatch", "This phone is known here by another certificate.");
+      return deny(403, Reason::pin_mismatch, "This phone is known here by another certificate.");
     case WatchRefusal::downgraded:
-      return deny(403, "downgraded", "This phone has spoken a newer TLS version before.");
+      return deny(403, Reason::downgraded, "This phone has spoken a newer TLS version before.");
   }
-  return allow("bound", *audience);
+  return allow(Reason::bound, *audience);
 }
 
 }  // namespace
-
-device::Assurance assess(const Requester& requester, bool claims_mac) {
-  auto proven = requester.verdict.accepted ? requester.identity.best_assurance() : device::Assurance::none;
-  // What the quarantine says of a certificate is no more than a claim to us.
-  if (requester.wire == Wire::quarantined) proven = std::min(proven, device::Assurance::claimed);
-  return std::max(proven, claims_mac ? device::Assurance::claimed : device::Assurance::none);
-}
 
 Access decide_file(const device::FileMatch& file, const Requester& requester, bool device_known) {
   switch (file.kind) {
     case device::FileKind::bootstrap:
       // The same for everybody, phone or not: what a model's first file says is on its maker's web page too.
-      return allow("public", Audience::anyone());
+      return allow(Reason::public_, Audience::anyone());
     case device::FileKind::profile:
       if (!file.mac) break;
       return decide_profile(*file.mac, requester, device_known);
   }
-  return deny(404, "no_such_file", "There is no such file.");
+  return deny(404, Reason::no_such_file, "There is no such file.");
 }
 
 }  // namespace firstring::policy

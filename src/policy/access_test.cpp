@@ -33,7 +33,7 @@ class AccessDecision : public ::testing::Test {
 TEST_F(AccessDecision, GivesAPhoneItsOwnProfileWithItsSecrets) {
   const auto access = ask(with_certificate(mac_));
   ASSERT_TRUE(access.allow);
-  EXPECT_EQ(access.reason, "bound");
+  EXPECT_EQ(access.reason, Reason::bound);
   EXPECT_TRUE(access.audience->may_see(store::ParameterClass::secret));
 }
 
@@ -41,7 +41,7 @@ TEST_F(AccessDecision, RefusesAnotherPhonesProfile) {
   const auto access = ask(with_certificate(other_));
   EXPECT_FALSE(access.allow);
   EXPECT_EQ(access.status, 403U);
-  EXPECT_EQ(access.reason, "other_device");
+  EXPECT_EQ(access.reason, Reason::other_device);
   EXPECT_FALSE(access.audience);
 }
 
@@ -55,17 +55,17 @@ TEST_F(AccessDecision, TellsNobodyElseWhetherADeviceExists) {
 }
 
 TEST_F(AccessDecision, RefusesAClientWithoutACertificate) {
-  EXPECT_EQ(ask({.tls = true, .verdict = {}, .identity = {}}).reason, "no_certificate");
+  EXPECT_EQ(ask({.tls = true, .verdict = {}, .identity = {}}).reason, Reason::no_certificate);
 }
 
-TEST_F(AccessDecision, RefusesPlainHttp) { EXPECT_EQ(ask({}).reason, "needs_tls"); }
+TEST_F(AccessDecision, RefusesPlainHttp) { EXPECT_EQ(ask({}).reason, Reason::needs_tls); }
 
 TEST_F(AccessDecision, RefusesACertificateThatWasNotAcceptedByItsVerdict) {
   auto requester = with_certificate(mac_);
   requester.verdict.accepted = false;
   requester.verdict.errors = {{tls::ChainFault::expired, false, 0, "expired"},
                               {tls::ChainFault::bad_signature, false, 0, "forged"}};
-  EXPECT_EQ(ask(requester).reason, "bad_signature");
+  EXPECT_EQ(ask(requester).reason, Reason::bad_signature);
   EXPECT_EQ(ask(requester).status, 403U);
 }
 
@@ -73,16 +73,16 @@ TEST_F(AccessDecision, RefusesTheGenericCertificate) {
   auto requester = with_certificate(mac_);
   requester.identity = {};
   requester.identity.kind = CertificateIdentity::Kind::generic;
-  EXPECT_EQ(ask(requester).reason, "generic_certificate");
+  EXPECT_EQ(ask(requester).reason, Reason::generic_certificate);
   requester.identity.kind = CertificateIdentity::Kind::unusable;
-  EXPECT_EQ(ask(requester).reason, "unusable_certificate");
+  EXPECT_EQ(ask(requester).reason, Reason::unusable_certificate);
 }
 
 TEST_F(AccessDecision, RefusesACertificateThatItsMakersFaultDevalues) {
   const device::KnownBad leaked{.name = "leaked", .assurance_at_most = device::Assurance::claimed};
   auto requester = with_certificate(mac_);
   requester.identity.known_bad = &leaked;
-  EXPECT_EQ(ask(requester).reason, "known_bad_certificate");
+  EXPECT_EQ(ask(requester).reason, Reason::known_bad_certificate);
   EXPECT_EQ(ask(requester).status, 403U);
   EXPECT_EQ(assess(requester, false), device::Assurance::claimed);
   EXPECT_EQ(ask(requester, true).sentence, ask(requester, false).sentence) << "tells nothing about the device";
@@ -91,7 +91,7 @@ TEST_F(AccessDecision, RefusesACertificateThatItsMakersFaultDevalues) {
 TEST_F(AccessDecision, KnowsAStrangerWithAGoodCertificate) {
   const auto access = ask(with_certificate(mac_), false);
   EXPECT_EQ(access.status, 404U);
-  EXPECT_EQ(access.reason, "unknown_device");
+  EXPECT_EQ(access.reason, Reason::unknown_device);
   EXPECT_TRUE(access.is_stranger);
 }
 
@@ -112,16 +112,16 @@ TEST_F(AccessDecision, RefusesAPhoneItsOwnFileOverTheQuarantineUnlessThatIsAllow
   for (const bool known : {true, false}) {
     const auto access = ask(requester, known);
     EXPECT_EQ(access.status, 403U);
-    EXPECT_EQ(access.reason, "quarantined");
+    EXPECT_EQ(access.reason, Reason::quarantined);
     EXPECT_FALSE(access.is_stranger) << "nobody is entered by what the quarantine says";
   }
   EXPECT_EQ(assess(requester, false), device::Assurance::claimed);
   requester.identity.mac = other_;
-  EXPECT_EQ(ask(requester).reason, "other_device");
+  EXPECT_EQ(ask(requester).reason, Reason::other_device);
 
   requester = with_certificate(mac_);
   requester.wire = Wire::quarantined_but_allowed;
-  EXPECT_EQ(ask(requester).reason, "bound");
+  EXPECT_EQ(ask(requester).reason, Reason::bound);
   EXPECT_EQ(assess(requester, false), device::Assurance::certificate);
 }
 

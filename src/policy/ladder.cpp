@@ -40,10 +40,10 @@ std::uint64_t scatter(std::uint64_t number) {
 
 bool blames_personality(const store::ConnectionRow& row) {
   if (row.personality.empty() || row.handshake_us >= 0) return false;
-  if (row.outcome != "handshake_failed" && row.outcome != "timeout") return false;
+  if (row.outcome != Outcome::handshake_failed && row.outcome != Outcome::timeout) return false;
   if (row.alert_from == "client") return contains(kClientBlames, row.alert_code);
-  if (row.alert_from == "server") return row.stage == "hello" && contains(kServerBlames, row.alert_code);
-  return row.stage == "server_flight" || row.stage == "client_flight";
+  if (row.alert_from == "server") return row.stage == Stage::hello && contains(kServerBlames, row.alert_code);
+  return row.stage == Stage::server_flight || row.stage == Stage::client_flight;
 }
 
 std::string Ladder::key_of(const Client& client) {

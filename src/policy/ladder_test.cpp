@@ -211,11 +211,11 @@ TEST_F(LadderTest, IsForAllWorkersAtOnce) {
 
 // ---- which endings count ----
 
-store::ConnectionRow ended(std::string outcome, std::string stage, std::string from = "", int code = -1) {
+store::ConnectionRow ended(Outcome outcome, Stage stage, std::string from = "", int code = -1) {
   store::ConnectionRow row;
   row.personality = "legacy-2026-11";
-  row.outcome = std::move(outcome);
-  row.stage = std::move(stage);
+  row.outcome = outcome;
+  row.stage = stage;
   row.alert_from = std::move(from);
   row.alert_code = code;
   return row;
@@ -223,30 +223,31 @@ store::ConnectionRow ended(std::string outcome, std::string stage, std::string f
 
 TEST(Blame, FallsOnAnAlertThatRefusesWhatWeShowed) {
   for (const int code : {40, 42, 43, 46, 47, 48, 51, 70, 71})
-    EXPECT_TRUE(blames_personality(ended("handshake_failed", "server_flight", "client", code))) << code;
-  EXPECT_FALSE(blames_personality(ended("handshake_failed", "server_flight", "client", 90))) << "user_canceled";
+    EXPECT_TRUE(blames_personality(ended(Outcome::handshake_failed, Stage::server_flight, "client", code))) << code;
+  EXPECT_FALSE(blames_personality(ended(Outcome::handshake_failed, Stage::server_flight, "client", 90)))
+      << "user_canceled";
 }
 
 TEST(Blame, FallsOnLeavingOrSilenceAfterOurFlight) {
-  EXPECT_TRUE(blames_personality(ended("handshake_failed", "server_flight")));
-  EXPECT_TRUE(blames_personality(ended("timeout", "server_flight")));
-  EXPECT_TRUE(blames_personality(ended("timeout", "client_flight")));
-  EXPECT_FALSE(blames_personality(ended("timeout", "hello")));
-  EXPECT_FALSE(blames_personality(ended("shutdown", "server_flight")));
+  EXPECT_TRUE(blames_personality(ended(Outcome::handshake_failed, Stage::server_flight)));
+  EXPECT_TRUE(blames_personality(ended(Outcome::timeout, Stage::server_flight)));
+  EXPECT_TRUE(blames_personality(ended(Outcome::timeout, Stage::client_flight)));
+  EXPECT_FALSE(blames_personality(ended(Outcome::timeout, Stage::hello)));
+  EXPECT_FALSE(blames_personality(ended(Outcome::shutdown, Stage::server_flight)));
 }
 
 TEST(Blame, FallsOnNothingInCommonButNotOnTheClientsOwnFaults) {
-  EXPECT_TRUE(blames_personality(ended("handshake_failed", "hello", "server", 40)));
-  EXPECT_FALSE(blames_personality(ended("handshake_failed", "hello", "server", 50))) << "decode_error";
-  EXPECT_FALSE(blames_personality(ended("handshake_failed", "client_flight", "server", 51)))
+  EXPECT_TRUE(blames_personality(ended(Outcome::handshake_failed, Stage::hello, "server", 40)));
+  EXPECT_FALSE(blames_personality(ended(Outcome::handshake_failed, Stage::hello, "server", 50))) << "decode_error";
+  EXPECT_FALSE(blames_personality(ended(Outcome::handshake_failed, Stage::client_flight, "server", 51)))
       << "its signature is not of its certificate's key";
 }
 
 TEST(Blame, DoesNotFallOnACompleteHandshake) {
-  auto row = ended("closed", "finished");
+  auto row = ended(Outcome::closed, Stage::finished);
   row.handshake_us = 1000;
   EXPECT_FALSE(blames_personality(row));
-  row.outcome = "timeout";
+  row.outcome = Outcome::timeout;
   EXPECT_FALSE(blames_personality(row));
 }
 

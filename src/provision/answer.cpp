@@ -35,8 +35,6 @@ Result<std::string> document(const device::FileMatch& file, const policy::Audien
 
 }  // namespace
 
-std::size_t body_limit(const http::Request& /*request*/) { return 0; }
-
 Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet,
               const crypto::SecretBox& box) {
   Answer result;
@@ -45,13 +43,13 @@ Answer answer(const http::Request& request, const policy::Requester& requester, 
   result.assurance = policy::assess(requester, result.requested || claimed_mac(request));
 
   if (request.method != "GET" && request.method != "HEAD") {
-    result.reason = "method_not_allowed";
+    result.reason = Reason::method_not_allowed;
     result.response = http::plain(405, "Only GET and HEAD are answered here.");
     result.response.headers.emplace_back("Allow", "GET, HEAD");
     return result;
   }
   if (!file) {
-    result.reason = "no_such_file";
+    result.reason = Reason::no_such_file;
     result.response = http::plain(404, "There is no such file.");
     return result;
   }
@@ -69,7 +67,7 @@ Answer answer(const http::Request& request, const policy::Requester& requester, 
   auto body = document(*file, *access.audience, fleet, box);
   if (!body) {
     // Our own data is at fault: the phone is told nothing about it and comes back, the operator is told all.
-    result.reason = "render_failed";
+    result.reason = Reason::render_failed;
     result.problem = body.error().what;
     result.response = http::plain(500, "The file could not be made.");
     return result;

@@ -26,8 +26,8 @@ void Admission::Crowd::recount(std::map<IpAddress, Group>::iterator group, std::
   by_size_.insert(std::move(node));
 }
 
-void Admission::Crowd::add(Visitor& visitor) {
-  const auto [group, is_new] = groups_.try_emplace(visitor.network_->first);
+void Admission::Crowd::add(Place& place) {
+  const auto [group, is_new] = groups_.try_emplace(place.network_->first);
   if (is_new) {
     try {
       by_size_.emplace(1, group->first);
@@ -39,18 +39,18 @@ void Admission::Crowd::add(Visitor& visitor) {
   } else {
     recount(group, group->second.count + 1);
   }
-  group->second.members.push_back(visitor);
+  group->second.members.push_back(place);
 }
 
-void Admission::Crowd::remove(Visitor& visitor) {
-  visitor.unlink();
-  const auto group = groups_.find(visitor.network_->first);
+void Admission::Crowd::remove(Place& place) {
+  place.unlink();
+  const auto group = groups_.find(place.network_->first);
   if (group->second.count > 1) return recount(group, group->second.count - 1);
   by_size_.erase({1, group->first});
   groups_.erase(group);
 }
 
-Admission::Visitor* Admission::Crowd::oldest_of_largest(Time until) {
+Admission::Place* Admission::Crowd::oldest_of_largest(Time until) {
   std::size_t looked_at = 0;
   for (auto one = by_size_.rbegin(); one != by_size_.rend() && looked_at < kNetworksLookedAt; ++one, ++looked_at) {
     auto& oldest = groups_.find(one->second)->second.members.front();
@@ -83,107 +83,107 @@ bool Admission::has_long_wait(Time now) const {
 
 // ---- the way of a connection ----
 
-void Admission::arrive(Visitor& visitor, Kind kind, const IpAddress& from, Time expendable_at) {
-  visitor.network_ = networks_.try_emplace(network_of(from)).first;
-  visitor.kind_ = kind;
-  visitor.at_ = expendable_at;
+void Admission::arrive(Place& place, Kind kind, const IpAddress& from, Time expendable_at) {
+  place.network_ = networks_.try_emplace(network_of(from)).first;
+  place.kind_ = kind;
+  place.at_ = expendable_at;
   try {
-    expendables(visitor).silent.add(visitor);
+    expendables(place).silent.add(place);
   } catch (...) {
-    if (visitor.network_->second.open == 0) networks_.erase(visitor.network_);
+    if (place.network_->second.open == 0) networks_.erase(place.network_);
     throw;
   }
-  visitor.stage_ = Visitor::Stage::silent;
-  ++visitor.network_->second.open;
+  place.state_ = Place::State::silent;
+  ++place.network_->second.open;
   ++open_[index(kind)];
 }
 
 /// Out of whatever list it is in.
-void Admission::step_out(Visitor& visitor) {
-  auto& lists = expendables(visitor);
-  switch (visitor.stage_) {
-    case Visitor::Stage::silent:
-      return lists.silent.remove(visitor);
-    case Visitor::Stage::idle:
-      return (visitor.is_known_ ? lists.known_idle : lists.strangers_idle).remove(visitor);
-    case Visitor::Stage::waiting:
+void Admission::step_out(Place& place) {
+  auto& lists = expendables(place);
+  switch (place.state_) {
+    case Place::State::silent:
+      return lists.silent.remove(place);
+    case Place::State::idle:
+      return (place.is_known_ ? lists.known_idle : lists.strangers_idle).remove(place);
+    case Place::State::waiting:
       --waiting_;
-      return visitor.unlink();
-    case Visitor::Stage::busy:
-    case Visitor::Stage::closing:
-      return visitor.unlink();
-    case Visitor::Stage::outside:
+      return place.unlink();
+    case Place::State::busy:
+    case Place::State::closing:
+      return place.unlink();
+    case Place::State::outside:
       return;
   }
 }
 
-void Admission::queue(Visitor& visitor, Familiarity familiarity, Time now) {
-  if (visitor.stage_ != Visitor::Stage::silent) return;
-  step_out(visitor);
-  visitor.stage_ = Visitor::Stage::waiting;
-  visitor.is_known_ = familiarity == Familiarity::known;
-  visitor.at_ = now;
-  (visitor.is_known_ ? known_ : unknown_).push_back(visitor);
+void Admission::queue(Place& place, Familiarity familiarity, Time now) {
+  if (place.state_ != Place::State::silent) return;
+  step_out(place);
+  place.state_ = Place::State::waiting;
+  place.is_known_ = familiarity == Familiarity::known;
+  place.at_ = now;
+  (place.is_known_ ? known_ : unknown_).push_back(place);
   ++waiting_;
 }
 
-void Admission::enter_busy(Visitor& visitor, Time now) {
-  visitor.stage_ = Visitor::Stage::busy;
-  visitor.at_ = now;
-  if (!visitor.is_known_) expendables(visitor).strangers_busy.push_back(visitor);
+void Admission::enter_busy(Place& place, Time now) {
+  place.state_ = Place::State::busy;
+  place.at_ = now;
+  if (!place.is_known_) expendables(place).strangers_busy.push_back(place);
 }
 
-void Admission::ask(Visitor& visitor, Time now) {
+void Admission::ask(Place& place, Time now) {
   // One that is busy stays so since when it is: asking does not make it younger.
-  if (visitor.stage_ != Visitor::Stage::silent && visitor.stage_ != Visitor::Stage::idle) return;
-  step_out(visitor);
-  enter_busy(visitor, now);
+  if (place.state_ != Place::State::silent && place.state_ != Place::State::idle) return;
+  step_out(place);
+  enter_busy(place, now);
 }
 
-void Admission::know(Visitor& visitor) {
-  if (visitor.is_known_ || visitor.stage_ != Visitor::Stage::busy) return;
-  visitor.unlink();
-  visitor.is_known_ = true;
+void Admission::know(Place& place) {
+  if (place.is_known_ || place.state_ != Place::State::busy) return;
+  place.unlink();
+  place.is_known_ = true;
 }
 
-void Admission::idle(Visitor& visitor, Time now) {
-  if (visitor.stage_ != Visitor::Stage::busy) return;
-  step_out(visitor);
-  visitor.at_ = now;
-  auto& lists = expendables(visitor);
-  (visitor.is_known_ ? lists.known_idle : lists.strangers_idle).add(visitor);
-  visitor.stage_ = Visitor::Stage::idle;
+void Admission::idle(Place& place, Time now) {
+  if (place.state_ != Place::State::busy) return;
+  step_out(place);
+  place.at_ = now;
+  auto& lists = expendables(place);
+  (place.is_known_ ? lists.known_idle : lists.strangers_idle).add(place);
+  place.state_ = Place::State::idle;
 }
 
-void Admission::settle(Visitor& visitor, Conduct conduct, Time now) {
-  if (visitor.stage_ == Visitor::Stage::outside || visitor.stage_ == Visitor::Stage::closing) return;
-  step_out(visitor);
-  if (visitor.has_begun_) {
-    visitor.has_begun_ = false;
-    --visitor.network_->second.begun;
+void Admission::settle(Place& place, Conduct conduct, Time now) {
+  if (place.state_ == Place::State::outside || place.state_ == Place::State::closing) return;
+  step_out(place);
+  if (place.has_begun_) {
+    place.has_begun_ = false;
+    --place.network_->second.begun;
     --begun_;
   }
-  visitor.stage_ = Visitor::Stage::closing;
-  visitor.at_ = now;
-  expendables(visitor).closing.push_back(visitor);
-  suspects_.note(visitor.network_->first, conduct, now);
+  place.state_ = Place::State::closing;
+  place.at_ = now;
+  expendables(place).closing.push_back(place);
+  suspects_.note(place.network_->first, conduct, now);
 }
 
-void Admission::leave(Visitor& visitor) {
-  if (visitor.stage_ == Visitor::Stage::outside) return;
-  settle(visitor, {}, visitor.at_);
-  step_out(visitor);
-  visitor.stage_ = Visitor::Stage::outside;
-  if (--visitor.network_->second.open == 0) networks_.erase(visitor.network_);
-  --open_[index(visitor.kind_)];
+void Admission::leave(Place& place) {
+  if (place.state_ == Place::State::outside) return;
+  settle(place, {}, place.at_);
+  step_out(place);
+  place.state_ = Place::State::outside;
+  if (--place.network_->second.open == 0) networks_.erase(place.network_);
+  --open_[index(place.kind_)];
 }
 
 // ---- turns ----
 
 bool Admission::last_quarter_is_free() const { return begun_ < most_of(limits_.begun); }
 
-bool Admission::is_held_back(const Visitor& visitor, Time now) const {
-  const auto& [address, network] = *visitor.network_;
+bool Admission::is_held_back(const Place& place, Time now) const {
+  const auto& [address, network] = *place.network_;
   const bool holds_too_much = !last_quarter_is_free() && network.begun > limits_.begun / 4;
   return holds_too_much || suspects_.is_suspect(address, now);
 }
@@ -201,24 +201,24 @@ Admission::List* Admission::next_lane() {
   return unknown_.front().at_ <= known_.front().at_ + kHeadStart ? &unknown_ : &known_;
 }
 
-Admission::Visitor* Admission::next(Time now) {
+Admission::Place* Admission::next(Time now) {
   if (!may_begin()) return nullptr;
   for (auto* lane : {&unknown_, &known_}) {
     while (!lane->empty() && is_held_back(lane->front(), now)) {
-      auto& visitor = lane->front();
-      visitor.unlink();
-      held_back_.push_back(visitor);
+      auto& place = lane->front();
+      place.unlink();
+      held_back_.push_back(place);
     }
   }
   auto* lane = next_lane();
   if (lane == nullptr) return nullptr;
-  auto& visitor = lane->front();
-  step_out(visitor);
-  visitor.has_begun_ = true;
-  ++visitor.network_->second.begun;
+  auto& place = lane->front();
+  step_out(place);
+  place.has_begun_ = true;
+  ++place.network_->second.begun;
   ++begun_;
-  enter_busy(visitor, now);
-  return &visitor;
+  enter_busy(place, now);
+  return &place;
 }
 
 // ---- who goes ----
@@ -227,10 +227,10 @@ Admission::Time Admission::patience_ends(bool is_nearly_full, Time now) const {
   return now - (is_nearly_full ? kLeastPatience : kPatience);
 }
 
-Admission::Visitor* Admission::expendable(Kind kind, Time now) {
+Admission::Place* Admission::expendable(Kind kind, Time now) {
   if (!is_tight(kind)) return nullptr;
   auto& lists = expendable_[index(kind)];
-  const auto oldest = [](List& list, Time until) -> Visitor* {
+  const auto oldest = [](List& list, Time until) -> Place* {
     return !list.empty() && list.front().at_ <= until ? &list.front() : nullptr;
   };
   if (auto* one = oldest(lists.closing, now - kTimeToClose)) return one;
@@ -241,7 +241,7 @@ Admission::Visitor* Admission::expendable(Kind kind, Time now) {
   return lists.known_idle.oldest_of_largest(now);
 }
 
-Admission::Visitor* Admission::expendable_begun(Time now) {
+Admission::Place* Admission::expendable_begun(Time now) {
   if (!is_begun_tight()) return nullptr;
   auto& lists = expendable_[index(Kind::phone)];  // no others begin
   if (auto* one = lists.strangers_idle.oldest_of_largest(now)) return one;
@@ -251,12 +251,12 @@ Admission::Visitor* Admission::expendable_begun(Time now) {
   return lists.known_idle.oldest_of_largest(now);
 }
 
-bool Admission::may_stay(const Visitor& visitor, Answer answer, Time now) const {
-  const auto limit = places(visitor.kind_);
-  const bool is_filling = open_of(visitor.kind_) >= half_of(limit) ||
-                          (visitor.has_begun_ && begun_ >= half_of(limits_.begun)) || has_long_wait(now);
+bool Admission::may_stay(const Place& place, Answer answer, Time now) const {
+  const auto limit = places(place.kind_);
+  const bool is_filling = open_of(place.kind_) >= half_of(limit) ||
+                          (place.has_begun_ && begun_ >= half_of(limits_.begun)) || has_long_wait(now);
   if (!is_filling) return true;
-  return answer == Answer::served && visitor.network_->second.open <= std::max(kFew, limit / 16);
+  return answer == Answer::served && place.network_->second.open <= std::max(kFew, limit / 16);
 }
 
 std::vector<Admission::Holder> Admission::holders(std::size_t most) const {

@@ -14,6 +14,8 @@
 
 namespace firstring::server {
 
+class Connection;
+
 /// Who of a worker's connections begins its handshake next, who may stay when it has its answer, and who makes room
 /// when places are short. It decides only: no I/O, no threads, and time is given.
 ///
@@ -66,15 +68,20 @@ class Admission {
   /// With the shares: half for phones and an eighth for bootstrap where there are listeners of both kinds, else none.
   static Limits limits(std::size_t connections, std::size_t begun, bool has_both_kinds);
 
-  /// What is known of a connection here: a base of the connection, which must not move while it takes part.
-  class Visitor : public Hook {
+  /// A connection's place, with what is known of it here: a member of the connection, which must not move.
+  class Place : public Hook {
+   public:
+    explicit Place(Connection* holder = nullptr) : connection(holder) {}
+    Connection* const connection;  ///< whose it is; of no interest here
+
+   private:
     friend Admission;
-    enum class Stage : unsigned char { outside, silent, waiting, busy, idle, closing };
-    Stage stage_ = Stage::outside;
+    enum class State : unsigned char { outside, silent, waiting, busy, idle, closing };
+    State state_ = State::outside;
     Kind kind_ = Kind::phone;
     bool is_known_ = false;
     bool has_begun_ = false;  // and holds what TLS takes up
-    Time at_{};               // silent: when it has had its time to speak; else since when it is in its stage
+    Time at_{};               // silent: when it has had its time to speak; else since when it is in its state
     Networks::iterator network_{};
   };
 
@@ -83,34 +90,34 @@ class Admission {
   void set_limits(Limits limits) { limits_ = limits; }
 
   /// A connection that was just accepted. From `expendable_at` on, a silent one may have to make room.
-  void arrive(Visitor& visitor, Kind kind, const IpAddress& from, Time expendable_at);
+  void arrive(Place& place, Kind kind, const IpAddress& from, Time expendable_at);
   /// Its ClientHello is complete; next() will give it when its turn has come.
-  void queue(Visitor& visitor, Familiarity familiarity, Time now);
+  void queue(Place& place, Familiarity familiarity, Time now);
   /// A request of it is complete, or one has begun on a connection kept alive.
-  void ask(Visitor& visitor, Time now);
+  void ask(Place& place, Time now);
   /// It has shown a certificate that was accepted.
-  void know(Visitor& visitor);
+  void know(Place& place);
   /// It has its answer and is kept alive.
-  void idle(Visitor& visitor, Time now);
+  void idle(Place& place, Time now);
   /// It is over but for the closing, and went like this.
-  void settle(Visitor& visitor, Conduct conduct, Time now);
+  void settle(Place& place, Conduct conduct, Time now);
   /// Its place is free. It may not have arrived at all.
-  void leave(Visitor& visitor);
+  void leave(Place& place);
 
   /// Whose turn it is, from now on one that has begun; nullptr if nobody waits or nobody may begin.
-  Visitor* next(Time now);
+  Place* next(Time now);
   /// Whether next() may give somebody.
   bool may_begin() const { return waiting_ > 0 && begun_ < limits_.begun; }
   /// Whether one more connection of this kind has a place.
   bool has_place(Kind kind) const { return open_of(kind) < places(kind); }
   /// One that has to go so that the next of this kind has a place in time; nullptr: none is short, or nobody may go. It
   /// stays until it leaves.
-  Visitor* expendable(Kind kind, Time now);
+  Place* expendable(Kind kind, Time now);
   /// The same for those that wait for their turn.
-  Visitor* expendable_begun(Time now);
+  Place* expendable_begun(Time now);
   enum class Answer : unsigned char { served, refused };
   /// Whether a connection with this answer may be kept alive.
-  bool may_stay(const Visitor& visitor, Answer answer, Time now) const;
+  bool may_stay(const Place& place, Answer answer, Time now) const;
 
   /// Whether somebody has to go for the next one, of either kind or for those that wait.
   bool is_short() const { return is_tight(Kind::phone) || is_tight(Kind::bootstrap) || is_begun_tight(); }
@@ -128,20 +135,20 @@ class Admission {
   const Suspects& suspects() const { return suspects_; }
 
  private:
-  using List = boost::intrusive::list<Visitor, boost::intrusive::constant_time_size<false>>;
+  using List = boost::intrusive::list<Place, boost::intrusive::constant_time_size<false>>;
 
   /// One with open connections.
   struct Network {
     std::size_t begun = 0, open = 0;
   };
 
-  /// Visitors by network, so that the oldest of the one with most of them is found.
+  /// Connections by network, so that the oldest of the one with most of them is found.
   class Crowd {
    public:
-    void add(Visitor& visitor);
-    void remove(Visitor& visitor);
+    void add(Place& place);
+    void remove(Place& place);
     /// The oldest of the first of the largest networks whose oldest has been here since `until`; nullptr for none.
-    Visitor* oldest_of_largest(Time until);
+    Place* oldest_of_largest(Time until);
 
    private:
     struct Group {
@@ -163,16 +170,16 @@ class Admission {
   };
 
   static std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); }
-  Expendable& expendables(const Visitor& visitor) { return expendable_[index(visitor.kind_)]; }
+  Expendable& expendables(const Place& place) { return expendable_[index(place.kind_)]; }
   std::size_t open_of(Kind kind) const { return open_[index(kind)]; }
   std::size_t places(Kind kind) const;
   bool is_tight(Kind kind) const;
   bool is_begun_tight() const;
   Time patience_ends(bool is_nearly_full, Time now) const;
   bool has_long_wait(Time now) const;
-  void enter_busy(Visitor& visitor, Time now);
-  void step_out(Visitor& visitor);
-  bool is_held_back(const Visitor& visitor, Time now) const;
+  void enter_busy(Place& place, Time now);
+  void step_out(Place& place);
+  bool is_held_back(const Place& place, Time now) const;
   List* next_lane();
   bool last_quarter_is_free() const;
 

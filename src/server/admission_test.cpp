@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Familiarity = Admission::Familiarity;
-using Visitor = Admission::Visitor;
+using Place = Admission::Place;
 using Kind = Admission::Kind;
 using Answer = Admission::Answer;
 
@@ -26,35 +26,35 @@ class Queue : public testing::Test {
  protected:
   Queue() { admission_.set_limits({.connections = 1000, .begun = 1000}); }
   ~Queue() override {
-    for (auto& visitor : visitors_) admission_.leave(visitor);
+    for (auto& place : places_) admission_.leave(place);
     EXPECT_EQ(admission_.open(), 0U);
     EXPECT_EQ(admission_.begun(), 0U);
     EXPECT_EQ(admission_.waiting(), 0U);
   }
 
-  Visitor& arrive(const IpAddress& from = kOffice, Kind kind = Kind::phone) {
-    auto& visitor = visitors_.emplace_back();
-    admission_.arrive(visitor, kind, from, now_ + seconds{3});
-    return visitor;
+  Place& arrive(const IpAddress& from = kOffice, Kind kind = Kind::phone) {
+    auto& place = places_.emplace_back();
+    admission_.arrive(place, kind, from, now_ + seconds{3});
+    return place;
   }
-  Visitor& wait(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
-    auto& visitor = arrive(from);
-    admission_.queue(visitor, familiarity, now_);
-    return visitor;
+  Place& wait(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
+    auto& place = arrive(from);
+    admission_.queue(place, familiarity, now_);
+    return place;
   }
-  Visitor* next() { return admission_.next(now_); }
-  Visitor& begin(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
-    auto& visitor = wait(familiarity, from);
-    EXPECT_EQ(next(), &visitor);
-    return visitor;
+  Place* next() { return admission_.next(now_); }
+  Place& begin(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
+    auto& place = wait(familiarity, from);
+    EXPECT_EQ(next(), &place);
+    return place;
   }
   /// One that was answered and is kept alive.
-  Visitor& idle(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
-    auto& visitor = begin(familiarity, from);
-    admission_.idle(visitor, now_);
-    return visitor;
+  Place& idle(Familiarity familiarity = Familiarity::unknown, const IpAddress& from = kOffice) {
+    auto& place = begin(familiarity, from);
+    admission_.idle(place, now_);
+    return place;
   }
-  Visitor* expendable(Kind kind = Kind::phone) { return admission_.expendable(kind, now_); }
+  Place* expendable(Kind kind = Kind::phone) { return admission_.expendable(kind, now_); }
   void make_suspect(const IpAddress& network) {
     for (int i = 0; i < 20; ++i) admission_.settle(arrive(network), {.bad = 1}, now_);
     ASSERT_TRUE(admission_.suspects().is_suspect(network, now_));
@@ -62,7 +62,7 @@ class Queue : public testing::Test {
 
   Admission::Time now_{std::chrono::hours{1}};
   Admission admission_;
-  std::deque<Visitor> visitors_;  // in their places, as connections are
+  std::deque<Place> places_;  // in their places, as connections are
 };
 
 TEST_F(Queue, GivesNobodyWhereNobodyWaits) {
@@ -127,7 +127,7 @@ TEST_F(Queue, ServesSuspectsLastButServesThem) {
 
 TEST_F(Queue, KeepsEachEighthTurnForSuspects) {
   make_suspect(kAttacker);
-  std::vector<const Visitor*> suspects;
+  std::vector<const Place*> suspects;
   for (int i = 0; i < 5; ++i) suspects.push_back(&wait(Familiarity::unknown, kAttacker));
   for (int i = 0; i < 50; ++i) wait();
   std::vector<std::size_t> turns;
@@ -145,7 +145,7 @@ TEST_F(Queue, LeavesTheLastQuarterToOthersThanWhoHoldsMost) {
   EXPECT_EQ(next(), nullptr) << "all wait from the network that holds three quarters";
   auto& other = wait();
   EXPECT_EQ(next(), &other);
-  admission_.settle(visitors_.front(), {}, now_);
+  admission_.settle(places_.front(), {}, now_);
   admission_.settle(other, {}, now_);
   EXPECT_NE(next(), nullptr) << "of the others one after the other";
   EXPECT_EQ(next(), nullptr);
@@ -259,7 +259,7 @@ TEST_F(Pressure, TakesStrangersThatAreKeptAliveAtOnceAndKnownPhonesLast) {
   idle();
   auto& slow = begin(Familiarity::unknown, kAttacker);
   for (int i = 0; i < 7; ++i) begin(Familiarity::known);
-  std::vector<Visitor*> gone;
+  std::vector<Place*> gone;
   for (int i = 0; i < 3; ++i) {
     auto* one = expendable();
     ASSERT_NE(one, nullptr);
@@ -284,22 +284,22 @@ TEST_F(Pressure, TakesWhoHasItsLastAnswerAndDoesNotCloseFirstOfAll) {
 }
 
 TEST_F(Pressure, CountsATimeFromItsBeginAndNotFromTheLastRequestOfMany) {
-  auto& visitor = begin(Familiarity::unknown, kAttacker);
+  auto& place = begin(Familiarity::unknown, kAttacker);
   for (int i = 0; i < 8; ++i) begin(Familiarity::known);
   now_ += seconds{6};
-  admission_.ask(visitor, now_);
+  admission_.ask(place, now_);
   now_ += seconds{4};
-  EXPECT_EQ(expendable(), &visitor);
+  EXPECT_EQ(expendable(), &place);
 }
 
 TEST_F(Pressure, GivesAnIdleOneItsTimeAgainWhenItAsks) {
-  auto& visitor = idle(Familiarity::unknown, kAttacker);
+  auto& place = idle(Familiarity::unknown, kAttacker);
   for (int i = 0; i < 8; ++i) begin(Familiarity::known);
   now_ += seconds{20};
-  admission_.ask(visitor, now_);
+  admission_.ask(place, now_);
   EXPECT_EQ(expendable(), nullptr);
   now_ += seconds{10};
-  EXPECT_EQ(expendable(), &visitor);
+  EXPECT_EQ(expendable(), &place);
 }
 
 TEST_F(Pressure, MakesRoomAmongThoseThatHaveBegunForThoseThatWait) {
@@ -359,24 +359,24 @@ TEST(Limits, LeaveEachKindAPlaceWhereThereAreTwo) {
   for (std::size_t places = 2; places < 40; ++places) {
     Admission admission;
     admission.set_limits(Admission::limits(places, places, true));
-    std::deque<Visitor> visitors;
+    std::deque<Place> connections;
     while (admission.has_place(Kind::bootstrap))
-      admission.arrive(visitors.emplace_back(), Kind::bootstrap, kAttacker, {});
+      admission.arrive(connections.emplace_back(), Kind::bootstrap, kAttacker, {});
     EXPECT_TRUE(admission.has_place(Kind::phone)) << places;
-    for (auto& visitor : visitors) admission.leave(visitor);
-    while (admission.has_place(Kind::phone)) admission.arrive(visitors.emplace_back(), Kind::phone, kAttacker, {});
+    for (auto& place : connections) admission.leave(place);
+    while (admission.has_place(Kind::phone)) admission.arrive(connections.emplace_back(), Kind::phone, kAttacker, {});
     EXPECT_TRUE(admission.has_place(Kind::bootstrap)) << places;
-    for (auto& visitor : visitors) admission.leave(visitor);
+    for (auto& place : connections) admission.leave(place);
   }
 }
 
 TEST(Limits, ReserveNothingForAKindThatIsNotThere) {
   Admission admission;
   admission.set_limits(Admission::limits(3, 3, false));
-  std::deque<Visitor> visitors;
-  while (admission.has_place(Kind::phone)) admission.arrive(visitors.emplace_back(), Kind::phone, kAttacker, {});
-  EXPECT_EQ(visitors.size(), 3U);
-  for (auto& visitor : visitors) admission.leave(visitor);
+  std::deque<Place> connections;
+  while (admission.has_place(Kind::phone)) admission.arrive(connections.emplace_back(), Kind::phone, kAttacker, {});
+  EXPECT_EQ(connections.size(), 3U);
+  for (auto& place : connections) admission.leave(place);
 }
 
 // ---- who may stay ----
@@ -384,14 +384,14 @@ TEST(Limits, ReserveNothingForAKindThatIsNotThere) {
 class KeepAlive : public Queue {
  protected:
   KeepAlive() { admission_.set_limits({.connections = 100, .begun = 100}); }
-  bool may_stay(const Visitor& visitor, Answer answer) { return admission_.may_stay(visitor, answer, now_); }
+  bool may_stay(const Place& place, Answer answer) { return admission_.may_stay(place, answer, now_); }
 };
 
 TEST_F(KeepAlive, IsForEverybodyWhileThereIsRoom) {
-  auto& visitor = begin(Familiarity::unknown, kAttacker);
+  auto& place = begin(Familiarity::unknown, kAttacker);
   for (int i = 0; i < 48; ++i) begin(Familiarity::unknown, kAttacker);
-  EXPECT_TRUE(may_stay(visitor, Answer::served));
-  EXPECT_TRUE(may_stay(visitor, Answer::refused));
+  EXPECT_TRUE(may_stay(place, Answer::served));
+  EXPECT_TRUE(may_stay(place, Answer::refused));
 }
 
 TEST_F(KeepAlive, EndsForTheRefusedAndForNetworksThatHoldManyFromTheHalfOn) {
@@ -404,12 +404,12 @@ TEST_F(KeepAlive, EndsForTheRefusedAndForNetworksThatHoldManyFromTheHalfOn) {
 }
 
 TEST_F(KeepAlive, EndsForThemWhenSomebodyHasWaitedForLong) {
-  auto& visitor = begin();
+  auto& place = begin();
   wait();
-  EXPECT_TRUE(may_stay(visitor, Answer::refused));
+  EXPECT_TRUE(may_stay(place, Answer::refused));
   now_ += seconds{1};
-  EXPECT_FALSE(may_stay(visitor, Answer::refused));
-  EXPECT_TRUE(may_stay(visitor, Answer::served));
+  EXPECT_FALSE(may_stay(place, Answer::refused));
+  EXPECT_TRUE(may_stay(place, Answer::served));
 }
 
 TEST_F(KeepAlive, TellsWhoHoldsMost) {
@@ -429,15 +429,15 @@ TEST(Admission, LosesNobodyAndKeepsItsBoundsWhateverHappens) {
     const auto limit = *rc::gen::inRange<std::size_t>(1, 9);
     Admission admission;
     admission.set_limits(Admission::limits(40, limit, true));
-    std::deque<Visitor> all;
-    std::vector<Visitor*> silent, waiting, begun, plain, closing;
+    std::deque<Place> all;
+    std::vector<Place*> silent, waiting, begun, plain, closing;
     Admission::Time now{std::chrono::hours{1}};
-    const auto take = [](std::vector<Visitor*>& from, std::size_t at) {
+    const auto take = [](std::vector<Place*>& from, std::size_t at) {
       auto* taken = from[at % from.size()];
       from.erase(from.begin() + static_cast<std::ptrdiff_t>(at % from.size()));
       return taken;
     };
-    const auto has = [](const auto& list, const Visitor* one) {
+    const auto has = [](const auto& list, const Place* one) {
       return std::find(list.begin(), list.end(), one) != list.end();
     };
     const auto steps = *rc::gen::container<std::vector<std::pair<int, std::uint8_t>>>(
@@ -446,34 +446,34 @@ TEST(Admission, LosesNobodyAndKeepsItsBoundsWhateverHappens) {
       now += milliseconds{number * 10};
       const auto kind = number % 4 == 0 ? Kind::bootstrap : Kind::phone;
       if (action <= 1 && admission.has_place(kind)) {
-        auto* visitor = &all.emplace_back();
-        admission.arrive(*visitor, kind, IpAddress::from_v4({192, 0, 2, static_cast<std::uint8_t>(number % 3)}), now);
-        (kind == Kind::phone ? silent : plain).push_back(visitor);
+        auto* place = &all.emplace_back();
+        admission.arrive(*place, kind, IpAddress::from_v4({192, 0, 2, static_cast<std::uint8_t>(number % 3)}), now);
+        (kind == Kind::phone ? silent : plain).push_back(place);
       } else if (action == 2 && !silent.empty()) {
-        auto* visitor = take(silent, number);
-        waiting.push_back(visitor);
-        admission.queue(*visitor, number % 2 == 0 ? Familiarity::known : Familiarity::unknown, now);
+        auto* place = take(silent, number);
+        waiting.push_back(place);
+        admission.queue(*place, number % 2 == 0 ? Familiarity::known : Familiarity::unknown, now);
       } else if (action == 3) {
         const bool may = admission.may_begin();
-        if (auto* visitor = admission.next(now)) {
+        if (auto* place = admission.next(now)) {
           RC_ASSERT(may);
-          RC_ASSERT(has(waiting, visitor));
-          std::erase(waiting, visitor);
-          begun.push_back(visitor);
+          RC_ASSERT(has(waiting, place));
+          std::erase(waiting, place);
+          begun.push_back(place);
         }
       } else if (action == 4 && !begun.empty()) {
-        auto* visitor = take(begun, number);
-        admission.settle(*visitor, number % 2 == 0 ? Conduct{.bad = 20} : Conduct{.good = 1}, now);
-        closing.push_back(visitor);
+        auto* place = take(begun, number);
+        admission.settle(*place, number % 2 == 0 ? Conduct{.bad = 20} : Conduct{.good = 1}, now);
+        closing.push_back(place);
       } else if (action == 5 && !waiting.empty()) {
         admission.leave(*take(waiting, number));
       } else if (action == 6) {
         const bool for_begun = number % 3 == 0;
-        if (auto* visitor = for_begun ? admission.expendable_begun(now) : admission.expendable(kind, now)) {
-          RC_ASSERT(!has(waiting, visitor));
-          if (for_begun) RC_ASSERT(has(begun, visitor));
-          for (auto* list : {&silent, &begun, &plain, &closing}) std::erase(*list, visitor);
-          admission.leave(*visitor);
+        if (auto* place = for_begun ? admission.expendable_begun(now) : admission.expendable(kind, now)) {
+          RC_ASSERT(!has(waiting, place));
+          if (for_begun) RC_ASSERT(has(begun, place));
+          for (auto* list : {&silent, &begun, &plain, &closing}) std::erase(*list, place);
+          admission.leave(*place);
         }
       } else if (action == 7 && !begun.empty()) {
         admission.idle(*begun[number % begun.size()], now);
@@ -491,15 +491,15 @@ TEST(Admission, LosesNobodyAndKeepsItsBoundsWhateverHappens) {
       RC_ASSERT(begun.size() <= limit);
     }
     // As those that have begun end, everybody who waits gets his turn.
-    for (auto* visitor : begun) admission.leave(*visitor);
+    for (auto* place : begun) admission.leave(*place);
     for (std::size_t left = waiting.size(); left > 0; --left) {
-      auto* visitor = admission.next(now);
-      RC_ASSERT(visitor != nullptr);
-      admission.leave(*visitor);
+      auto* place = admission.next(now);
+      RC_ASSERT(place != nullptr);
+      admission.leave(*place);
     }
     RC_ASSERT(admission.begun() == 0U);
     for (const auto* list : {&silent, &plain, &closing}) {
-      for (auto* visitor : *list) admission.leave(*visitor);
+      for (auto* place : *list) admission.leave(*place);
     }
     RC_ASSERT(admission.open() == 0U);
     RC_ASSERT(admission.holders(1).empty());
@@ -510,25 +510,25 @@ TEST(Admission, KeepsTheOrderOfArrivalWithinALane) {
   EXPECT_TRUE(rc::check([](const std::vector<bool>& lanes) {
     Admission admission;
     admission.set_limits({.connections = 1000, .begun = 1000});
-    std::deque<Visitor> all;
+    std::deque<Place> all;
     Admission::Time now{std::chrono::hours{1}};
     for (const bool known : lanes) {
       now += milliseconds{700};
-      auto& visitor = all.emplace_back();
-      admission.arrive(visitor, Kind::phone, kOffice, now);
-      admission.queue(visitor, known ? Familiarity::known : Familiarity::unknown, now);
+      auto& place = all.emplace_back();
+      admission.arrive(place, Kind::phone, kOffice, now);
+      admission.queue(place, known ? Familiarity::known : Familiarity::unknown, now);
     }
     std::array<std::size_t, 2> last{};
     for (std::size_t i = 0; i < lanes.size(); ++i) {
-      const auto* visitor = admission.next(now);
-      RC_ASSERT(visitor != nullptr);
+      const auto* place = admission.next(now);
+      RC_ASSERT(place != nullptr);
       const auto at = static_cast<std::size_t>(
-          std::find_if(all.begin(), all.end(), [&](const auto& one) { return &one == visitor; }) - all.begin());
+          std::find_if(all.begin(), all.end(), [&](const auto& one) { return &one == place; }) - all.begin());
       auto& before = last[lanes[at] ? 1 : 0];
       RC_ASSERT(before <= at + 1);
       before = at + 1;
     }
-    for (auto& visitor : all) admission.leave(visitor);
+    for (auto& place : all) admission.leave(place);
   }));
 }
 

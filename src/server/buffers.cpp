@@ -1,5 +1,7 @@
 #include "server/buffers.hpp"
 
+#include "server/capacity.hpp"
+
 #include <algorithm>
 
 namespace firstring::server {
@@ -49,6 +51,16 @@ void Buffers::Lease::shrink(std::size_t bytes) {
   buffers_.used_ -= bytes_ - bytes;
   bytes_ = bytes;
   buffers_.serve_waiting();
+}
+
+std::size_t Intake::may_read(std::size_t held, std::size_t whole) {
+  if (held < kFreeBytes) return kFreeBytes - held;
+  if (!lease_) lease_ = std::make_unique<Buffers::Lease>(buffers_, on_room_);
+  return lease_->grow(whole) ? kReadBytes : 0;
+}
+
+void Intake::shrink(std::size_t bytes) {
+  if (lease_) lease_->shrink(bytes);
 }
 
 }  // namespace firstring::server

@@ -3,6 +3,7 @@
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
 #include <functional>
+#include <memory>
 
 namespace firstring::server {
 
@@ -49,6 +50,25 @@ class Buffers {
 
   std::size_t limit_ = 0, used_ = 0;
   boost::intrusive::list<Lease, boost::intrusive::constant_time_size<false>> waiting_;
+};
+
+/// What one message that comes in holds of a worker's buffers: a hello, or a request. The first kFreeBytes are free.
+class Intake {
+ public:
+  Intake(Buffers& buffers, std::function<void()> on_room) : buffers_(buffers), on_room_(std::move(on_room)) {}
+
+  /// How many bytes may be read on top of `held` ones; 0 if there is no room for `whole`, what the message may come to:
+  /// then on_room follows when there is.
+  std::size_t may_read(std::size_t held, std::size_t whole);
+  /// Holds at most `bytes` from now on.
+  void shrink(std::size_t bytes);
+  /// The message is over.
+  void reset() { lease_.reset(); }
+
+ private:
+  Buffers& buffers_;
+  std::function<void()> on_room_;
+  std::unique_ptr<Buffers::Lease> lease_;  ///< of most connections there is none
 };
 
 }  // namespace firstring::server

@@ -131,8 +131,8 @@ Result<std::string> Captures::write_file_of(const Taken& taken) {
   FIRSTRING_TRY(const auto peer, IpAddress::parse(row.address));
   FIRSTRING_TRY(const auto local, IpAddress::parse(row.local_address));
   const auto comment =
-      fmt::format("Connection {}: {} at {}{}{}; personality '{}'.{}{}", row.id, row.outcome, row.stage,
-                  row.detail.empty() ? "" : ", ", row.detail, row.personality,
+      fmt::format("Connection {}: {} at {}{}{}; personality '{}'.{}{}", row.id, to_string(row.outcome),
+                  to_string(row.stage), row.detail.empty() ? "" : ", ", row.detail, row.personality,
                   row.quarantined ? " firstring-quarantine spoke TLS: only the ClientHello is here." : "",
                   taken.tape->truncated() ? " Truncated: the rest was too long to keep." : "");
   const auto content =

@@ -5,16 +5,19 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/file.hpp"
-#include "ledger/explain.hpp"
+#include "device/identity.hpp"
+#include "ledger/json.hpp"
 #include "server/capacity.hpp"
+#include "server/plain_channel.hpp"
 
 namespace firstring::server {
 
 namespace asio = boost::asio;
-using Status = tls::Channel::Status;
 
 namespace {
 
@@ -23,15 +26,17 @@ constexpr std::chrono::milliseconds kLingerTime{2'000};
 constexpr std::size_t kLingerBytes = 1U << 20;
 constexpr std::size_t kBufferBytes = 16'384;
 constexpr std::string_view kNoMemory = "no memory was left for this connection";
-constexpr std::uint16_t kNewestTls = 0x0304;
-/// How long a client waits for a quarantine that has just ended or has its hands full, how often that is looked at, and
-/// by how much its own timeout comes before ours.
-constexpr std::chrono::seconds kQuarantinePatience{5};
+/// How often it is looked whether a quarantine that had its hands full has one free, and by how much its own timeout
+/// comes before ours.
 constexpr std::chrono::milliseconds kQuarantinePause{50};
 constexpr std::chrono::seconds kQuarantineDelay{3};
 /// How long a client may say nothing, or half a hello, though others need its place: a first packet that is lost comes
 /// again after 1 to 3 s.
 constexpr std::chrono::milliseconds kTimeToSpeak{3'000};
+/// One that is drained though it has said nothing yet may still come to it for so long.
+constexpr std::chrono::seconds kTimeToBegin{1};
+/// How long after its first row a connection that goes on living gets the next.
+constexpr std::chrono::minutes kReportAgain{60};
 
 /// False if there was not enough memory for it.
 template <class Step>
@@ -42,6 +47,19 @@ bool has_memory(Step&& step) noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
+}
+
+asio::ip::tcp::endpoint local_endpoint_of(const Socket& socket) {
+  boost::system::error_code ignored;
+  return socket.local_endpoint(ignored);
+}
+
+/// On a tape, only of a request that certainly holds no password and no other phone's name more than its time may leave
+/// with a bundle of evidence.
+bool may_leave(const http::Request& request, const std::optional<MacAddress>& asked_for, const std::string& device) {
+  return request.body.empty() && request.query.empty() && request.header("Authorization").empty() &&
+         request.header("Proxy-Authorization").empty() && request.header("Cookie").empty() &&
+         (!asked_for || asked_for->bare() == device);
 }
 
 }  // namespace
@@ -55,14 +73,12 @@ Connection::Connection(Socket socket, const asio::ip::tcp::endpoint& peer, std::
       listener_(std::move(listener)),
       services_(services),
       on_end_(std::move(on_end)),
-      id_(ledger::next_connection_id()),
-      accepted_(services_.clock()),
-      accepted_at_(std::chrono::steady_clock::now()),
-      peer_(peer) {
-  boost::system::error_code ignored;
-  local_ = socket_.local_endpoint(ignored);
-  report_at_ = accepted_at_ + state_->config.limits.ledger_open;
-  requester_.tls = listener_->config.kind == config::ListenerKind::phone;
+      is_tls_(listener_->config.kind == config::ListenerKind::phone),
+      address_(address_of(peer)),
+      report_at_(std::chrono::steady_clock::now() + state_->config.limits.ledger_open),
+      record_(fmt::format("{} {}", is_tls_ ? "phone" : "bootstrap", listener_->config.address.to_string()), peer,
+              local_endpoint_of(socket_), services_.clock(), std::chrono::steady_clock::now()) {
+  peer_.tls = requester_.tls = is_tls_;
 }
 
 Connection::~Connection() = default;
@@ -71,73 +87,55 @@ Connection::~Connection() = default;
 
 void Connection::out_of_memory() noexcept {
   // Without its row, if there is no memory for that either.
-  if (!has_memory([this] { finish("limit", stage_, std::string{kNoMemory}); })) phase_ = Phase::lingering;
+  if (!has_memory([this] { finish(Outcome::limit, record_.stage(), std::string{kNoMemory}); }))
+    phase_ = Phase::lingering;
   // Its place is free in any case; what could not be posted comes with the next one that ends.
   if (!has_memory([this] { close(); })) phase_ = Phase::gone;
 }
 
-std::size_t Connection::may_read(std::unique_ptr<Buffers::Lease>& lease, std::size_t held, std::size_t whole,
-                                 Step again) {
-  if (held < kFreeBytes) return kFreeBytes - held;
-  if (!lease) lease = std::make_unique<Buffers::Lease>(*services_.inputs, [this] { go_on(); });
-  if (lease->grow(whole)) return kReadBytes;
-  pause(again);
-  return 0;
-}
-
-void Connection::pause(Step again) {
-  paused_ = again;
-  waiting_self_ = shared_from_this();
-}
-
-void Connection::go_on() {
-  // Not from here: it is another connection's step that has made room.
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    self->waiting_self_.reset();
-    const auto step = std::exchange(self->paused_, nullptr);
-    if (step == nullptr || self->phase_ == Phase::lingering || self->phase_ == Phase::gone) return;
-    self->guarded([&] { (self.get()->*step)(); });
-  });
-}
+// ---- what others ask of it ----
 
 void Connection::start() {
-  guarded([this] { start_unguarded(); });
-}
-
-void Connection::start_unguarded() {
-  if (services_.captures->any()) begin_tape();
-  const auto patience = requester_.tls ? listener_->config.hello_timeout : listener_->config.idle_timeout;
-  services_.admission->arrive(*this, requester_.tls ? Admission::Kind::phone : Admission::Kind::bootstrap,
-                              peer_address(), accepted_at_ + std::min(patience / 2, kTimeToSpeak));
-  if (listener_->config.kind == config::ListenerKind::phone) {
-    hello_reader_ = std::make_unique<hello::Reader>();
-    set_deadline(listener_->config.hello_timeout);
+  guarded([this] {
+    if (services_.captures->any()) {
+      tape_ = services_.captures->begin(services_.fleet->current()->captures(), services_.fleet->records(), address_,
+                                        services_.clock());
+    }
+    const auto& config = listener_->config;
+    const auto patience = is_tls_ ? config.hello_timeout : config.idle_timeout;
+    services_.admission->arrive(place_, is_tls_ ? Admission::Kind::phone : Admission::Kind::bootstrap, address_,
+                                std::chrono::steady_clock::now() + std::min(patience / 2, kTimeToSpeak));
+    if (!is_tls_) {
+      channel_ = std::make_unique<PlainChannel>(socket_.native_handle(), tape_.get());
+      return await_request();
+    }
+    handshake_ =
+        std::make_unique<Handshake>(Handshake::Surroundings{*state_, *listener_, *services_.fleet, *services_.ladder,
+                                                            *services_.quarantine, address_},
+                                    Intake{*services_.inputs, [this] { go_on(); }});
+    set_deadline(config.hello_timeout);
     // Behind what is ready already: the end of the same client's last try, which decides what it gets in this one.
     asio::post(socket_.get_executor(), [self = shared_from_this()] {
       if (self->phase_ == Phase::hello) self->guarded([&self] { self->read_hello(); });
     });
-  } else {
-    await_request();
-  }
+  });
 }
 
 void Connection::drain() {
-  guarded([this] { drain_unguarded(); });
-}
-
-void Connection::drain_unguarded() {
-  draining_ = true;
-  // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
-  constexpr std::chrono::seconds kTimeToBegin{1};
-  const bool has_spoken = stage_ != "tcp" || std::chrono::steady_clock::now() - accepted_at_ < kTimeToBegin;
-  const bool waits_for_more = phase_ == Phase::idle && stage_ == "done";
-  if (!has_spoken || waits_for_more) abort();
+  guarded([this] {
+    draining_ = true;
+    // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
+    const bool has_spoken = record_.stage() != Stage::tcp || std::chrono::microseconds{lifetime()} < kTimeToBegin;
+    const bool waits_for_more = phase_ == Phase::idle && is_kept_alive();
+    if (!has_spoken || waits_for_more) abort();
+  });
 }
 
 void Connection::abort() {
   guarded([this] {
     if (phase_ == Phase::gone) return;
-    if (phase_ != Phase::lingering) finish(stage_ == "done" ? "ok" : "shutdown", stage_, "the server was stopped");
+    if (phase_ != Phase::lingering)
+      finish(is_kept_alive() ? Outcome::ok : Outcome::shutdown, record_.stage(), "the server was stopped");
     close();
   });
 }
@@ -145,106 +143,31 @@ void Connection::abort() {
 void Connection::make_room() {
   guarded([this] {
     if (phase_ == Phase::gone) return;
-    auto detail = fmt::format("closed after {} ms to make room: {} connections were open",
-                              since_accept(std::chrono::steady_clock::now()) / 1000, services_.admission->open());
+    auto detail = fmt::format("closed after {} ms to make room: {} connections were open", lifetime() / 1000,
+                              services_.admission->open());
     // One that is kept alive has had its answers: an ordinary end.
-    const bool is_idle = phase_ == Phase::idle && stage_ == "done";
-    if (phase_ == Phase::handshake && stream_) fill_tls_facts();
-    finish(is_idle ? "ok" : "limit", stage_, std::move(detail));
+    const bool is_idle = phase_ == Phase::idle && is_kept_alive();
+    finish(is_idle ? Outcome::ok : Outcome::limit, record_.stage(), std::move(detail));
     close();
   });
 }
 
-// ---- the hello ----
+// ---- the handshake ----
 
 void Connection::read_hello() {
-  std::array<std::uint8_t, kReadBytes> buffer;
-  for (;;) {
-    const auto most =
-        may_read(hello_lease_, hello_reader_->received().size(), kLargeHelloBytes, &Connection::read_hello);
-    if (most == 0) return;
-    const auto count = ::recv(socket_.native_handle(), buffer.data(), most, 0);
-    if (tape_) tape_->received(buffer.data(), count, errno);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::read_hello);
-    const std::string_view stage = hello_reader_->received().empty() ? "tcp" : "hello";
-    if (count < 0) return finish("closed", stage, errno_text(errno));
-    if (count == 0) return finish("closed", stage, "the client closed the TCP connection");
-    plain_in_ += static_cast<std::size_t>(count);
-    stage_ = "hello";
-    switch (hello_reader_->feed({buffer.data(), static_cast<std::size_t>(count)})) {
-      case hello::Reader::State::need_more:
-        continue;
-      case hello::Reader::State::complete:
-        return hello_complete();
-      case hello::Reader::State::failed:
-        break;
-    }
-    const auto reason = hello_reader_->reason();
-    auto detail = std::string{to_string(reason)};
-    if (!hello_reader_->detail().empty()) detail = fmt::format("{}: {}", detail, hello_reader_->detail());
-    if (const auto alert = hello_reader_->alert()) send_alert(*alert);
-    if (reason != hello::NotHello::http) return finish("not_tls", "hello", std::move(detail));
-    if (tape_) tape_->withhold_received(0);  // a request in the clear may hold a password
-    (void)write_some(
-        http::serialize(http::plain(400, "This port speaks TLS: write https:// in place of http://."), 10, false));
-    return finish("not_tls", "hello", "plain HTTP");
-  }
-}
-
-/// To a client whose hello OpenSSL never sees, in the clear and once: it goes into an empty socket buffer, or nowhere.
-void Connection::send_alert(std::uint8_t code) {
-  constexpr char kAlertRecord = 21, kFatal = 2;
-  const std::array<char, 7> record{kAlertRecord, 3, 1, 0, 2, kFatal, static_cast<char>(code)};  // RFC 5246 6.2.1, 7.2
-  (void)write_some({record.data(), record.size()});
-  row().alert = tls::alert_name(code);
-  row().alert_from = "server";
-  row().alert_code = code;
-}
-
-policy::PersonalityChoice Connection::choose_personality(std::optional<store::DeviceRecord> record) const {
-  const auto& hello = hello_reader_->hello();
-  const auto address = peer_address();
-  policy::Situation situation{.hello = hello, .address = address, .listener = listener_->address};
-  if (listener_->personalities.size() == 1) return usual_choice(*state_, *listener_, situation);
-  if (record) {
-    situation.past = {.model = std::move(record->model),
-                      .firmware = std::move(record->firmware),
-                      .personality = std::move(record->personality)};
-  }
-  const auto usual = usual_choice(*state_, *listener_, situation);
-  if (!listener_->config.ladder || usual.reason == "needs_quarantine") return usual;
-  return services_.ladder->choose({address, client_ja3_}, usual, hello, listener_->personalities, services_.clock(),
-                                  listener_->config.ladder_window);
-}
-
-/// A client that has asked for something has accepted what it was shown.
-void Connection::tell_ladder() {
-  if (choice_.personality == nullptr || !listener_->config.ladder || listener_->personalities.size() == 1) return;
-  const policy::Ladder::Client client{peer_address(), client_ja3_};
-  if (policy::blames_personality(row())) {
-    services_.ladder->failed(client, row().personality, services_.clock());
-  } else if (row().stage == "response" || row().stage == "done") {
-    services_.ladder->worked(client, row().personality, services_.clock());
-  }
+  const auto before = handshake_->bytes_in();
+  auto next = handshake_->read_hello(socket_.native_handle(), tape_.get(), services_.clock());
+  if (handshake_->bytes_in() > before) record_.reach(Stage::hello);
+  follow(std::move(next), &Connection::read_hello, &Connection::hello_complete);
 }
 
 void Connection::hello_complete() {
-  hello_us_ = since_accept(std::chrono::steady_clock::now());
-  hello_.assign(hello_reader_->received().begin(), hello_reader_->received().end());
-  const auto& hello = hello_reader_->hello();
-  offered_version_ = std::min(hello.highest_version(), kNewestTls);
-  ja3_ = hello::ja3(hello).hash;
-  client_ja3_ = hello.offers_psk ? hello::ja3(hello::without_session(hello)).hash : ja3_;
-  ja4_ = hello::ja4(hello);
-  server_name_ = hello.server_name;
-  hello_is_sslv2_ = hello.format == hello::Format::sslv2;
-  auto record = services_.fleet->records().last_at(peer_address(), client_ja3_);
-  const auto familiarity = record ? Admission::Familiarity::known : Admission::Familiarity::unknown;
-  choice_ = choose_personality(std::move(record));
-  hello_reader_.reset();
+  const auto time = std::chrono::steady_clock::now();
+  record_.hello_complete(time);
   phase_ = Phase::waiting;
   deadline_ = kNever;  // what comes now is for us to do
-  services_.admission->queue(*this, familiarity, std::chrono::steady_clock::now());
+  using Familiarity = Admission::Familiarity;
+  services_.admission->queue(place_, handshake_->is_familiar() ? Familiarity::known : Familiarity::unknown, time);
   services_.begin_soon();
   wait(Socket::wait_read, &Connection::wait_for_turn);
 }
@@ -260,94 +183,206 @@ void Connection::wait_for_turn() {
     waiting_self_ = shared_from_this();
     return;
   }
-  finish("closed", "hello", count < 0 ? errno_text(errno) : "the client closed the TCP connection");
+  finish(Outcome::closed, Stage::hello, count < 0 ? errno_text(errno) : "the client closed the TCP connection");
 }
 
 void Connection::begin() {
   const auto self = std::move(waiting_self_);
-  guarded([this] { begin_unguarded(); });
-}
-
-void Connection::begin_unguarded() {
-  queued_us_ = since_accept(std::chrono::steady_clock::now()) - hello_us_;
-  phase_ = Phase::handshake;
-  if (choice_.personality->quarantine) {
-    requester_.wire =
-        state_->config.quarantine.secrets ? policy::Wire::quarantined_but_allowed : policy::Wire::quarantined;
-    set_deadline(listener_->config.handshake_timeout + kQuarantinePatience + kQuarantineDelay);
-    return hand_over();
-  }
-  set_deadline(listener_->config.handshake_timeout);
-  const auto& context = state_->contexts.find(choice_.personality->name)->second;
-  // Only where it offers none above its personality's, which it might then get.
-  const bool tells_downgrade = offered_version_ <= choice_.personality->max_version;
-  auto stream =
-      tls::Stream::accept(context, socket_.native_handle(), hello_,
-                          {.tape = tape_.get(), .highest_version = tells_downgrade ? listener_->highest_version : 0});
-  if (!stream) {
-    spdlog::error("connection from {}: {}", row().address, stream.error().what);
-    return finish("handshake_failed", "hello", stream.error().what);
-  }
-  stream_ = *std::move(stream);
-  handshake();
-}
-
-void Connection::hand_over() {
-  auto pair = services_.quarantine->hand_over(socket_.native_handle(), hello_, listener_->config.handshake_timeout);
-  if (!pair) {
-    const auto waited =
-        std::chrono::microseconds{since_accept(std::chrono::steady_clock::now()) - hello_us_ - queued_us_};
-    if (waited < kQuarantinePatience) return hand_over_later();
-    return finish("handshake_failed", "hello", pair.error().what);
-  }
-  // To Asio, a descriptor to wait for. The client's own socket lives on in the other process.
-  boost::system::error_code error;
-  socket_.close(error);
-  socket_.assign(asio::ip::tcp::v4(), pair->release(), error);
-  if (error) return finish("handshake_failed", "hello", error.message());
-  stream_ = std::make_unique<tls::QuarantineChannel>(socket_.native_handle());
-  handshake();
-}
-
-void Connection::hand_over_later() {
-  const auto pause = std::make_shared<Timer>(socket_.get_executor(), kQuarantinePause);
-  pause->async_wait([self = shared_from_this(), pause](const boost::system::error_code&) {
-    if (self->phase_ == Phase::handshake) self->guarded([&] { self->hand_over(); });
+  guarded([this] {
+    record_.waited_until(std::chrono::steady_clock::now());
+    phase_ = Phase::handshake;
+    const auto extra =
+        handshake_->is_quarantined() ? Handshake::kQuarantinePatience + kQuarantineDelay : std::chrono::seconds{0};
+    set_deadline(listener_->config.handshake_timeout + extra);
+    begin_handshake();
   });
 }
 
-// ---- the handshake ----
+void Connection::begin_handshake() {
+  const std::chrono::microseconds waited{lifetime() - record_.hello_us() - record_.queued_us()};
+  auto next = handshake_->begin(socket_, tape_.get(), waited);
+  const bool has_begun = handshake_->channel() != nullptr;
+  follow(std::move(next), has_begun ? &Connection::advance_handshake : &Connection::begin_handshake,
+         &Connection::handshake_complete);
+}
 
-void Connection::handshake() {
-  const auto status = stream_->handshake();
-  switch (status) {
-    case Status::ok:
-      return handshake_complete();
-    case Status::want_read:
-      return wait(Socket::wait_read, &Connection::handshake);
-    case Status::want_write:
-      return wait(Socket::wait_write, &Connection::handshake);
-    case Status::closed:
-    case Status::failed:
-      break;
-  }
-  fill_tls_facts();
-  finish(stream_->facts().timed_out ? "timeout" : "handshake_failed", stage_, stream_->facts().failure);
+void Connection::advance_handshake() {
+  follow(handshake_->advance(), &Connection::advance_handshake, &Connection::handshake_complete);
 }
 
 void Connection::handshake_complete() {
-  fill_tls_facts();
-  if (requester_.verdict.accepted) services_.admission->know(*this);
-  if (hello_lease_) hello_lease_->shrink(row().hello.capacity());  // OpenSSL has done with it
+  take_handshake();
+  channel_ = handshake_->take_channel();
+  handshake_->release_hello();
+  if (requester_.verdict.accepted) services_.admission->know(place_);
   await_request();
 }
 
-void Connection::begin_tape() {
-  tape_ = services_.captures->begin(services_.fleet->current()->captures(), services_.fleet->records(), peer_address(),
-                                    accepted_);
+void Connection::take_handshake() {
+  const auto& facts = handshake_->channel()->facts();
+  auto& row = this->row();
+  record_.take_handshake(facts, *state_, *handshake_->personality(), socket_.native_handle());
+  peer_.quarantined = handshake_->is_quarantined();
+  peer_.secrets_over_quarantine = state_->config.quarantine.secrets;
+  peer_.handshake_finished = row.handshake_us >= 0;
+  peer_.ja3 = handshake_->client_ja3();
+  peer_.offered_version = handshake_->offered_version();
+  if (!facts.client_chain.empty()) {
+    const auto& leaf = facts.client_chain.front();
+    peer_.verdict = services_.verdicts->judge(state_->trust, facts.client_chain, services_.clock());
+    peer_.identity = device::identify(leaf.subject());
+    if (peer_.verdict.accepted && peer_.identity.mac) peer_.key = to_hex(leaf.key_fingerprint());
+    record_.take_peer(peer_, leaf);
+  }
+  requester_ = policy::requester_of(peer_);
+}
+
+// ---- requests ----
+
+void Connection::await_request() {
+  if (!exchange_) {
+    exchange_ = std::make_unique<Exchange>(
+        state_->config.limits.max_request_head, *services_.inputs, *services_.answers, tape_.get(), [this] { go_on(); },
+        [weak = weak_from_this()] {
+          if (const auto self = weak.lock()) self->go_on();
+        });
+  }
+  phase_ = Phase::idle;
+  if (is_kept_alive()) {
+    if (draining_) return finish(Outcome::ok, Stage::done);
+    services_.admission->idle(place_, std::chrono::steady_clock::now());
+  }
+  if (!exchange_->has_begun()) set_deadline(listener_->config.idle_timeout);
+  read_request();
+}
+
+void Connection::read_request() {
+  auto next = exchange_->read(*channel_, is_tls_, *services_.handler, services_.clock);
+  if (phase_ == Phase::idle && exchange_->has_begun()) {
+    phase_ = Phase::request;
+    if (is_kept_alive()) services_.admission->ask(place_, exchange_->began());
+    record_.reach(Stage::request);
+    set_deadline(listener_->config.request_timeout);
+  }
+  follow(std::move(next), &Connection::read_request, &Connection::request_read);
+}
+
+void Connection::request_read() {
+  phase_ = Phase::answering;
+  services_.admission->ask(place_, std::chrono::steady_clock::now());
+  if (exchange_->is_refused()) return refuse();
+  answer_request();
+}
+
+void Connection::answer_request() {
+  auto next = exchange_->reserve();
+  // Anew: it is the others' answers that it waits for.
+  if (next.need == Next::Need::room) set_deadline(listener_->config.request_timeout);
+  follow(std::move(next), &Connection::answer_request, &Connection::ask_handler);
+}
+
+void Connection::ask_handler() {
+  const auto number = ++inquiry_number_;
+  const auto is_asked = [number](const Connection& self) {
+    return self.phase_ == Phase::answering && self.inquiry_number_ == number;
+  };
+  const provision::Inquiry inquiry{.request = exchange_->reader().request(),
+                                   .peer = peer_,
+                                   .row = row(),
+                                   .resume = [self = shared_from_this(), is_asked](std::function<void()> step) {
+                                     asio::post(self->socket_.get_executor(), [self, is_asked, step = std::move(step)] {
+                                       if (is_asked(*self)) self->guarded(step);
+                                     });
+                                   }};
+  services_.handler->handle(inquiry, [self = shared_from_this(), is_asked](provision::Answer answer) {
+    asio::dispatch(self->socket_.get_executor(), [self, is_asked, answer = std::move(answer)]() mutable {
+      if (!is_asked(*self)) return;
+      ++self->inquiry_number_;
+      self->guarded([&] { self->respond(std::move(answer)); });
+    });
+  });
+}
+
+void Connection::respond(provision::Answer answer) {
+  const auto& request = exchange_->reader().request();
+  if (!answer.problem.empty()) spdlog::error("{} for {}: {}", request.target, row().address, answer.problem);
+  record_.decided(exchange_->reader(), answer);
+  const bool has_unread_body = exchange_->has_unread_body();
+  if (has_unread_body || !may_leave(request, answer.requested, row().device)) exchange_->withhold_request();
+  exchange_->withhold_answer(answer.response.status == 200);
+  const auto kind = answer.allow ? Admission::Answer::served : Admission::Answer::refused;
+  const bool keep_alive = request.keep_alive && !draining_ && !has_unread_body &&
+                          services_.admission->may_stay(place_, kind, std::chrono::steady_clock::now());
+  exchange_->answer(std::move(answer.response), keep_alive,
+                    request.method == "HEAD" ? http::Body::without : http::Body::with);
+  record_.reach(Stage::response);
+  set_deadline(listener_->config.request_timeout);
+  write_response();
+}
+
+void Connection::refuse() {
+  exchange_->withhold_request();
+  exchange_->withhold_answer(false);
+  row();
+  record_.refused(exchange_->reader());
+  exchange_->answer(exchange_->reader().refusal(), false, http::Body::with);
+  record_.reach(Stage::response);
+  set_deadline(listener_->config.request_timeout);
+  write_response();
+}
+
+void Connection::write_response() {
+  auto next = exchange_->write(*channel_);
+  // A long body has as long for each of its pieces; while it has nothing to give, nobody is late.
+  if (next.need == Next::Need::more) deadline_ = kNever;
+  if (std::exchange(body_sent_, exchange_->body_bytes()) != exchange_->body_bytes() && next.need != Next::Need::more)
+    set_deadline(listener_->config.request_timeout);
+  follow(std::move(next), &Connection::write_response, &Connection::response_written);
+}
+
+void Connection::response_written() {
+  record_request();
+  if (requester_.verdict.accepted)
+    channel_->keep_session(requester_.identity.mac ? requester_.identity.mac->bare() : std::string{});
+  record_.reach(Stage::done);
+  const bool keeps_alive = exchange_->keeps_alive();
+  exchange_->finish_answer(services_.clock);
+  if (!keeps_alive) return finish(Outcome::ok, Stage::done);
+  // Not from here: a peer that sends a thousand requests at once must not hold the worker.
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->phase_ == Phase::answering) self->guarded([&] { self->await_request(); });
+  });
+}
+
+void Connection::record_request() {
+  const auto standing = record_.standing(*services_.fleet->current());
+  auto request = record_.take_request(*exchange_, standing);
+  auto line = services_.recorder->keeps_request_log() ? ledger::request_to_json(row(), request) : std::string{};
+  services_.ledger->request(std::move(request), address_, std::move(line));
 }
 
 // ---- waiting ----
+
+void Connection::follow(Next next, Step again, Step then) {
+  using Need = Next::Need;
+  switch (next.need) {
+    case Need::nothing:
+      return (this->*then)();
+    case Need::read:
+      return wait(Socket::wait_read, again);
+    case Need::write:
+      return wait(Socket::wait_write, again);
+    case Need::room:
+    case Need::more:
+      return pause(again);
+    case Need::pause:
+      return wait_a_while(again);
+    case Need::closed:
+      return peer_closed(std::move(next.detail));
+    case Need::end:
+      return finish(next.outcome, next.stage, std::move(next.detail));
+  }
+}
 
 void Connection::wait(asio::socket_base::wait_type type, Step next) {
   // Only the last wait counts: a deadline that ends one step and begins the next leaves the step's own wait behind.
@@ -356,6 +391,28 @@ void Connection::wait(asio::socket_base::wait_type type, Step next) {
         if (error || self->phase_ == Phase::gone || self->wait_number_ != number) return;
         self->guarded([&] { (self.get()->*next)(); });
       });
+}
+
+void Connection::wait_a_while(Step next) {
+  const auto timer = std::make_shared<Timer>(socket_.get_executor(), kQuarantinePause);
+  timer->async_wait([self = shared_from_this(), timer, next, phase = phase_](const boost::system::error_code&) {
+    if (self->phase_ == phase) self->guarded([&] { (self.get()->*next)(); });
+  });
+}
+
+void Connection::pause(Step again) {
+  paused_ = again;
+  waiting_self_ = shared_from_this();
+}
+
+/// Not from here: it may be another connection's step that has made room, or another thread.
+void Connection::go_on() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->waiting_self_.reset();
+    const auto step = std::exchange(self->paused_, nullptr);
+    if (step == nullptr || self->phase_ == Phase::lingering || self->phase_ == Phase::gone) return;
+    self->guarded([&] { (self.get()->*step)(); });
+  });
 }
 
 /// A timer is set anew only for a deadline that comes before it rings: most steps end long before theirs.
@@ -391,66 +448,78 @@ void Connection::deadline_passed() {
       return close();
     case Phase::idle:
       // Kept alive for a next request that did not come: an ordinary end.
-      return finish(stage_ == "done" ? "ok" : "timeout", stage_);
-    case Phase::handshake:
-      if (stream_) fill_tls_facts();
-      [[fallthrough]];
+      return finish(is_kept_alive() ? Outcome::ok : Outcome::timeout, record_.stage());
     case Phase::hello:
+    case Phase::handshake:
     case Phase::request:
     case Phase::answering:
-      return finish("timeout", stage_);
+      return finish(Outcome::timeout, record_.stage());
   }
 }
 
 // ---- the end ----
 
-std::int64_t Connection::since_accept(std::chrono::steady_clock::time_point at) const {
-  return std::chrono::duration_cast<std::chrono::microseconds>(at - accepted_at_).count();
+void Connection::peer_closed(std::string detail) {
+  if (phase_ == Phase::answering)
+    return finish(Outcome::closed, Stage::response, "the client closed before it had the whole answer");
+  if (!exchange_->is_empty()) {
+    if (detail.empty()) detail = "the client closed in the middle of a request";
+    return finish(Outcome::closed, Stage::request, std::move(detail));
+  }
+  // A close between requests is the ordinary end; one with no request at all is worth a look.
+  if (is_kept_alive()) return finish(Outcome::ok, Stage::done, std::move(detail));
+  finish(Outcome::closed, detail.empty() ? record_.stage() : Stage::request, std::move(detail));
 }
 
-void Connection::finish(std::string_view outcome, std::string_view stage, std::string detail) {
+/// What is the same in the row of a connection that has ended and of one that has not.
+void Connection::put_end(store::ConnectionRow& row) {
+  row.stage = record_.stage();
+  row.closed_us = lifetime();
+  const auto* channel = channel_ ? channel_.get() : handshake_->channel();
+  row.bytes_in = static_cast<std::int64_t>(channel != nullptr ? channel->bytes_in() : handshake_->bytes_in());
+  row.bytes_out = static_cast<std::int64_t>(channel != nullptr ? channel->bytes_out() : handshake_->bytes_out());
+}
+
+void Connection::finish(Outcome outcome, Stage stage, std::string detail) {
   if (phase_ == Phase::lingering || phase_ == Phase::gone) return;
-  judge_taped_request(phase_ != Phase::request);
-  if (phase_ == Phase::waiting) queued_us_ = since_accept(std::chrono::steady_clock::now()) - hello_us_;
+  if (phase_ == Phase::request) exchange_->withhold_request();
+  if (phase_ == Phase::waiting) record_.waited_until(std::chrono::steady_clock::now());
+  record_.reach(stage);
+  if (phase_ == Phase::handshake && handshake_->channel() != nullptr) {
+    take_handshake();
+    channel_ = handshake_->take_channel();
+  }
   const auto self = std::move(waiting_self_);
   phase_ = Phase::lingering;
-  if (exchange_ && exchange_->row.status != 0) record_request();  // decided, but the answer did not get through
-  stage_ = stage;
-  row().outcome = outcome;
-  row().stage = stage;
-  row().detail = std::move(detail);
-  row().closed_us = since_accept(std::chrono::steady_clock::now());
-  if (stream_) {
-    const auto& alert = stream_->facts().alert;
-    if (alert.from != tls::Alert::From::nobody) {
-      row().alert = alert.name;
-      row().alert_from = alert.from == tls::Alert::From::client ? "client" : "server";
-      row().alert_code = alert.code;
+  auto& row = this->row();
+  if (record_.has_request()) record_request();  // decided, but the answer did not get through
+  row.outcome = outcome;
+  row.detail = std::move(detail);
+  if (channel_) {
+    const auto& facts = channel_->facts();
+    if (facts.alert.from != tls::Alert::From::nobody) {
+      row.alert = facts.alert.name;
+      row.alert_from = facts.alert.from == tls::Alert::From::client ? "client" : "server";
+      row.alert_code = facts.alert.code;
     }
-    row().asked_renegotiation = stream_->facts().asked_renegotiation;
-    if (outcome == "ok" || outcome == "timeout") stream_->shutdown();
-    row().bytes_in = static_cast<std::int64_t>(stream_->bytes_in());
-    row().bytes_out = static_cast<std::int64_t>(stream_->bytes_out());
-  } else {
-    row().bytes_in = static_cast<std::int64_t>(plain_in_);
-    row().bytes_out = static_cast<std::int64_t>(plain_out_);
+    row.asked_renegotiation = facts.asked_renegotiation;
+    if (outcome == Outcome::ok || outcome == Outcome::timeout) channel_->shutdown();
   }
-  tell_ladder();
-  fill_from_records();
-  row().standing = standing();
-  row().cause = ledger::cause_of(row(), exchange_ ? exchange_->denial : std::nullopt);
-  stream_.reset();
-  services_.admission->settle(*this, conduct_of(row()), std::chrono::steady_clock::now());
+  put_end(row);
+  const auto fleet = services_.fleet->current();
+  if (handshake_) handshake_->tell_ladder(row, services_.clock());
+  record_.fill_from(services_.fleet->records(), requester_, peer_.ja3, address_);
+  record_.judge(*fleet);
+  channel_.reset();
+  services_.admission->settle(place_, conduct_of(row), std::chrono::steady_clock::now());
   if (services_.admission->may_begin()) services_.begin_soon();
-  if (!tape_ || !services_.captures->take(tape_, *row_, services_.fleet->current()->captures(), services_.clock()))
-    services_.ledger->connection(std::move(*row_));
-  tape_.reset();
-  hello_reader_.reset();
+  if (!tape_ || !services_.captures->take(tape_, row, fleet->captures(), services_.clock()))
+    services_.ledger->connection(record_.take());
   // Who only waits for the other end to close holds nothing.
+  tape_.reset();
   exchange_.reset();
-  hello_lease_.reset();
-  request_lease_.reset();
-  row_.reset();
+  handshake_.reset();
+  record_.forget();
   boost::system::error_code error;
   socket_.shutdown(Socket::shutdown_send, error);
   if (error) return close();
@@ -477,6 +546,20 @@ void Connection::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   on_end_(*this);
+}
+
+void Connection::report_if_long_lived() {
+  const auto time = std::chrono::steady_clock::now();
+  if (phase_ == Phase::lingering || phase_ == Phase::gone || time < report_at_) return;
+  report_at_ = time + kReportAgain;
+  // As it is now; what is made before the handshake is over would stay as it was.
+  const bool is_early = !record_.has_row();
+  auto& row = this->row();
+  row.outcome = Outcome::open;
+  put_end(row);
+  record_.judge(*services_.fleet->current());
+  services_.ledger->connection(row);
+  if (is_early) record_.forget();
 }
 
 }  // namespace firstring::server

@@ -189,14 +189,13 @@ class Server {
   void start_workers() {
     for (std::size_t i = 0; i < worker_count_; ++i) {
       ConnectionServices services{.fleet = keeper_.get(),
-                                  .box = box_.get(),
                                   .recorder = recorder_.get(),
                                   .ledger = &recorder_->queue(i),
                                   .captures = captures_.get(),
                                   .ladder = &ladder_,
                                   .quarantine = &quarantine_.link(),
                                   .clock = now};
-      workers_.push_back(std::make_unique<Worker>(services));
+      workers_.push_back(std::make_unique<Worker>(services, box_.get()));
     }
   }
 

@@ -16,12 +16,12 @@ Conduct conduct_of(const store::ConnectionRow& row) {
   constexpr double kRenegotiation = 4;  // no phone does that by accident
   constexpr double kNotAWord = 0.25;    // nor costs it us much; health checks do it
   if (row.asked_renegotiation) return {.bad = kRenegotiation};
-  if (row.stage == "response" || row.stage == "done") return {.good = 1};
-  const bool ran_out = row.outcome == "timeout" || row.outcome == "limit";
-  const bool no_request =
-      row.stage == "tcp" || row.stage == "hello" || row.stage == "server_flight" || row.stage == "client_flight";
+  if (row.stage == Stage::response || row.stage == Stage::done) return {.good = 1};
+  const bool ran_out = row.outcome == Outcome::timeout || row.outcome == Outcome::limit;
+  const bool no_request = row.stage == Stage::tcp || row.stage == Stage::hello || row.stage == Stage::server_flight ||
+                          row.stage == Stage::client_flight;
   if (ran_out && no_request) return {.bad = 1};
-  if (row.outcome == "closed" && row.stage == "tcp") return {.bad = kNotAWord};
+  if (row.outcome == Outcome::closed && row.stage == Stage::tcp) return {.bad = kNotAWord};
   return {};
 }
 

@@ -10,10 +10,10 @@ using std::chrono::minutes;
 const auto kHere = *IpAddress::parse("192.0.2.7");
 const Suspects::Time kNow{std::chrono::hours{1}};
 
-Conduct of(std::string outcome, std::string stage) {
+Conduct of(Outcome outcome, Stage stage) {
   store::ConnectionRow row;
-  row.outcome = std::move(outcome);
-  row.stage = std::move(stage);
+  row.outcome = outcome;
+  row.stage = stage;
   return conduct_of(row);
 }
 
@@ -27,19 +27,19 @@ TEST(NetworkOf, IsOneIpv4AddressOrAnIpv6Slash64) {
 }
 
 TEST(Conduct, SpeaksAgainstWhoHoldsAPlaceAndSaysNothing) {
-  EXPECT_EQ(of("timeout", "tcp").bad, 1);
-  EXPECT_EQ(of("timeout", "hello").bad, 1);
-  EXPECT_EQ(of("limit", "hello").bad, 1);
-  EXPECT_EQ(of("timeout", "server_flight").bad, 1);
-  EXPECT_EQ(of("closed", "tcp").bad, 0.25);
+  EXPECT_EQ(of(Outcome::timeout, Stage::tcp).bad, 1);
+  EXPECT_EQ(of(Outcome::timeout, Stage::hello).bad, 1);
+  EXPECT_EQ(of(Outcome::limit, Stage::hello).bad, 1);
+  EXPECT_EQ(of(Outcome::timeout, Stage::server_flight).bad, 1);
+  EXPECT_EQ(of(Outcome::closed, Stage::tcp).bad, 0.25);
 }
 
 TEST(Conduct, SpeaksForWhoAsksForSomethingAndAgainstRenegotiationWhateverComesOfIt) {
-  EXPECT_EQ(of("ok", "done").good, 1);
-  EXPECT_EQ(of("timeout", "response").good, 1);
+  EXPECT_EQ(of(Outcome::ok, Stage::done).good, 1);
+  EXPECT_EQ(of(Outcome::timeout, Stage::response).good, 1);
   store::ConnectionRow row;
-  row.outcome = "ok";
-  row.stage = "done";
+  row.outcome = Outcome::ok;
+  row.stage = Stage::done;
   row.asked_renegotiation = true;
   EXPECT_EQ(conduct_of(row).good, 0);
   EXPECT_EQ(conduct_of(row).bad, 4);
@@ -47,13 +47,13 @@ TEST(Conduct, SpeaksForWhoAsksForSomethingAndAgainstRenegotiationWhateverComesOf
 
 TEST(Conduct, IsNeitherWhereAPhoneOrWeMayBeTheReason) {
   for (const auto& [outcome, stage] :
-       std::initializer_list<std::pair<const char*, const char*>>{{"handshake_failed", "server_flight"},
-                                                                  {"closed", "hello"},
-                                                                  {"not_tls", "hello"},
-                                                                  {"timeout", "finished"},
-                                                                  {"shutdown", "hello"}}) {
-    EXPECT_EQ(of(outcome, stage).bad, 0) << outcome << " " << stage;
-    EXPECT_EQ(of(outcome, stage).good, 0) << outcome << " " << stage;
+       std::initializer_list<std::pair<Outcome, Stage>>{{Outcome::handshake_failed, Stage::server_flight},
+                                                        {Outcome::closed, Stage::hello},
+                                                        {Outcome::not_tls, Stage::hello},
+                                                        {Outcome::timeout, Stage::finished},
+                                                        {Outcome::shutdown, Stage::hello}}) {
+    EXPECT_EQ(of(outcome, stage).bad, 0) << to_string(outcome) << " " << to_string(stage);
+    EXPECT_EQ(of(outcome, stage).good, 0) << to_string(outcome) << " " << to_string(stage);
   }
 }
 

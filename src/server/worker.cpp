@@ -44,7 +44,7 @@ struct Worker::Acceptor {
   }
 
   std::shared_ptr<const ListenerState> listener;
-  asio::basic_socket_acceptor<tcp, Connection::Executor> socket;
+  asio::basic_socket_acceptor<tcp, Executor> socket;
   Admission::Kind kind() const {
     return listener->config.kind == config::ListenerKind::phone ? Admission::Kind::phone : Admission::Kind::bootstrap;
   }
@@ -61,8 +61,13 @@ std::string key_of(const ListenerState& listener) {
 
 }  // namespace
 
-Worker::Worker(ConnectionServices services) : services_(std::move(services)), guard_(asio::make_work_guard(io_)) {
+Worker::Worker(ConnectionServices services, const crypto::SecretBox* box)
+    : services_(std::move(services)),
+      phones_(*services_.fleet, *box, services_.clock,
+              [this](store::AlarmRow row) { services_.ledger->alarm(std::move(row)); }),
+      guard_(asio::make_work_guard(io_)) {
   services_.verdicts = &verdicts_;
+  services_.handler = &phones_;
   services_.admission = &admission_;
   services_.inputs = &inputs_;
   services_.answers = &answers_;
@@ -91,6 +96,7 @@ void Worker::apply(std::shared_ptr<const State> state, std::vector<WorkerListene
   auto given = std::make_shared<std::vector<WorkerListener>>(std::move(listeners));
   asio::post(io_, [this, state = std::move(state), given, share] {
     state_ = state;
+    phones_.set_watch(state->watch);
     admission_.set_limits(share.places);
     inputs_.set_limit(share.buffers / 2);
     answers_.set_limit(share.buffers / 2);
@@ -171,7 +177,7 @@ boost::system::error_code Worker::take(const Acceptor& acceptor, FileDescriptor 
     turn_away(std::move(fd), from);
     return {};
   }
-  Connection::Socket socket{io_};
+  Socket socket{io_};
   boost::system::error_code failure;
   socket.assign(peer.protocol(), fd.get(), failure);
   if (failure) return failure;
@@ -219,7 +225,7 @@ void Worker::turn_away(FileDescriptor fd, const IpAddress& from) {
 
 void Worker::ended(Connection& connection) {
   if (connections_.erase(&connection) == 0) return;
-  admission_.leave(connection);
+  admission_.leave(connection.place());
   --open_;
   if (awaiting_room_ && !draining_) asio::post(io_, [this] { resume_accepting(); });
 }
@@ -228,9 +234,9 @@ void Worker::ask_holders(std::size_t most, std::function<void(std::vector<Admiss
   asio::post(io_, [this, most, tell = std::move(tell)] { tell(admission_.holders(most)); });
 }
 
-bool Worker::evict(Admission::Visitor* visitor) {
-  if (visitor == nullptr) return false;
-  static_cast<Connection*>(visitor)->make_room();
+bool Worker::evict(Admission::Place* place) {
+  if (place == nullptr) return false;
+  place->connection->make_room();
   return true;
 }
 
@@ -275,7 +281,7 @@ void Worker::begin_waiting() {
       if (admission_.waiting() > 0) await_room();
       return;
     }
-    static_cast<Connection*>(next)->begin();
+    next->connection->begin();
   }
   if (admission_.may_begin()) begin_soon();
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "provision/phone_service.hpp"
 #include "server/admission.hpp"
 #include "server/buffers.hpp"
 #include "server/connection.hpp"
@@ -34,7 +35,8 @@ struct WorkerShare {
 /// One thread with its own event loop, listening sockets and connections. Nothing of it is shared with its siblings.
 class Worker {
  public:
-  explicit Worker(ConnectionServices services);
+  /// `box`: for the secrets in phones' documents; outlives this.
+  Worker(ConnectionServices services, const crypto::SecretBox* box);
   ~Worker();
 
   /// Takes a new state and the full list of listeners; those not named any more are closed. From any thread.
@@ -70,7 +72,7 @@ class Worker {
   void await_room();
   bool make_room(Admission::Kind kind);
   bool make_room_for_begun();
-  bool evict(Admission::Visitor* visitor);
+  bool evict(Admission::Place* place);
   /// Posts begin_waiting, once.
   void begin_soon();
   void begin_waiting();
@@ -80,6 +82,7 @@ class Worker {
 
   tls::VerdictCache verdicts_;
   ConnectionServices services_;
+  provision::PhoneService phones_;
   Admission admission_;
   Buffers inputs_, answers_;
   std::shared_ptr<const State> state_;
@@ -88,9 +91,9 @@ class Worker {
   std::unordered_map<std::string, std::shared_ptr<Acceptor>> acceptors_;  // by configured kind and address
   std::unordered_map<Connection*, std::weak_ptr<Connection>> connections_;
   std::atomic<std::size_t> open_{0};
-  Connection::Timer room_timer_{io_};
-  Connection::Timer report_timer_{io_};
-  Connection::Timer accept_timer_{io_};
+  Timer room_timer_{io_};
+  Timer report_timer_{io_};
+  Timer accept_timer_{io_};
   std::atomic<bool> is_short_{false};
   std::chrono::steady_clock::time_point accept_failed_at_{}, accept_failed_last_{};
   std::size_t accept_failures_ = 0;  ///< since it worked last

@@ -17,7 +17,7 @@ ConnectionRow connection(std::int64_t id) {
   ConnectionRow row;
   row.id = id;
   row.accepted = from_micros(id * 1'000'000);
-  row.outcome = "ok";
+  row.outcome = Outcome::ok;
   row.hello = Bytes(500, 1);
   return row;
 }
@@ -223,10 +223,10 @@ TEST_F(KeptLedger, EndsWhatACrashLeftOpen) {
   {
     const auto crashed = *open_ledger(folder_.path(), OpenMode::existing);
     auto open = connection(2);
-    open.outcome = kOpen;
+    open.outcome = Outcome::open;
     ASSERT_TRUE(crashed->append({{open}, {}, {}}));
   }
-  EXPECT_EQ(keep()->find({})->back().connection.outcome, kServerGone);
+  EXPECT_EQ(keep()->find({})->back().connection.outcome, Outcome::server_gone);
 }
 
 }  // namespace

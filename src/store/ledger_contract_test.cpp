@@ -21,12 +21,12 @@ ConnectionRow connection(std::int64_t id) {
   row.id = id;
   row.accepted = at(id);
   row.address = "192.0.2.1";
-  row.outcome = "ok";
+  row.outcome = Outcome::ok;
   row.hello = {22, 3, 1, 0};
   return row;
 }
 
-RequestRow request(std::int64_t connection, std::string decision = "allow") {
+RequestRow request(std::int64_t connection, Decision decision = Decision::allow) {
   RequestRow row;
   row.connection = connection;
   row.at = at(connection);
@@ -86,8 +86,8 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   row.ja4 = "ja4";
   row.personality = "legacy-2026-11";
   row.personality_reason = "no signature_algorithms";
-  row.outcome = "handshake_failed";
-  row.stage = "client_flight";
+  row.outcome = Outcome::handshake_failed;
+  row.stage = Stage::client_flight;
   row.detail = "tlsv1 alert unknown ca";
   row.alert = "unknown_ca";
   row.alert_from = "client";
@@ -102,14 +102,14 @@ TEST_P(LedgerContract, KeepsEveryMemberOfAConnection) {
   row.certificate_subject = "CN=subject";
   row.certificate_issuer = "CN=issuer";
   row.certificate_der = {48, 0};
-  row.verdict = "expired";
+  row.verdict = Reason::expired;
   row.device_ca = "cisco";
   row.verdict_errors = {"0 CN=\"a\\b\": expired", "1 line\nfeed \x01", "", "caf\xc3\xa9 \xff"};
   row.device = "000e08abcdef";
   row.assurance = "certificate";
   row.bytes_in = 5'000'000'000;
   row.bytes_out = 6'000'000'000;
-  row.cause = "client_distrusts_our_chain";
+  row.cause = Cause::client_distrusts_our_chain;
   row.model = "SPA504G";
   row.firmware = "7.5.7";
   row.likely_device = "000e08abcdee";
@@ -258,14 +258,14 @@ TEST_P(LedgerContract, KeepsAConnectionOfWhichNothingIsKnown) {
 }
 
 TEST_P(LedgerContract, KeepsEveryMemberOfARequest) {
-  RequestRow row = request(1, "deny");
+  RequestRow row = request(1, Decision::deny);
   row.duration_us = 1234;
   row.target = "/a b?\xff";
   row.status = 403;
   row.bytes = 9;
   row.user_agent = "Cisco/SPA504G-7.5.7";
   row.device = "000e08abcdef";
-  row.reason = "binding_mismatch";
+  row.reason = Reason::other_device;
   EXPECT_OK(store_->append({{connection(1)}, {row}, {}}));
   const auto found = store_->find({});
   ASSERT_EQ(found->front().requests.size(), 1U);
@@ -279,7 +279,7 @@ TEST_P(LedgerContract, KeepsEveryMemberOfARequest) {
   EXPECT_EQ(kept.bytes, 9);
   EXPECT_EQ(kept.user_agent, row.user_agent);
   EXPECT_EQ(kept.device, row.device);
-  EXPECT_EQ(kept.decision, "deny");
+  EXPECT_EQ(kept.decision, Decision::deny);
   EXPECT_EQ(kept.reason, row.reason);
 }
 
@@ -366,7 +366,7 @@ TEST_P(LedgerContract, FindsSinceATime) {
 
 TEST_P(LedgerContract, FailedMeansAnOutcomeOtherThanOk) {
   auto timeout = connection(2);
-  timeout.outcome = "timeout";
+  timeout.outcome = Outcome::timeout;
   EXPECT_OK(store_->append({{connection(1), timeout}, {request(1)}, {}}));
   LedgerQuery query;
   query.failed = true;
@@ -374,11 +374,11 @@ TEST_P(LedgerContract, FailedMeansAnOutcomeOtherThanOk) {
 }
 
 TEST_P(LedgerContract, FailedIncludesADeniedRequestWheneverItWasWritten) {
-  EXPECT_OK(store_->append({{}, {request(1, "deny")}, {}}));
+  EXPECT_OK(store_->append({{}, {request(1, Decision::deny)}, {}}));
   EXPECT_OK(store_->append({{connection(1), connection(2), connection(3), connection(4)},
-                            {request(2, "deny"), request(2), request(4)},
+                            {request(2, Decision::deny), request(2), request(4)},
                             {}}));
-  EXPECT_OK(store_->append({{}, {request(3, "deny")}, {}}));
+  EXPECT_OK(store_->append({{}, {request(3, Decision::deny)}, {}}));
   LedgerQuery query;
   query.failed = true;
   EXPECT_THAT(ids(*store_, query), ElementsAre(1, 2, 3));
@@ -390,7 +390,7 @@ TEST_P(LedgerContract, CombinesConditions) {
     auto row = connection(id);
     if (id & 1) row.device = kPhone.bare();
     if (id & 2) row.address = "192.0.2.2";
-    if (id & 4) row.outcome = "closed";
+    if (id & 4) row.outcome = Outcome::closed;
     rows.push_back(row);
   }
   EXPECT_OK(store_->append({rows, {}, {}}));
@@ -404,12 +404,12 @@ TEST_P(LedgerContract, CombinesConditions) {
 }
 
 TEST_P(LedgerContract, TellsTheCertificateThatEachDeviceShowedLast) {
-  const auto showing = [](std::int64_t id, std::string device, const std::string& certificate, std::string verdict) {
+  const auto showing = [](std::int64_t id, std::string device, const std::string& certificate, Reason verdict) {
     auto row = connection(id);
     row.device = std::move(device);
     row.certificate = certificate;
     row.certificate_der = {certificate.begin(), certificate.end()};
-    row.verdict = std::move(verdict);
+    row.verdict = verdict;
     row.device_ca = "maker";
     row.chain = "chain of " + std::to_string(id);
     row.server_key_bits = id == 3 ? 1024 : 0;
@@ -419,11 +419,12 @@ TEST_P(LedgerContract, TellsTheCertificateThatEachDeviceShowedLast) {
   const std::string other = "708105b37234";
   auto without = connection(9);
   without.device = one;  // only asked for
-  EXPECT_OK(store_->append({{showing(1, other, "bb", "accepted"), showing(2, one, "aa", "accepted"),
-                             showing(3, one, "aa", "expired"), showing(4, one, "cc", "bad_signature"),
-                             showing(5, "000000000001", "dd", "unknown_ca"), showing(6, "", "ee", "accepted"), without},
-                            {},
-                            {}}));
+  EXPECT_OK(store_->append(
+      {{showing(1, other, "bb", Reason::accepted), showing(2, one, "aa", Reason::accepted),
+        showing(3, one, "aa", Reason::expired), showing(4, one, "cc", Reason::bad_signature),
+        showing(5, "000000000001", "dd", Reason::unknown_ca), showing(6, "", "ee", Reason::accepted), without},
+       {},
+       {}}));
   const auto in_use = [&](Timestamp since) {
     std::vector<std::string> texts;
     EXPECT_OK(store_->certificates_in_use(since, [&](const CertificateInUse& found) {
@@ -524,7 +525,7 @@ TEST_P(LedgerContract, RemovesStrangersBeforePhonesBeyondTheNumberItShallKeep) {
 
 TEST_P(LedgerContract, ReplacesTheRowOfAnOpenConnection) {
   auto open = connection(1);
-  open.outcome = kOpen;
+  open.outcome = Outcome::open;
   EXPECT_OK(store_->append({{open}, {request(1)}, {}}));
   LedgerQuery failed;
   failed.failed = true;
@@ -534,20 +535,20 @@ TEST_P(LedgerContract, ReplacesTheRowOfAnOpenConnection) {
   EXPECT_OK(store_->append({{connection(1)}, {}, {}}));
   const auto found = store_->find({});
   ASSERT_EQ(found->size(), 1U);
-  EXPECT_EQ(found->front().connection.outcome, "ok");
+  EXPECT_EQ(found->front().connection.outcome, Outcome::ok);
   EXPECT_EQ(found->front().requests.size(), 1U);
   EXPECT_EQ(store_->append({{connection(1)}, {}, {}}).error().code, Errc::conflict) << "it has ended";
 }
 
 TEST_P(LedgerContract, EndsWhatACrashLeftOpenAndTakesTheTruthIfItComes) {
   auto open = connection(1);
-  open.outcome = kOpen;
+  open.outcome = Outcome::open;
   EXPECT_OK(store_->append({{open, connection(2)}, {}, {}}));
   EXPECT_OK(store_->end_open());
   LedgerQuery failed;
   failed.failed = true;
   EXPECT_THAT(ids(*store_, failed), ElementsAre(1));
-  EXPECT_EQ(store_->find(failed)->front().connection.outcome, kServerGone);
+  EXPECT_EQ(store_->find(failed)->front().connection.outcome, Outcome::server_gone);
   EXPECT_OK(store_->append({{connection(1)}, {}, {}}));
   EXPECT_THAT(ids(*store_, failed), IsEmpty());
 }
@@ -644,23 +645,23 @@ TEST_P(LedgerContract, KeepsCostsLongerThanConnectionsAndABoundedNumberOfThem) {
 
 TEST_P(LedgerContract, CountsCausesByModelFirmwareAndFailure) {
   auto failed = handshake(3, -1);
-  failed.outcome = "handshake_failed";
-  failed.cause = "client_distrusts_our_chain";
+  failed.outcome = Outcome::handshake_failed;
+  failed.cause = Cause::client_distrusts_our_chain;
   auto again = failed;
   again.id = 4;
   again.accepted = at(4);
   auto good = handshake(2, 1);
-  good.cause = "served";
+  good.cause = Cause::served;
   auto unknown = connection(5);
   unknown.ja4 = "t10d";
-  unknown.outcome = "timeout";
-  unknown.cause = "silent";
+  unknown.outcome = Outcome::timeout;
+  unknown.cause = Cause::silent;
   EXPECT_OK(store_->append({{handshake(1, 1, "7.4.9"), good, failed, again, unknown}, {}, {}}));
 
   const auto counts = *store_->causes({.since = at(2), .model = {}});
   ASSERT_EQ(counts.size(), 3U);
   const auto found = std::find_if(counts.begin(), counts.end(),
-                                  [](const auto& count) { return count.cause == "client_distrusts_our_chain"; });
+                                  [](const auto& count) { return count.cause == Cause::client_distrusts_our_chain; });
   ASSERT_NE(found, counts.end());
   EXPECT_EQ(found->model, "SPA504G");
   EXPECT_EQ(found->firmware, "7.5.7");
@@ -682,17 +683,17 @@ TEST_P(LedgerContract, CountsTheFailuresSinceTheLastGoodConnection) {
   std::vector<ConnectionRow> rows;
   for (std::int64_t id = 1; id <= 6; ++id) {
     auto row = handshake(id, 1);
-    row.outcome = id == 3 ? "ok" : "timeout";
-    row.cause = id % 2 == 0 ? "even" : "odd";
+    row.outcome = id == 3 ? Outcome::ok : Outcome::timeout;
+    row.cause = id % 2 == 0 ? Cause::silent : Cause::closed;
     rows.push_back(row);
   }
   EXPECT_OK(store_->append({rows, {}, {}}));
   const auto counts = *store_->causes({});
   for (const auto& count : counts) {
     if (!count.failed) continue;
-    EXPECT_EQ(count.count, count.cause == "even" ? 3 : 2);
-    EXPECT_EQ(count.count_lately, count.cause == "even" ? 2 : 1);
-    EXPECT_EQ(count.first_lately, at(count.cause == "even" ? 4 : 5));
+    EXPECT_EQ(count.count, count.cause == Cause::silent ? 3 : 2);
+    EXPECT_EQ(count.count_lately, count.cause == Cause::silent ? 2 : 1);
+    EXPECT_EQ(count.first_lately, at(count.cause == Cause::silent ? 4 : 5));
   }
 }
 
@@ -716,7 +717,7 @@ TEST_P(LedgerContract, KnowsTheOnlyDeviceOfAnAddress) {
   const std::string address = connection(1).address;
   EXPECT_FALSE(*store_->only_resident(address, {}));
   auto failed = connection(3);
-  failed.outcome = "handshake_failed";
+  failed.outcome = Outcome::handshake_failed;
   EXPECT_OK(store_->append({{handshake(1, 1, "7.4.9"), handshake(2, 1), failed}, {}, {}}));
   const auto resident = *store_->only_resident(address, {});
   ASSERT_TRUE(resident);

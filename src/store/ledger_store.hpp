@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/codes.hpp"
 #include "base/mac_address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -47,10 +48,8 @@ struct ConnectionRow {
   std::string server_name;         ///< SNI
   std::string ja3, ja4;
   std::string personality, personality_reason;
-  std::string outcome;     ///< "ok", "handshake_failed", "not_tls", "timeout", "closed", "limit", "shutdown"; or kOpen,
-                           ///< kServerGone
-  std::string stage;       ///< how far it got: "tcp", "hello", "server_flight", "client_flight", "finished", "request",
-                           ///< "response", "done"
+  Outcome outcome = Outcome::unknown;
+  Stage stage = Stage::unknown;
   std::string detail;      ///< for people: OpenSSL's reason, or why the bytes were no hello
   std::string alert;       ///< "unknown_ca"; "" for none but close_notify
   std::string alert_from;  ///< "client" or "server"
@@ -64,14 +63,15 @@ struct ConnectionRow {
   std::string certificate;  ///< SHA-256 of the client's leaf, in hexadecimal; "" if it sent none
   std::string certificate_subject, certificate_issuer;
   Bytes certificate_der;  ///< the leaf
-  std::string verdict;    ///< "accepted", "none", or the main reason against it: "unknown_ca", "expired", ...
+  Reason verdict =
+      Reason::unknown;    ///< accepted, none, or the main reason against the chain: tls::ChainVerdict::reason
   std::string device_ca;  ///< the [[device_ca]] that it leads to
   std::vector<std::string> verdict_errors;  ///< every error found, forgiven ones too, with depth and subject
   std::string device;     ///< bare MAC that the certificate names, else the one that the last request named; or ""
   std::string assurance;  ///< device::Assurance
   std::int64_t bytes_in = 0, bytes_out = 0;
 
-  std::string cause;              ///< what ledger::explain calls it
+  Cause cause = Cause::unknown;   ///< what ledger::explain calls it
   std::string model;              ///< device::Model::name, if the certificate, the request or the device's past tell
   std::string firmware;           ///< as the User-Agent claims it; of a handshake that failed, what was seen last
   std::string likely_device;      ///< bare MAC that came from this address with this hello last; not proven
@@ -89,11 +89,6 @@ struct ConnectionRow {
   Standing standing = Standing::stranger;
 };
 
-/// The outcome of a connection that is still open. Its row is replaced when it has ended.
-inline constexpr std::string_view kOpen = "open";
-/// The outcome of one that was open when the server ended without a word: crash, power cut.
-inline constexpr std::string_view kServerGone = "server_gone";
-
 /// What a forgiven one of ConnectionRow::verdict_errors begins with.
 inline constexpr std::string_view kForgiven = "allowed by device CA";
 
@@ -108,9 +103,9 @@ struct RequestRow {
   int status = 0;
   std::int64_t bytes = 0;  ///< of the answer's body
   std::string user_agent;
-  std::string device;    ///< bare MAC that was asked for, or ""
-  std::string decision;  ///< "allow" or "deny"
-  std::string reason;    ///< stable code
+  std::string device;  ///< bare MAC that was asked for, or ""
+  Decision decision = Decision::unknown;
+  Reason reason = Reason::unknown;
   Standing standing = Standing::stranger;
 };
 
@@ -190,7 +185,7 @@ struct CauseCount {
   std::string model, firmware;
   std::string ja4;  ///< set where the model is unknown
   bool failed = false;
-  std::string cause;
+  Cause cause = Cause::unknown;
   std::int64_t count = 0;
   Timestamp first{}, last{};
   std::int64_t newest = 0;  ///< ConnectionRow::id of the one written last
@@ -248,7 +243,7 @@ class LedgerStore {
   virtual ~LedgerStore() = default;
 
   /// One transaction, after others that make room for it if the ledger has bounds. What handshakes cost is also added
-  /// to handshake_costs. The row of a connection that was kOpen or kServerGone is replaced. Fails with conflict if it
+  /// to handshake_costs. The row of a connection that was open or server_gone is replaced. Fails with conflict if it
   /// can never be written, with limit_exceeded or unavailable if there is no room now: a reader may hold an old state.
   virtual Result<void> append(const LedgerBatch& batch) = 0;
   /// How late rows may be appended after what they tell of, by the word of whoever appends them; 0 if nobody has.
@@ -257,7 +252,7 @@ class LedgerStore {
   virtual Result<std::vector<AlarmRow>> alarms(const AlarmQuery& query) = 0;
   /// Those whose last is not before `since`, the newest `limit`, oldest first.
   virtual Result<std::vector<GapRow>> gaps(std::optional<Timestamp> since, std::size_t limit) = 0;
-  /// Gives every connection that is kOpen the outcome kServerGone: for a server that starts.
+  /// Gives every connection that is open the outcome server_gone: for a server that starts.
   virtual Result<void> end_open() = 0;
   /// How many of them outlast a trim: those that came last.
   static constexpr std::size_t kMaxCosts = 5000;

@@ -95,7 +95,10 @@ class Query {
  private:
   template <class Value>
   void bind_one(const Value& value) {
-    if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
+    if constexpr (StableCode<Value>) {
+      const auto text = to_string(value);
+      statement_.bind(++bound_, std::string{text});
+    } else if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
       statement_.bind(++bound_, static_cast<std::int64_t>(value));
     } else if constexpr (std::is_same_v<Value, std::string>) {
       statement_.bind(++bound_, value);

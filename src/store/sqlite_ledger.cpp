@@ -59,8 +59,8 @@ constexpr std::size_t kMaxFirmware = 64;  // characters: it is what the phone cl
 
 /// What a connection adds to handshake_cost; nullopt if its handshake is no measure.
 std::optional<HandshakeCost> cost_of(const ConnectionRow& row) {
-  if (row.outcome == kOpen || row.phone_cpu_us < 0 || row.handshake_us < 0 || row.resumed || row.model.empty() ||
-      row.assurance != "certificate")
+  if (row.outcome == Outcome::open || row.phone_cpu_us < 0 || row.handshake_us < 0 || row.resumed ||
+      row.model.empty() || row.assurance != "certificate")
     return std::nullopt;
   return HandshakeCost{.model = row.model,
                        .firmware = row.firmware.substr(0, kMaxFirmware),
@@ -364,7 +364,7 @@ class SqliteLedger final : public LedgerStore {
       for (const auto& request : batch.requests) {
         for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind(value); });
         insert_request.run();
-        if (request.decision == "deny") mark_failed.run(request.connection);
+        if (request.decision == Decision::deny) mark_failed.run(request.connection);
       }
       auto insert_certificate = database_->query(
           "INSERT INTO certificate (sha256, subject, issuer, der) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
@@ -384,7 +384,7 @@ class SqliteLedger final : public LedgerStore {
             insert_connection.bind(value);
           }
         });
-        const bool failed = connection.outcome != "ok" && connection.outcome != kOpen;
+        const bool failed = connection.outcome != Outcome::ok && connection.outcome != Outcome::open;
         insert_connection.run(failed, connection.id, connection.certificate);
         if (connections_) ++*connections_;
       }
@@ -576,7 +576,7 @@ class SqliteLedger final : public LedgerStore {
                        .firmware = row.text(1),
                        .ja4 = row.text(2),
                        .failed = row.integer(3) != 0,
-                       .cause = row.text(4),
+                       .cause = parse_code<Cause>(row.text(4)),
                        .count = row.integer(5),
                        .first = row.time(6),
                        .last = row.time(7),
@@ -670,7 +670,9 @@ class SqliteLedger final : public LedgerStore {
 
   template <class Value>
   void read(Query& row, int column, Value& value) {
-    if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
+    if constexpr (StableCode<Value>) {
+      value = parse_code<Value>(row.text(column));
+    } else if constexpr (std::is_integral_v<Value> || std::is_enum_v<Value>) {
       value = static_cast<Value>(row.integer(column));
     } else if constexpr (std::is_same_v<Value, Timestamp>) {
       value = row.time(column);

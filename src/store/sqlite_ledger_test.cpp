@@ -32,7 +32,7 @@ ConnectionRow connection(std::int64_t id) {
   row.accepted = from_micros(id * 1'000'000);
   row.address = "192.0.2." + std::to_string(id % 200);
   row.device = MacAddress::from_number(static_cast<std::uint64_t>(id % 2000)).bare();
-  row.outcome = id % 1000 == 7 ? "timeout" : "ok";
+  row.outcome = id % 1000 == 7 ? Outcome::timeout : Outcome::ok;
   row.hello = Bytes(200, 1);
   return row;
 }
@@ -41,7 +41,7 @@ RequestRow request(std::int64_t connection) {
   RequestRow row;
   row.connection = connection;
   row.device = MacAddress::from_number(static_cast<std::uint64_t>(connection % 2000)).bare();
-  row.decision = "allow";
+  row.decision = Decision::allow;
   return row;
 }
 

@@ -41,8 +41,8 @@ Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& di
 /// While it cannot (permissions, a full disk, a lock), everything asked of it fails, and it tries again each second. A
 /// file that is damaged, no ledger of ours, or made by a newer Firstring is set aside as ledger.db.damaged-<date> with
 /// its -wal and -shm, of which the newest kMostSetAside are kept, and a new one begun; likewise if that shows later,
-/// and if the file is removed or replaced while it is open. LedgerStore::take_news says each. The kOpen rows of a
-/// server before are ended.
+/// and if the file is removed or replaced while it is open. LedgerStore::take_news says each. The rows with outcome
+/// open of a server before are ended.
 std::unique_ptr<LedgerStore> keep_ledger(const std::filesystem::path& dir, const LedgerBounds& bounds);
 inline constexpr std::size_t kMostSetAside = 3;
 

@@ -149,43 +149,43 @@ const ChainError* worst(const std::vector<ChainError>& errors) {
 
 }  // namespace
 
-std::string_view to_string(ChainFault fault) {
+Reason reason_of(ChainFault fault) {
   switch (fault) {
     case ChainFault::bad_signature:
-      return "bad_signature";
+      return Reason::bad_signature;
     case ChainFault::unknown_ca:
-      return "unknown_ca";
+      return Reason::unknown_ca;
     case ChainFault::malformed:
-      return "malformed_certificate";
+      return Reason::malformed_certificate;
     case ChainFault::chain_too_long:
-      return "chain_too_long";
+      return Reason::chain_too_long;
     case ChainFault::not_a_ca:
-      return "not_a_ca";
+      return Reason::not_a_ca;
     case ChainFault::wrong_purpose:
-      return "wrong_purpose";
+      return Reason::wrong_purpose;
     case ChainFault::revoked:
-      return "revoked";
+      return Reason::revoked;
     case ChainFault::weak_key:
-      return "weak_key";
+      return Reason::weak_key;
     case ChainFault::weak_hash:
-      return "weak_hash";
+      return Reason::weak_hash;
     case ChainFault::not_yet_valid:
-      return "not_yet_valid";
+      return Reason::not_yet_valid;
     case ChainFault::expired:
-      return "expired";
+      return Reason::expired;
     case ChainFault::crl_expired:
-      return "crl_expired";
+      return Reason::crl_expired;
     case ChainFault::other:
-      return "bad_certificate";
+      return Reason::bad_certificate;
   }
-  return "bad_certificate";
+  return Reason::bad_certificate;
 }
 
-std::string_view ChainVerdict::reason() const {
-  if (!present) return "none";
-  if (accepted) return "accepted";
+Reason ChainVerdict::reason() const {
+  if (!present) return Reason::none;
+  if (accepted) return Reason::accepted;
   const auto* error = worst(errors);
-  return error != nullptr ? to_string(error->fault) : "bad_certificate";
+  return error != nullptr ? reason_of(error->fault) : Reason::bad_certificate;
 }
 
 struct DeviceTrust::Anchor {

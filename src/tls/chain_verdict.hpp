@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/codes.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "crypto/certificate.hpp"
@@ -39,7 +40,7 @@ enum class ChainFault : unsigned char {
   crl_expired,  ///< a CRL was due for renewal; always forgiven
   other,
 };
-std::string_view to_string(ChainFault fault);  ///< the stable code: "unknown_ca"
+Reason reason_of(ChainFault fault);
 
 struct ChainError {
   ChainFault fault;
@@ -57,8 +58,8 @@ struct ChainVerdict {
   /// It is the same at any time from the one on and before the other, as long as the DeviceTrust is the same.
   Timestamp holds_from = Timestamp::max(), holds_until = Timestamp::min();
 
-  /// "none", "accepted", or the code of the worst error that is not forgiven.
-  std::string_view reason() const;
+  /// none, accepted, or that of the worst error that is not forgiven.
+  Reason reason() const;
 };
 
 /// The configured device CAs, ready to judge chains. Immutable; any thread.

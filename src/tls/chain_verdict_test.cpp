@@ -37,13 +37,13 @@ TEST_F(Verdict, IsNoneForNoCertificate) {
   const auto verdict = judge({}, maker_);
   EXPECT_FALSE(verdict.present);
   EXPECT_FALSE(verdict.accepted);
-  EXPECT_EQ(verdict.reason(), "none");
+  EXPECT_EQ(verdict.reason(), Reason::none);
 }
 
 TEST_F(Verdict, AcceptsShaOneAnd1024BitsWhereTheCaSaysSo) {
   const auto verdict = judge({make_leaf("phone", root_).certificate}, maker_);
   EXPECT_TRUE(verdict.accepted);
-  EXPECT_EQ(verdict.reason(), "accepted");
+  EXPECT_EQ(verdict.reason(), Reason::accepted);
   EXPECT_EQ(verdict.ca, "maker");
   EXPECT_TRUE(has(verdict, ChainFault::weak_hash)) << "forgiven weaknesses are still told";
 }
@@ -54,13 +54,13 @@ TEST_F(Verdict, RefusesThemByDefault) {
   strict.roots = {root_.certificate};
   const auto verdict = judge({make_leaf("phone", root_).certificate}, strict);
   EXPECT_FALSE(verdict.accepted);
-  EXPECT_EQ(verdict.reason(), "weak_key");
+  EXPECT_EQ(verdict.reason(), Reason::weak_key);
   EXPECT_TRUE(has(verdict, ChainFault::weak_hash));
 }
 
 TEST_F(Verdict, AcceptsMd5OnlyWhereItIsNamed) {
   const auto leaf = Recipe{.name = "phone", .hash = crypto::Hash::md5}.make(&root_);
-  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), "weak_hash");
+  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), Reason::weak_hash);
   auto ca = maker_;
   ca.weak_hashes.emplace_back("md5");
   EXPECT_TRUE(judge({leaf.certificate}, ca).accepted);
@@ -68,18 +68,18 @@ TEST_F(Verdict, AcceptsMd5OnlyWhereItIsNamed) {
 
 TEST_F(Verdict, NeverAcceptsKeysBelowTheRule) {
   const auto leaf = Recipe{.name = "phone", .rsa_bits = 768}.make(&root_);
-  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), "weak_key");
+  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), Reason::weak_key);
 }
 
 TEST_F(Verdict, KnowsAStranger) {
   const auto stranger = make_ca("Somebody Else");
   const auto verdict = judge({make_leaf("phone", stranger).certificate}, maker_);
-  EXPECT_EQ(verdict.reason(), "unknown_ca");
+  EXPECT_EQ(verdict.reason(), Reason::unknown_ca);
   EXPECT_EQ(verdict.ca, "");
 }
 
 TEST_F(Verdict, KnowsASelfSignedCertificate) {
-  EXPECT_EQ(judge({Recipe{.name = "phone"}.make(nullptr).certificate}, maker_).reason(), "unknown_ca");
+  EXPECT_EQ(judge({Recipe{.name = "phone"}.make(nullptr).certificate}, maker_).reason(), Reason::unknown_ca);
 }
 
 TEST_F(Verdict, KnowsAForgery) {
@@ -96,7 +96,7 @@ TEST_F(Verdict, KnowsACertificateThatBearsTheRootsOwnName) {
 
 TEST_F(Verdict, ReportsExpiry) {
   const auto leaf = Recipe{.name = "phone", .not_before = in_days(-20), .not_after = in_days(-1)}.make(&root_);
-  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), "expired");
+  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), Reason::expired);
 }
 
 TEST_F(Verdict, ForgivesExpiryOnlyByTheRuleOfItsCa) {
@@ -116,24 +116,24 @@ TEST_F(Verdict, DoesNotForgiveAForgeryThatHasAlsoExpired) {
   ca.expired_accepted_before = Timestamp::max();
   const auto verdict = judge({leaf.certificate}, ca);
   EXPECT_FALSE(verdict.accepted);
-  EXPECT_NE(verdict.reason(), "expired");
+  EXPECT_NE(verdict.reason(), Reason::expired);
   EXPECT_TRUE(has(verdict, ChainFault::expired));
 }
 
 TEST_F(Verdict, ReportsACertificateOfTheFuture) {
   const auto leaf = Recipe{.name = "phone", .not_before = in_days(1), .not_after = in_days(5)}.make(&root_);
-  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), "not_yet_valid");
+  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), Reason::not_yet_valid);
 }
 
 TEST_F(Verdict, ReportsTheWrongPurpose) {
   const auto leaf = Recipe{.name = "phone", .purpose = "serverAuth"}.make(&root_);
-  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), "wrong_purpose");
+  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), Reason::wrong_purpose);
 }
 
 TEST_F(Verdict, AcceptsALeafAloneWithOurIntermediate) {
   const auto issuing = make_ca("Maker Issuing", &root_);
   const auto leaf = make_leaf("phone", issuing);
-  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), "unknown_ca");
+  EXPECT_EQ(judge({leaf.certificate}, maker_).reason(), Reason::unknown_ca);
   auto ca = maker_;
   ca.intermediates = {issuing.certificate};
   EXPECT_TRUE(judge({leaf.certificate}, ca).accepted);
@@ -189,7 +189,7 @@ TEST_F(Verdict, ForgivesExpiryUntilTheDayThatTheCaNames) {
                                  [](const auto& error) { return error.fault == ChainFault::expired; });
   EXPECT_NE(told->text.find("accepted until 20"), std::string::npos) << told->text;
   EXPECT_TRUE(trust.judge({leaf.certificate}, ca.expired_accepted_before - std::chrono::microseconds{1}).accepted);
-  EXPECT_EQ(trust.judge({leaf.certificate}, ca.expired_accepted_before).reason(), "expired");
+  EXPECT_EQ(trust.judge({leaf.certificate}, ca.expired_accepted_before).reason(), Reason::expired);
 }
 
 // ---- revocation ----
@@ -208,7 +208,7 @@ class Revocation : public Verdict {
 
 TEST_F(Revocation, RefusesARevokedPhoneAndNoOther) {
   const auto ca = maker_with({against_phone_});
-  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), "revoked");
+  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), Reason::revoked);
   EXPECT_TRUE(judge({make_leaf("other", root_).certificate}, ca).accepted);
 }
 
@@ -216,16 +216,16 @@ TEST_F(Revocation, IsNotForgivenWithExpiry) {
   const auto leaf = Recipe{.name = "phone", .not_before = in_days(-20), .not_after = in_days(-1)}.make(&root_);
   auto ca = maker_with({CrlRecipe{.revoked = {leaf.certificate}}.make(root_)});
   ca.expired_accepted_before = Timestamp::max();
-  EXPECT_EQ(judge({leaf.certificate}, ca).reason(), "revoked");
+  EXPECT_EQ(judge({leaf.certificate}, ca).reason(), Reason::revoked);
 }
 
 TEST_F(Revocation, OfAnIntermediateCoversWhatItIssued) {
   const auto issuing = make_ca("Maker Issuing", &root_);
   auto ca = maker_with({CrlRecipe{.revoked = {issuing.certificate}}.make(root_)});
   const auto below = make_leaf("below", issuing);
-  EXPECT_EQ(judge({below.certificate, issuing.certificate}, ca).reason(), "revoked");
+  EXPECT_EQ(judge({below.certificate, issuing.certificate}, ca).reason(), Reason::revoked);
   ca.intermediates = {issuing.certificate};
-  EXPECT_EQ(judge({below.certificate}, ca).reason(), "revoked");
+  EXPECT_EQ(judge({below.certificate}, ca).reason(), Reason::revoked);
   EXPECT_TRUE(judge({phone_.certificate}, ca).accepted) << "there is no CRL of its issuer that names it";
 }
 
@@ -233,7 +233,7 @@ TEST_F(Revocation, DoesNotMixUpIssuersOfOneName) {
   const auto renewed = make_ca("Maker Root");
   auto ca = maker_with({against_phone_, CrlRecipe{}.make(renewed)});
   ca.roots.push_back(renewed.certificate);
-  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), "revoked");
+  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), Reason::revoked);
   EXPECT_TRUE(judge({make_leaf("new phone", renewed).certificate}, ca).accepted);
 }
 
@@ -243,7 +243,7 @@ TEST_F(Revocation, StaleListIsUsedAndToldOf) {
   const auto verdict = judge({make_leaf("other", root_).certificate}, ca);
   EXPECT_TRUE(verdict.accepted);
   EXPECT_TRUE(has(verdict, ChainFault::crl_expired));
-  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), "revoked");
+  EXPECT_EQ(judge({phone_.certificate}, ca).reason(), Reason::revoked);
 }
 
 TEST_F(Revocation, ListOfAStrangerIsRefused) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/codes.hpp"
 #include "crypto/certificate.hpp"
 
 namespace firstring::tls {
@@ -19,20 +20,11 @@ struct Alert {
   std::string name;  ///< "unknown_ca"
 };
 
-/// How far a handshake got.
-enum class Stage : unsigned char {
-  hello,          ///< the ClientHello is read
-  server_flight,  ///< our certificate and its company are written
-  client_flight,  ///< the client has answered with its certificate or key exchange
-  finished,       ///< both Finished are there
-};
-std::string_view to_string(Stage stage);
-
 /// What is known of a connection's TLS, at any time of its life.
 struct TlsFacts {
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  Stage stage = Stage::hello;
+  Stage stage = Stage::hello;                                       ///< how far the handshake got: hello to finished
   TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< epoch: not yet
   Alert alert;                                                      ///< the first fatal one, else the first
   std::string failure;                                              ///< OpenSSL's reason or the socket's, once failed

@@ -9,7 +9,7 @@
 namespace firstring::tls {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxFailure = 512;
 
@@ -110,6 +110,7 @@ std::string_view parse(ByteView body, QuarantineRecord& record) {
   if (version != kVersion) return "another version";
   cursor.choice(record.result, QuarantineRecord::Result::timed_out);
   cursor.choice(record.stage, Stage::finished);
+  if (record.stage < Stage::hello) cursor.fault("an unknown value");
   cursor.number(flag);
   if (flag > 1) cursor.fault("an unknown value");
   record.resumed = flag == 1;

@@ -177,20 +177,6 @@ std::string alert_name(int code) {
   return found != kAlerts.end() ? std::string{found->name} : fmt::format("alert_{}", code);
 }
 
-std::string_view to_string(Stage stage) {
-  switch (stage) {
-    case Stage::hello:
-      return "hello";
-    case Stage::server_flight:
-      return "server_flight";
-    case Stage::client_flight:
-      return "client_flight";
-    case Stage::finished:
-      return "finished";
-  }
-  return "hello";
-}
-
 struct Stream::Impl {
   using Status = Channel::Status;
 

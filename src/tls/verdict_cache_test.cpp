@@ -43,8 +43,8 @@ TEST_F(CachedVerdict, IsTheSameAsTheFirst) {
 
 TEST_F(CachedVerdict, EndsWhenTheCertificateRunsOutAndBeforeItBegins) {
   EXPECT_TRUE(cache_.judge(trust_, phone_, now()).accepted);
-  EXPECT_EQ(cache_.judge(trust_, phone_, in_days(11)).reason(), "expired");
-  EXPECT_EQ(cache_.judge(trust_, phone_, in_days(-11)).reason(), "not_yet_valid") << "a clock that went back";
+  EXPECT_EQ(cache_.judge(trust_, phone_, in_days(11)).reason(), Reason::expired);
+  EXPECT_EQ(cache_.judge(trust_, phone_, in_days(-11)).reason(), Reason::not_yet_valid) << "a clock that went back";
   EXPECT_EQ(cache_.hits(), 0U);
   EXPECT_TRUE(cache_.judge(trust_, phone_, now()).accepted);
 }
@@ -61,7 +61,7 @@ TEST_F(CachedVerdict, IsForgottenWithTheTrustThatItCameFrom) {
   EXPECT_TRUE(cache_.judge(trust_, phone_, now()).accepted);
   auto revoking = lenient("maker", {root_.certificate});
   revoking.crls = {CrlRecipe{.revoked = {phone_.front()}}.make(root_)};
-  EXPECT_EQ(cache_.judge(trust_in(revoking), phone_, now()).reason(), "revoked");
+  EXPECT_EQ(cache_.judge(trust_in(revoking), phone_, now()).reason(), Reason::revoked);
   EXPECT_TRUE(cache_.judge(trust_, phone_, now()).accepted);
   EXPECT_EQ(cache_.hits(), 0U);
 }
