@@ -126,8 +126,8 @@ Result<void> add_demo_phones(store::FleetStore& fleet, const crypto::SecretBox& 
 Result<void> fill_folder(const fs::path& dir, const config::Config& config, bool demo) {
   if (demo) FIRSTRING_CHECK(crypto::write_demo_pki(dir, config.server.host));
   FIRSTRING_TRY(const auto box, crypto::SecretBox::create(dir / kSecretsFile));
-  FIRSTRING_TRY(const auto fleet, store::open_fleet(dir, store::OpenMode::create));
-  FIRSTRING_CHECK(store::open_ledger(dir, store::OpenMode::create));
+  FIRSTRING_TRY(const auto fleet, store::sqlite::open_fleet(dir, store::sqlite::OpenMode::create));
+  FIRSTRING_CHECK(store::sqlite::open_ledger(dir, store::sqlite::OpenMode::create));
   if (demo) FIRSTRING_CHECK(add_demo_phones(*fleet, box));
   // Last, since it is what makes the folder a state folder.
   return write_file(dir / config::kFileName, config::example(config), 0600);

@@ -16,7 +16,7 @@
 #include "cli/terminal.hpp"
 #include "crypto/demo_pki.hpp"
 #include "crypto/secret_box.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -107,7 +107,7 @@ host = "prov.example.com"
     return path.string();
   }
   std::unique_ptr<store::FleetStore> fleet() const {
-    return store::open_fleet(dir(), store::OpenMode::existing).value();
+    return store::sqlite::open_fleet(dir(), store::sqlite::OpenMode::existing).value();
   }
 
  private:
@@ -493,7 +493,7 @@ class Ledger : public Commands {
  protected:
   void SetUp() override {
     Commands::SetUp();
-    const auto ledger = store::open_ledger(dir(), store::OpenMode::existing).value();
+    const auto ledger = store::sqlite::open_ledger(dir(), store::sqlite::OpenMode::existing).value();
     std::vector<store::ConnectionRow> connections(3);
     std::vector<store::RequestRow> requests(2);
     for (std::size_t i = 0; i < 3; ++i) {

@@ -34,12 +34,12 @@ Result<std::filesystem::path> state_folder(const Context& context) {
 
 Result<std::unique_ptr<store::FleetStore>> open_fleet(const Context& context) {
   FIRSTRING_TRY(const auto dir, state_folder(context));
-  return store::open_fleet(dir, store::OpenMode::existing);
+  return store::sqlite::open_fleet(dir, store::sqlite::OpenMode::existing);
 }
 
 Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context) {
   FIRSTRING_TRY(const auto dir, state_folder(context));
-  FIRSTRING_TRY(auto ledger, store::open_ledger(dir, store::OpenMode::existing));
+  FIRSTRING_TRY(auto ledger, store::sqlite::open_ledger(dir, store::sqlite::OpenMode::existing));
   // Whoever asks right after a request shall find it: the server's rows come late, and take a moment to be written.
   constexpr std::chrono::milliseconds kLeast{60};
   FIRSTRING_TRY(const auto lag, ledger->lag());

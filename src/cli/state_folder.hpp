@@ -7,7 +7,7 @@
 #include "cli/command.hpp"
 #include "crypto/secret_box.hpp"
 #include "device/model.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::cli {
 

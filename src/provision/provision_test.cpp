@@ -8,7 +8,7 @@
 #include "base/temporary_folder.hpp"
 #include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::provision {
 namespace {
@@ -32,7 +32,7 @@ class Provisioning : public ::testing::Test {
  protected:
   Provisioning() {
     box_ = std::make_unique<crypto::SecretBox>(*crypto::SecretBox::create(dir_ / "secrets.key"));
-    store_ = *store::open_fleet(dir_, store::OpenMode::create);
+    store_ = *store::sqlite::open_fleet(dir_, store::sqlite::OpenMode::create);
     EXPECT_TRUE(store_->add_group({.name = "hotel", .parent = ""}));
     EXPECT_TRUE(store_->add_group({.name = "lobby", .parent = "hotel"}));
     EXPECT_TRUE(
@@ -176,7 +176,8 @@ class Keeper : public Provisioning {
   void SetUp() override { keeper_ = *start_keeper(); }
 
   Result<std::unique_ptr<FleetKeeper>> start_keeper() {
-    return FleetKeeper::start(*store::open_fleet(dir_, store::OpenMode::existing), {"phones.example.com", 443});
+    return FleetKeeper::start(*store::sqlite::open_fleet(dir_, store::sqlite::OpenMode::existing),
+                              {"phones.example.com", 443});
   }
 
   /// Until the keeper has what the store has.

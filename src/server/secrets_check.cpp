@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "crypto/secret_box.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::server {
 
@@ -20,7 +20,7 @@ std::vector<Diagnostic> check_secrets(const std::filesystem::path& dir) {
   if (!box) return {{Severity::error, key_file, {}, box.error().what, "put it back from a copy"}};
   std::error_code ignored;
   if (!std::filesystem::exists(database, ignored)) return {};
-  const auto samples = store::sealed_samples(dir);
+  const auto samples = store::sqlite::sealed_samples(dir);
   if (!samples) return {{Severity::error, database, {}, samples.error().what, "nothing can be served without it"}};
   const auto closed = std::find_if(samples->begin(), samples->end(),
                                    [&](const auto& sample) { return !box->opens(sample.sealed, sample.context); });

@@ -22,7 +22,7 @@
 #include "server/places_watch.hpp"
 #include "server/secrets_check.hpp"
 #include "server/worker.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::server {
 
@@ -135,11 +135,11 @@ class Server {
   Result<void> open_services(const State& state) {
     FIRSTRING_TRY(auto box, crypto::SecretBox::open(dir_ / "secrets.key"));
     box_ = std::make_unique<crypto::SecretBox>(std::move(box));
-    FIRSTRING_TRY(auto fleet, store::open_fleet(dir_, store::OpenMode::existing));
+    FIRSTRING_TRY(auto fleet, store::sqlite::open_fleet(dir_, store::sqlite::OpenMode::existing));
     static_assert(config::kLeastLedger == store::LedgerBounds::kLeast);
     const auto& limits = state.config.limits;
     const auto bounds = store::LedgerBounds::of(limits.ledger_size);
-    auto ledger = store::keep_ledger(dir_, bounds);
+    auto ledger = store::sqlite::keep_ledger(dir_, bounds);
     FIRSTRING_TRY(auto log, request_log(state.config));
     const store::AlarmQuery raised{.since = now() - state.config.policy.resync_period,
                                    .limit = provision::DeviceRecords::kMaxRemembered};

@@ -14,7 +14,7 @@
 #include "server/notify.hpp"
 #include "server/secrets_check.hpp"
 #include "server/state.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::server {
 namespace {
@@ -202,7 +202,7 @@ class SecretsCheck : public ::testing::Test {
   SecretsCheck() {
     const auto dir = folder_.path();
     (void)*crypto::SecretBox::create(dir / "secrets.key");
-    fleet_ = *store::open_fleet(dir, store::OpenMode::create);
+    fleet_ = *store::sqlite::open_fleet(dir, store::sqlite::OpenMode::create);
   }
 
   void seal(const crypto::SecretBox& box, std::string name) {

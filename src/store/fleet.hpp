@@ -181,8 +181,8 @@ struct Fleet {
 };
 
 /// A configuration database. All changes are transactions; each one that can alter what a phone gets adds one to the
-/// revision. Methods may be called from one thread at a time. SQLite now, PostgreSQL later:
-/// src/store/fleet_contract_test.cpp says what a back end must do.
+/// revision. Methods may be called from one thread at a time. What a back end must do is in
+/// src/store/fleet_contract.cpp.
 class FleetStore {
  public:
   virtual ~FleetStore() = default;

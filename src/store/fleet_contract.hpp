@@ -9,7 +9,7 @@
 
 namespace firstring::store {
 
-/// What a back end gives the tests of fleet_contract_test.cpp: one database, empty at first, opened as often as asked.
+/// What a back end gives the tests of fleet_contract.cpp: one database, empty at first, opened as often as asked.
 class FleetBackEnd {
  public:
   virtual ~FleetBackEnd() = default;
@@ -18,7 +18,8 @@ class FleetBackEnd {
 
 using MakeFleetBackEnd = std::unique_ptr<FleetBackEnd> (*)();
 
-/// A back end runs the tests by INSTANTIATE_TEST_SUITE_P(Name, FleetContract, testing::Values(&make_it)).
+/// A back end runs the tests by CONTRACTS in its CMake line and INSTANTIATE_TEST_SUITE_P(Name, FleetContract,
+/// testing::Values(&make_it)).
 class FleetContract : public testing::TestWithParam<MakeFleetBackEnd> {
  protected:
   void SetUp() override { store_ = open(); }

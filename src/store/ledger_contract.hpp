@@ -9,7 +9,7 @@
 
 namespace firstring::store {
 
-/// What a back end gives the tests of ledger_contract_test.cpp: one ledger, empty at first, opened as often as asked.
+/// What a back end gives the tests of ledger_contract.cpp: one ledger, empty at first, opened as often as asked.
 class LedgerBackEnd {
  public:
   virtual ~LedgerBackEnd() = default;
@@ -18,7 +18,8 @@ class LedgerBackEnd {
 
 using MakeLedgerBackEnd = std::unique_ptr<LedgerBackEnd> (*)();
 
-/// A back end runs the tests by INSTANTIATE_TEST_SUITE_P(Name, LedgerContract, testing::Values(&make_it)).
+/// A back end runs the tests by CONTRACTS in its CMake line and INSTANTIATE_TEST_SUITE_P(Name, LedgerContract,
+/// testing::Values(&make_it)).
 class LedgerContract : public testing::TestWithParam<MakeLedgerBackEnd> {
  protected:
   void SetUp() override { store_ = open(); }

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 constexpr std::string_view kDeviceColumns = "mac, model, serial, ifnull(device_group, ''), created";
@@ -97,7 +97,7 @@ auto no_group(std::string_view name) {
 
 class SqliteFleet final : public FleetStore {
  public:
-  explicit SqliteFleet(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+  explicit SqliteFleet(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
   Result<std::int64_t> revision() override {
     return database_->read_once([&]() -> Result<std::int64_t> { return read_revision(); });
@@ -662,22 +662,22 @@ class SqliteFleet final : public FleetStore {
     return need_device(mac);
   }
 
-  std::unique_ptr<SqliteDatabase> database_;
+  std::unique_ptr<Database> database_;
 };
 
 }  // namespace
 
-std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<SqliteDatabase> database) {
+std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<Database> database) {
   return std::make_unique<SqliteFleet>(std::move(database));
 }
 
 Result<std::unique_ptr<FleetStore>> open_fleet(const std::filesystem::path& dir, OpenMode mode) {
-  FIRSTRING_TRY(auto database, SqliteDatabase::open(dir, kFleetDatabase, {.mode = mode}));
+  FIRSTRING_TRY(auto database, Database::open(dir, kFleetDatabase, {.mode = mode}));
   return fleet_over(std::move(database));
 }
 
 Result<std::vector<SealedValue>> sealed_samples(const std::filesystem::path& dir) {
-  FIRSTRING_TRY(const auto database, SqliteDatabase::open(dir, kFleetDatabase, {.mode = OpenMode::as_it_is}));
+  FIRSTRING_TRY(const auto database, Database::open(dir, kFleetDatabase, {.mode = OpenMode::as_it_is}));
   return database->read([&]() -> Result<std::vector<SealedValue>> {
     std::vector<SealedValue> samples;
     for (const std::string_view order : {"ASC", "DESC"}) {
@@ -702,4 +702,4 @@ Result<std::vector<SealedValue>> sealed_samples(const std::filesystem::path& dir
   });
 }
 
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

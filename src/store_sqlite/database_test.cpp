@@ -1,4 +1,4 @@
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -16,7 +16,7 @@
 #include "base/file.hpp"
 #include "base/temporary_folder.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 using base::EmbeddedFile;
@@ -38,8 +38,8 @@ std::vector<Device> many_devices() {
   return many;
 }
 
-std::unique_ptr<SqliteDatabase> open_or_die(const std::filesystem::path& dir, const OpenSettings& settings) {
-  auto database = SqliteDatabase::open(dir, kFleetDatabase, settings);
+std::unique_ptr<Database> open_or_die(const std::filesystem::path& dir, const OpenSettings& settings) {
+  auto database = Database::open(dir, kFleetDatabase, settings);
   if (!database) {
     ADD_FAILURE() << database.error().what;
     std::abort();
@@ -47,12 +47,12 @@ std::unique_ptr<SqliteDatabase> open_or_die(const std::filesystem::path& dir, co
   return *std::move(database);
 }
 
-std::unique_ptr<SqliteDatabase> create(const TemporaryFolder& folder) {
+std::unique_ptr<Database> create(const TemporaryFolder& folder) {
   return open_or_die(folder.path(), {.mode = OpenMode::create});
 }
 
 Error error_of_opening(const TemporaryFolder& folder, const OpenSettings& settings = {}) {
-  const auto database = SqliteDatabase::open(folder.path(), kFleetDatabase, settings);
+  const auto database = Database::open(folder.path(), kFleetDatabase, settings);
   EXPECT_FALSE(database);
   return database ? Error{} : database.error();
 }
@@ -199,7 +199,7 @@ TEST(Migrations, AreNumberedFromOneWithoutGaps) {
 TEST(Migrations, MakeOnlyStrictTables) {
   const TemporaryFolder folder;
   for (const auto& kind : {kFleetDatabase, kLedgerDatabase}) {
-    auto database = SqliteDatabase::open(folder.path(), kind, {.mode = OpenMode::create});
+    auto database = Database::open(folder.path(), kind, {.mode = OpenMode::create});
     ASSERT_TRUE(database) << database.error().what;
     EXPECT_EQ(
         (*database)
@@ -223,6 +223,45 @@ TEST(Migrations, BringAnOlderDatabaseUp) {
     EXPECT_EQ(database->connection().execAndGet("SELECT count(*) FROM migration").getInt(), 2);
     EXPECT_FALSE(database->connection().tableExists("ledger"));
   }
+}
+
+std::size_t schema_version(Database& database) {
+  return database.connection().execAndGet("PRAGMA user_version").getUInt();
+}
+
+TEST(Migrations, AreCountedInTheSchemaVersion) {
+  const TemporaryFolder folder;
+  const std::vector one{kFirst, kForeign};
+  const std::vector two{kFirst, kSecond, kForeign};
+  EXPECT_EQ(schema_version(*open_or_die(folder.path(), {.mode = OpenMode::create, .migrations = one})), 1);
+  EXPECT_EQ(schema_version(*open_or_die(folder.path(), {.migrations = two})), 2);
+}
+
+TEST(Migrations, PutAWrongSchemaVersionRight) {
+  const TemporaryFolder folder;
+  const std::vector two{kFirst, kSecond};
+  // As a database of before has it, to which there is nothing else to do.
+  open_or_die(folder.path(), {.mode = OpenMode::create, .migrations = two})->connection().exec("PRAGMA user_version=0");
+  const auto untouched = open_or_die(folder.path(), {.mode = OpenMode::as_it_is, .migrations = two});
+  EXPECT_EQ(schema_version(*untouched), 0);
+  EXPECT_EQ(schema_version(*open_or_die(folder.path(), {.migrations = two})), 2);
+}
+
+TEST(Migrations, TakeTheLagOfAnOlderLedgerOutOfTheSchemaVersion) {
+  const TemporaryFolder folder;
+  std::vector<EmbeddedFile> before, all;
+  for (const auto& file : embedded_migrations()) {
+    if (!file.name.starts_with(kLedgerDatabase.migrations)) continue;
+    all.push_back(file);
+    if (file.name < "ledger_0008") before.push_back(file);
+  }
+  const auto open = [&](const OpenSettings& settings) {
+    return Database::open(folder.path(), kLedgerDatabase, settings).value();
+  };
+  open({.mode = OpenMode::create, .migrations = before})->connection().exec("PRAGMA user_version = 250");
+  const auto ledger = ledger_over(open({})).value();
+  EXPECT_EQ(*ledger->lag(), std::chrono::milliseconds{250});
+  EXPECT_EQ(schema_version(*open({})), all.size());
 }
 
 TEST(Migrations, ABrokenOneLeavesTheDatabaseAsItWas) {
@@ -329,7 +368,7 @@ TEST(SqliteFull, AnImportThatDoesNotFitLeavesNoTrace) {
 
 TEST(SqliteFull, ALedgerBatchThatDoesNotFitLeavesNoTrace) {
   const TemporaryFolder folder;
-  auto database = SqliteDatabase::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
+  auto database = Database::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database) << database.error().what;
   auto& connection = (*database)->connection();
   const auto store = *ledger_over(*std::move(database));
@@ -575,4 +614,4 @@ TEST(SqliteDamaged, ATruncatedFileIsNoticed) {
 }
 
 }  // namespace
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

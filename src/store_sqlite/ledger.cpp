@@ -9,9 +9,9 @@
 #include <tuple>
 
 #include "store/ledger_columns.hpp"
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 /// The names that a for_each_... visits.
@@ -104,7 +104,7 @@ std::string to_json(const std::vector<std::string>& texts) {
 
 class SqliteLedger final : public LedgerStore {
  public:
-  SqliteLedger(std::unique_ptr<SqliteDatabase> database, const LedgerBounds& bounds)
+  SqliteLedger(std::unique_ptr<Database> database, const LedgerBounds& bounds)
       : database_(std::move(database)), bounds_(bounds) {}
 
   /// To be called once, before anything else.
@@ -142,8 +142,7 @@ class SqliteLedger final : public LedgerStore {
 
   Result<std::chrono::milliseconds> lag() override {
     return database_->read([&]() -> Result<std::chrono::milliseconds> {
-      auto version = database_->query("PRAGMA user_version");
-      return std::chrono::milliseconds{version.next() ? version.integer(0) : 0};
+      return std::chrono::milliseconds{number("SELECT lag FROM writer")};
     });
   }
 
@@ -399,8 +398,7 @@ class SqliteLedger final : public LedgerStore {
         for_each_gap_column(gap, [&](const char*, const auto& value) { add_gap.bind(value); });
         add_gap.run(std::chrono::floor<std::chrono::minutes>(gap.first.time_since_epoch()).count());
       }
-      // A number in the file's header that SQLite leaves to its user.
-      if (lag_ != batch.lag) database_->query(fmt::format("PRAGMA user_version = {}", batch.lag.count())).run();
+      if (lag_ != batch.lag) database_->query("UPDATE writer SET lag = ?").run(batch.lag.count());
       return {};
     });
     lag_.reset();
@@ -617,7 +615,7 @@ class SqliteLedger final : public LedgerStore {
     }
   }
 
-  /// The numbers of the rows that match, newest first. Each condition has an index; sqlite_ledger_test.cpp holds it to
+  /// The numbers of the rows that match, newest first. Each condition has an index; ledger_test.cpp holds it to
   /// that.
   std::vector<std::int64_t> matching(const LedgerQuery& wanted) {
     std::vector<std::string_view> conditions{"1"};
@@ -688,7 +686,7 @@ class SqliteLedger final : public LedgerStore {
     }
   }
 
-  std::unique_ptr<SqliteDatabase> database_;
+  std::unique_ptr<Database> database_;
   LedgerBounds bounds_;
   std::uint64_t page_bytes_ = kPageBytes;
   std::uint64_t most_pages_ = 0;                  // that SQLite lets the database have
@@ -698,7 +696,7 @@ class SqliteLedger final : public LedgerStore {
 
 }  // namespace
 
-Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<SqliteDatabase> database, const LedgerBounds& bounds) {
+Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<Database> database, const LedgerBounds& bounds) {
   auto ledger = std::make_unique<SqliteLedger>(std::move(database), bounds);
   FIRSTRING_CHECK(ledger->begin());
   return std::unique_ptr<LedgerStore>{std::move(ledger)};
@@ -706,8 +704,8 @@ Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<SqliteDatabase>
 
 Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& dir, OpenMode mode,
                                                  const LedgerBounds& bounds) {
-  FIRSTRING_TRY(auto database, SqliteDatabase::open(dir, kLedgerDatabase, {.mode = mode}));
+  FIRSTRING_TRY(auto database, Database::open(dir, kLedgerDatabase, {.mode = mode}));
   return ledger_over(std::move(database), bounds);
 }
 
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

@@ -8,7 +8,7 @@
 #include "store/fleet.hpp"
 #include "store/ledger_store.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 
 enum class OpenMode : unsigned char {
   existing,
@@ -46,4 +46,4 @@ Result<std::unique_ptr<LedgerStore>> open_ledger(const std::filesystem::path& di
 std::unique_ptr<LedgerStore> keep_ledger(const std::filesystem::path& dir, const LedgerBounds& bounds);
 inline constexpr std::size_t kMostSetAside = 3;
 
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

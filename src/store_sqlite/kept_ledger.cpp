@@ -9,9 +9,9 @@
 #include <system_error>
 
 #include "base/file.hpp"
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -139,7 +139,7 @@ class KeptLedger final : public LedgerStore {
     const auto before = std::filesystem::file_size(path_, error);
     const bool is_new = error ? error == std::errc::no_such_file_or_directory : before == 0;
     FIRSTRING_TRY(auto database,
-                  SqliteDatabase::open(dir_, kLedgerDatabase, {.mode = OpenMode::create, .busy_timeout = kPatience}));
+                  Database::open(dir_, kLedgerDatabase, {.mode = OpenMode::create, .busy_timeout = kPatience}));
     auto* raw = database.get();
     FIRSTRING_TRY(auto store, ledger_over(std::move(database), bounds_));
     FIRSTRING_CHECK(store->end_open());
@@ -259,8 +259,8 @@ class KeptLedger final : public LedgerStore {
   std::filesystem::path path_ = dir_ / kLedgerDatabase.file;
   LedgerBounds bounds_;
   std::unique_ptr<LedgerStore> store_;
-  SqliteDatabase* database_ = nullptr;  // store_'s
-  Place log_{};                         // of the write-ahead log that is open, once one was written
+  Database* database_ = nullptr;  // store_'s
+  Place log_{};                   // of the write-ahead log that is open, once one was written
   Error not_open_{Errc::unavailable, "open the ledger: not tried yet"};
   Clock::time_point look_at_{};
   int failures_ = 0;  // to write, in a row
@@ -274,4 +274,4 @@ std::unique_ptr<LedgerStore> keep_ledger(const std::filesystem::path& dir, const
   return std::make_unique<KeptLedger>(dir, bounds);
 }
 
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

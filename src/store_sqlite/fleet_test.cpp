@@ -5,9 +5,9 @@
 #include "base/file.hpp"
 #include "base/temporary_folder.hpp"
 #include "store/fleet_contract.hpp"
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 class SqliteFleetBackEnd final : public FleetBackEnd {
@@ -29,7 +29,7 @@ class FleetSchema : public testing::TestWithParam<std::string_view> {
 };
 
 TEST_P(FleetSchema, Refuses) {
-  auto database = SqliteDatabase::open(folder_.path(), kFleetDatabase, {.mode = OpenMode::create});
+  auto database = Database::open(folder_.path(), kFleetDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database) << database.error().what;
   auto& connection = (*database)->connection();
   connection.exec("INSERT INTO device_group (name) VALUES ('lobby')");
@@ -95,7 +95,7 @@ TEST(SealedSamples, AreTheFirstAndLastOfLayersAndOfLines) {
 TEST(SealedSamples, LeaveAnOlderDatabaseAsItIs) {
   const TemporaryFolder folder;
   const auto count = [&](OpenMode mode, std::span<const base::EmbeddedFile> migrations) {
-    auto database = SqliteDatabase::open(folder.path(), kFleetDatabase, {.mode = mode, .migrations = migrations});
+    auto database = Database::open(folder.path(), kFleetDatabase, {.mode = mode, .migrations = migrations});
     return (*database)->connection().execAndGet("SELECT count(*) FROM migration").getInt();
   };
   const auto first = std::find_if(embedded_migrations().begin(), embedded_migrations().end(),
@@ -116,7 +116,7 @@ TEST(SealedSamples, SayWhatIsWrongWithTheDatabase) {
 
 TEST(SqliteFleet, TakesAnUnknownWordInTheDatabaseForDamage) {
   const TemporaryFolder folder;
-  auto database = SqliteDatabase::open(folder.path(), kFleetDatabase, {.mode = OpenMode::create});
+  auto database = Database::open(folder.path(), kFleetDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database);
   (*database)->connection().exec(
       "PRAGMA ignore_check_constraints = ON; INSERT INTO parameter (scope_kind, scope_name, name, class, value, "
@@ -129,4 +129,4 @@ TEST(SqliteFleet, TakesAnUnknownWordInTheDatabaseForDamage) {
 }
 
 }  // namespace
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

@@ -1,6 +1,6 @@
 #pragma once
 
-// Private to the SQLite back end and its tests.
+// Private to this module and its tests.
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
@@ -22,9 +22,9 @@
 #include "base/time.hpp"
 #include "store/fleet.hpp"
 #include "store/ledger_store.hpp"
-#include "store/sqlite_store.hpp"
+#include "store_sqlite/open.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 
 /// Which of our databases a file is.
 struct DatabaseKind {
@@ -35,7 +35,7 @@ struct DatabaseKind {
 inline constexpr DatabaseKind kFleetDatabase{"firstring.db", "fleet_", 0x4673466c};  // "FsFl"
 inline constexpr DatabaseKind kLedgerDatabase{"ledger.db", "ledger_", 0x46734c67};   // "FsLg"
 
-/// The SQL files of src/store/migrations, of both kinds.
+/// The SQL files of src/store_sqlite/migrations, of both kinds.
 std::span<const base::EmbeddedFile> embedded_migrations();
 
 struct OpenSettings {
@@ -49,7 +49,7 @@ struct OpenSettings {
 [[noreturn]] void throw_damaged(const std::string& what);
 
 /// A prepared statement in use. It is reset when this goes: a read left half-way would hold its snapshot of the
-/// database and keep the write-ahead log growing. Everything here throws SQLite::Exception, see SqliteDatabase.
+/// database and keep the write-ahead log growing. Everything here throws SQLite::Exception, see Database.
 class Query {
  public:
   /// `raw` is the same statement, for its columns: SQLiteCpp counts a reference and checks twice for each.
@@ -131,10 +131,10 @@ class Query {
 
 /// One connection to one of our database files: opening, migrations, transactions, and SQLite's errors in words.
 /// Exceptions of SQLiteCpp end here: statements are run only within the bodies given to `read` and `write`.
-class SqliteDatabase {
+class Database {
  public:
-  static Result<std::unique_ptr<SqliteDatabase>> open(const std::filesystem::path& dir, const DatabaseKind& kind,
-                                                      const OpenSettings& settings);
+  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& dir, const DatabaseKind& kind,
+                                                const OpenSettings& settings);
 
   /// Runs `body`, which returns a Result, in a transaction that sees one state of the database and waits for no writer.
   template <class Body>
@@ -175,7 +175,7 @@ class SqliteDatabase {
   bool is_at_its_bound() const;
 
  private:
-  SqliteDatabase(std::filesystem::path path, std::chrono::milliseconds busy_timeout);
+  Database(std::filesystem::path path, std::chrono::milliseconds busy_timeout);
 
   Result<void> prepare(const DatabaseKind& kind, const OpenSettings& settings);
   void begin_write_ahead_log(std::chrono::milliseconds patience);
@@ -183,7 +183,7 @@ class SqliteDatabase {
 
   /// Ends a transaction that was not committed.
   struct Rollback {
-    SqliteDatabase& database;
+    Database& database;
     ~Rollback();
   };
 
@@ -223,8 +223,7 @@ class SqliteDatabase {
 };
 
 /// The stores over an open database, for tests that need a hand on the connection.
-std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<SqliteDatabase> database);
-Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<SqliteDatabase> database,
-                                                 const LedgerBounds& bounds = {});
+std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<Database> database);
+Result<std::unique_ptr<LedgerStore>> ledger_over(std::unique_ptr<Database> database, const LedgerBounds& bounds = {});
 
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

@@ -9,9 +9,9 @@
 
 #include "base/temporary_folder.hpp"
 #include "store/ledger_contract.hpp"
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 class SqliteLedgerBackEnd final : public LedgerBackEnd {
@@ -57,7 +57,7 @@ int work(sqlite3* database) {
 
 TEST(SqliteLedger, AnswersEachQueryByAnIndex) {
   const TemporaryFolder folder;
-  auto database = SqliteDatabase::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
+  auto database = Database::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database) << database.error().what;
   auto* handle = (*database)->connection().getHandle();
   const auto store = *ledger_over(*std::move(database));
@@ -111,7 +111,7 @@ TEST(SqliteLedger, AnswersEachQueryByAnIndex) {
 
 TEST(SqliteLedger, KeepsEachCertificateOnce) {
   const TemporaryFolder folder;
-  auto database = SqliteDatabase::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
+  auto database = Database::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database) << database.error().what;
   auto& sqlite = (*database)->connection();
   const auto store = *ledger_over(*std::move(database));
@@ -279,7 +279,7 @@ TEST(SqliteLedger, WritesNothingMoreThanItsLogHoldsWhileSomebodyReadsAnOldState)
 
 TEST(SqliteLedger, RemovesByIndexes) {
   const TemporaryFolder folder;
-  auto database = SqliteDatabase::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
+  auto database = Database::open(folder.path(), kLedgerDatabase, {.mode = OpenMode::create});
   ASSERT_TRUE(database) << database.error().what;
   auto* handle = (*database)->connection().getHandle();
   auto bounds = LedgerBounds::of(kLimit);
@@ -342,4 +342,4 @@ TEST(SqliteLedger, IsReadByOneProcessWhileAnotherWrites) {
 }
 
 }  // namespace
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite

@@ -5,9 +5,9 @@
 #include <fstream>
 
 #include "base/temporary_folder.hpp"
-#include "store/sqlite_database.hpp"
+#include "store_sqlite/database.hpp"
 
-namespace firstring::store {
+namespace firstring::store::sqlite {
 namespace {
 
 using testing::HasSubstr;
@@ -230,4 +230,4 @@ TEST_F(KeptLedger, EndsWhatACrashLeftOpen) {
 }
 
 }  // namespace
-}  // namespace firstring::store
+}  // namespace firstring::store::sqlite
