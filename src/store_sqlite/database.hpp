@@ -157,6 +157,12 @@ class Database {
   /// The statement is prepared once and kept; one Query at a time for each text of SQL.
   Query query(std::string_view sql);
 
+  /// The only value that `sql` gives; 0 for none.
+  std::uint64_t number(std::string_view sql) {
+    auto row = query(sql);
+    return row.next() ? static_cast<std::uint64_t>(row.integer(0)) : 0;
+  }
+
   /// Rows that the last INSERT, UPDATE or DELETE touched.
   int changes() const { return sqlite3_changes(connection_.getHandle()); }
 

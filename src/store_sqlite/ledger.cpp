@@ -2,14 +2,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
-#include <map>
-#include <system_error>
-#include <tuple>
 
 #include "store/ledger_columns.hpp"
 #include "store_sqlite/database.hpp"
+#include "store_sqlite/ledger_causes.hpp"
+#include "store_sqlite/ledger_room.hpp"
 
 namespace firstring::store::sqlite {
 namespace {
@@ -105,44 +103,18 @@ std::string to_json(const std::vector<std::string>& texts) {
 class SqliteLedger final : public LedgerStore {
  public:
   SqliteLedger(std::unique_ptr<Database> database, const LedgerBounds& bounds)
-      : database_(std::move(database)), bounds_(bounds) {}
+      : database_(std::move(database)), room_(*database_, bounds) {}
 
   /// To be called once, before anything else.
-  Result<void> begin() {
-    return database_->read_once([&]() -> Result<void> {
-      number(
-          fmt::format("PRAGMA wal_autocheckpoint = {}", std::min<std::uint64_t>(1000, bounds_.log / 4 / kPageBytes)));
-      number(fmt::format("PRAGMA journal_size_limit = {}", bounds_.log / 2));
-      // The kernel keeps what is read of the file; what SQLite keeps besides stays with the process after each flood.
-      database_->query("PRAGMA cache_size = -2048").run();
-      // Pages that are freed are not to be written for that.
-      number("PRAGMA secure_delete = FAST");
-      if (bounds_.database == 0) return {};
-      page_bytes_ = number("PRAGMA page_size");
-      // SQLite gives the number of pages that there are, if it is higher.
-      most_pages_ = number(fmt::format("PRAGMA max_page_count = {}", bounds_.database / page_bytes_));
-      return {};
-    });
-  }
+  Result<void> begin() { return room_.begin(); }
 
   Result<void> append(const LedgerBatch& batch) override {
-    FIRSTRING_CHECK(bound_log());
-    auto need = pages_of(batch);
-    FIRSTRING_CHECK(make_room(need));
-    auto appended = write(batch);
-    // What a batch takes is an estimate; SQLite's own count of pages is not.
-    constexpr int kTries = 4;
-    for (int i = 0; i < kTries && !appended && bounds_.database > 0 && database_->is_at_its_bound(); ++i) {
-      need *= 2;
-      FIRSTRING_CHECK(make_room(need));
-      appended = write(batch);
-    }
-    return appended;
+    return room_.append(batch, [&] { return write(batch); });
   }
 
   Result<std::chrono::milliseconds> lag() override {
     return database_->read([&]() -> Result<std::chrono::milliseconds> {
-      return std::chrono::milliseconds{number("SELECT lag FROM writer")};
+      return std::chrono::milliseconds{database_->number("SELECT lag FROM writer")};
     });
   }
 
@@ -219,28 +191,7 @@ class SqliteLedger final : public LedgerStore {
   }
 
   Result<std::vector<CauseCount>> causes(const CauseQuery& wanted) override {
-    return database_->read([&]() -> Result<std::vector<CauseCount>> {
-      std::vector<CauseCount> found;
-      const auto since = wanted.since.value_or(Timestamp{});
-      if (wanted.model.empty()) {
-        auto row = database_->query(
-            "SELECT '', '', ja4, failed, cause, count(*), min(accepted), max(accepted), max(written) FROM connection "
-            "INDEXED BY connection_cause_unknown WHERE model = '' AND cause <> 'open' AND accepted >= ? GROUP BY ja4, "
-            "failed, cause");
-        row.bind(since);
-        read_causes(row, found);
-      }
-      auto row = database_->query(fmt::format(
-          "SELECT model, firmware, '', failed, cause, count(*), min(accepted), max(accepted), max(written) FROM "
-          "connection INDEXED BY connection_cause WHERE model {} ? AND model <> '' AND cause <> 'open' AND accepted >= "
-          "? GROUP BY model, "
-          "firmware, failed, cause",
-          wanted.model.empty() ? "<>" : "="));
-      row.bind(wanted.model, since);
-      read_causes(row, found);
-      count_lately(since, found);
-      return found;
-    });
+    return database_->read([&]() -> Result<std::vector<CauseCount>> { return count_causes(*database_, wanted); });
   }
 
   Result<std::optional<Resident>> only_resident(const std::string& address, Timestamp since) override {
@@ -307,57 +258,11 @@ class SqliteLedger final : public LedgerStore {
     });
   }
 
-  Result<std::size_t> trim(const Retention& keep, std::size_t batch) override {
-    FIRSTRING_CHECK(bound_log());
-    return change([&]() -> Result<std::size_t> {
-      if (!connections_) {
-        connections_ = static_cast<std::size_t>(number("SELECT count(*) FROM connection"));
-      }
-      auto left = std::min<std::size_t>(batch, 1'000'000);
-      const auto all = left;
-      const auto too_old =
-          "SELECT written, id, ifnull(certificate, 0) FROM (SELECT written, id, certificate, accepted "
-          "FROM connection ORDER BY written LIMIT ?) WHERE accepted < ?";
-      remove_connections(found(too_old, left, keep.since), left);
-      if (*connections_ > keep.connections) {
-        auto beyond = std::min(left, *connections_ - keep.connections);
-        // By number, nothing but the newest of each kind is safe from the others.
-        left -= beyond;
-        for (const auto standing : {Standing::stranger, Standing::likely, Standing::known}) {
-          const auto floor = standing == Standing::known ? 0 : keep.connections / 16;
-          if (beyond > 0) remove_connections(oldest(standing, beyond, floor), beyond);
-        }
-        left += beyond;
-      }
-      if (bounds_.database > 0 && left > 0 && used_pages() > bounds_.database / page_bytes_) left -= remove_least(left);
-      const auto limit = static_cast<std::int64_t>(batch);
-      // Requests whose connection's row was lost, in a crash or with a full disk.
-      database_
-          ->query(
-              "DELETE FROM request WHERE written IN (SELECT written FROM request ORDER BY written LIMIT ?) AND at < ?")
-          .run(limit, keep.since);
-      database_
-          ->query(
-              "DELETE FROM handshake_cost WHERE id IN (SELECT id FROM handshake_cost ORDER BY last DESC LIMIT -1 "
-              "OFFSET ?)")
-          .run(kMaxCosts);
-      database_
-          ->query("DELETE FROM alarm WHERE written IN (SELECT written FROM alarm ORDER BY written LIMIT ?) AND at < ?")
-          .run(limit, keep.since);
-      database_
-          ->query("DELETE FROM gap WHERE written IN (SELECT written FROM gap ORDER BY written LIMIT ?) AND last < ?")
-          .run(limit, keep.since);
-      remove_notes(batch);
-      return all - left;
-    });
-  }
+  Result<std::size_t> trim(const Retention& keep, std::size_t batch) override { return room_.trim(keep, batch); }
 
  private:
-  static constexpr std::uint64_t kPageBytes = 4096;
-  using Found = std::vector<std::array<std::int64_t, 3>>;  // written, id, certificate (0 for none) of connections
-
   Result<void> write(const LedgerBatch& batch) {
-    auto appended = change([&]() -> Result<void> {
+    auto appended = room_.change([&]() -> Result<void> {
       auto insert_request = database_->query(kInsertRequest);
       auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
       for (const auto& request : batch.requests) {
@@ -375,7 +280,7 @@ class SqliteLedger final : public LedgerStore {
                                  connection.certificate_der);
         }
         remove_open.run(connection.id);
-        if (connections_) *connections_ -= static_cast<std::size_t>(database_->changes());
+        room_.count_removed(static_cast<std::size_t>(database_->changes()));
         for_each_column(connection, [&]<class Value>(const char*, const Value& value) {
           if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
             insert_connection.bind(to_json(value));
@@ -385,7 +290,7 @@ class SqliteLedger final : public LedgerStore {
         });
         const bool failed = connection.outcome != Outcome::ok && connection.outcome != Outcome::open;
         insert_connection.run(failed, connection.id, connection.certificate);
-        if (connections_) ++*connections_;
+        room_.count_added();
       }
       add_costs(batch.connections);
       auto insert_alarm = database_->query(kInsertAlarm);
@@ -406,156 +311,6 @@ class SqliteLedger final : public LedgerStore {
     return appended;
   }
 
-  /// A transaction that may change the number of connections.
-  template <class Body>
-  auto change(Body&& body) -> std::invoke_result_t<Body> {
-    auto changed = database_->write(std::forward<Body>(body));
-    if (!changed) connections_.reset();
-    return changed;
-  }
-
-  // ---- room ----
-
-  std::uint64_t used_pages() { return number("PRAGMA page_count") - number("PRAGMA freelist_count"); }
-
-  /// More than the rows take at most, but for what a split of pages in indexes takes by bad luck.
-  static std::uint64_t pages_of(const LedgerBatch& batch) {
-    constexpr std::uint64_t kSpare = 32, kRowsAPage = 4;  // of all indexes together
-    std::uint64_t bytes = 0;
-    for (const auto& row : batch.connections) bytes += bytes_of(row);
-    for (const auto& row : batch.requests) bytes += bytes_of(row);
-    for (const auto& row : batch.alarms) bytes += bytes_of(row);
-    return kSpare + bytes / kPageBytes * 3 / 2 + batch.size() / kRowsAPage;
-  }
-
-  /// So that `pages` more fit.
-  Result<void> make_room(std::uint64_t pages) {
-    while (bounds_.database > 0) {
-      FIRSTRING_TRY(const auto used, database_->read_once([&]() -> Result<std::uint64_t> { return used_pages(); }));
-      if (used + pages <= most_pages_) return {};
-      FIRSTRING_TRY(const auto removed,
-                    change([&]() -> Result<std::size_t> { return remove_least(bounds_.batch_rows); }));
-      if (removed == 0)
-        return fail(Errc::limit_exceeded,
-                    fmt::format("append to {}: it is full of what is kept longest; raise ledger_size in [limits]",
-                                database_->path().string()));
-      FIRSTRING_CHECK(bound_log());
-    }
-    return {};
-  }
-
-  /// Empties the write-ahead log into the database when half of its room is taken: one transaction needs less than the
-  /// other half.
-  Result<void> bound_log() {
-    const auto bytes = [&] {
-      std::error_code error;
-      const auto size = std::filesystem::file_size(database_->path().string() + "-wal", error);
-      return error ? 0 : size;
-    };
-    if (bytes() <= bounds_.log / 2) return {};
-    FIRSTRING_CHECK(database_->empty_log());
-    if (bytes() <= bounds_.log / 2) return {};
-    return fail(Errc::unavailable,
-                fmt::format("append to {}: a program has been reading it for long and holds what is written since; end "
-                            "that program",
-                            database_->path().string()));
-  }
-
-  /// Within a transaction: what is least worth keeping, at most so many rows. Gives how many went.
-  std::size_t remove_least(std::size_t most) {
-    auto left = most;
-    remove_notes(most);
-    for (const auto standing : {Standing::stranger, Standing::likely}) {
-      left -= remove_requests(standing, left);
-      if (left > 0) remove_connections(oldest(standing, left, bounds_.floor), left);
-    }
-    if (left > 0) remove_connections(oldest(Standing::known, left, bounds_.floor), left);
-    // A phone may have asked more than its connection is worth.
-    if (left > 0) {
-      auto newest = database_->query("SELECT written FROM request ORDER BY written DESC LIMIT 1 OFFSET ?");
-      if (newest.bind(bounds_.floor).next()) {
-        database_
-            ->query(
-                "DELETE FROM request WHERE written IN (SELECT written FROM request WHERE written <= ? ORDER BY "
-                "written LIMIT ?)")
-            .run(newest.integer(0), left);
-        left -= static_cast<std::size_t>(database_->changes());
-      }
-    }
-    return most - left;
-  }
-
-  /// Of strangers or of who may be known, the oldest but for the floor.
-  std::size_t remove_requests(Standing standing, std::size_t most) {
-    auto newest = database_->query(
-        "SELECT written FROM request WHERE standing = ? AND standing < 2 ORDER BY written DESC LIMIT 1 OFFSET ?");
-    if (!newest.bind(standing, bounds_.floor).next()) return 0;
-    database_
-        ->query(
-            "DELETE FROM request WHERE written IN (SELECT written FROM request WHERE standing = ? AND standing < 2 "
-            "AND written <= ? ORDER BY written LIMIT ?)")
-        .run(standing, newest.integer(0), most);
-    return static_cast<std::size_t>(database_->changes());
-  }
-
-  Found oldest(Standing standing, std::size_t most, std::size_t floor) {
-    std::int64_t last = 0;
-    {
-      auto newest =
-          database_->query("SELECT written FROM connection WHERE standing = ? ORDER BY written DESC LIMIT 1 OFFSET ?");
-      if (!newest.bind(standing, floor).next()) return {};
-      last = newest.integer(0);
-    }
-    return found(
-        "SELECT written, id, ifnull(certificate, 0) FROM connection WHERE standing = ? AND written <= ? ORDER BY "
-        "written "
-        "LIMIT ?",
-        standing, last, most);
-  }
-
-  template <class... Values>
-  Found found(std::string_view sql, const Values&... values) {
-    auto row = database_->query(sql);
-    row.bind(values...);
-    Found all;
-    while (row.next()) all.push_back({row.integer(0), row.integer(1), row.integer(2)});
-    return all;
-  }
-
-  /// With their requests, which may be a hundred thousand: as many rows as are left, of which the rest is what is left.
-  void remove_connections(const Found& all, std::size_t& left) {
-    auto remove_requests = database_->query(
-        "DELETE FROM request WHERE written IN (SELECT written FROM request WHERE connection = ? LIMIT ?)");
-    auto remove_connection = database_->query("DELETE FROM connection WHERE written = ?");
-    auto remove_certificate = database_->query(
-        "DELETE FROM certificate WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM connection WHERE certificate = ?1)");
-    for (const auto& [written, id, certificate] : all) {
-      if (left == 0) return;
-      remove_requests.run(id, left);
-      left -= static_cast<std::size_t>(database_->changes());
-      if (left == 0) return;
-      remove_connection.run(written);
-      --left;
-      if (connections_) --*connections_;
-      if (certificate != 0) remove_certificate.run(certificate);
-    }
-  }
-
-  /// Alarms and gaps beyond the newest.
-  void remove_notes(std::size_t most) {
-    for (const auto* sql : {"DELETE FROM alarm WHERE written IN (SELECT written FROM alarm WHERE written <= (SELECT "
-                            "max(written) FROM alarm) - ? ORDER BY written LIMIT ?)",
-                            "DELETE FROM gap WHERE written IN (SELECT written FROM gap WHERE written <= (SELECT "
-                            "max(written) FROM gap) - ? ORDER BY written LIMIT ?)"})
-      database_->query(sql).run(bounds_.alarms, most);
-  }
-
-  /// The only value that `sql` gives; 0 for none.
-  std::uint64_t number(std::string_view sql) {
-    auto row = database_->query(sql);
-    return row.next() ? static_cast<std::uint64_t>(row.integer(0)) : 0;
-  }
-
   void add_costs(const std::vector<ConnectionRow>& connections) {
     auto add = database_->query(kAddCost);
     for (const auto& connection : connections) {
@@ -563,55 +318,6 @@ class SqliteLedger final : public LedgerStore {
       if (!cost) continue;
       for_each_cost_column(*cost, [&](const char*, const auto& value) { add.bind(value); });
       add.run();
-    }
-  }
-
-  void read_causes(Query& row, std::vector<CauseCount>& found) {
-    auto id_of = database_->query("SELECT id FROM connection WHERE written = ?");
-    while (row.next()) {
-      id_of.bind(row.integer(8)).next();
-      found.push_back({.model = row.text(0),
-                       .firmware = row.text(1),
-                       .ja4 = row.text(2),
-                       .failed = row.integer(3) != 0,
-                       .cause = parse_code<Cause>(row.text(4)),
-                       .count = row.integer(5),
-                       .first = row.time(6),
-                       .last = row.time(7),
-                       .newest = id_of.integer(0),
-                       .count_lately = 0,
-                       .first_lately = {}});
-      id_of.reset();
-    }
-  }
-
-  void count_lately(Timestamp since, std::vector<CauseCount>& counts) {
-    std::map<std::tuple<std::string_view, std::string_view, std::string_view>, Timestamp> last_good;
-    for (const auto& count : counts) {
-      auto& last = last_good[{count.model, count.firmware, count.ja4}];
-      if (!count.failed) last = std::max(last, count.last);
-    }
-    auto known = database_->query(
-        "SELECT count(*), ifnull(min(accepted), 0) FROM connection WHERE model = ? AND firmware = ? AND failed = 1 AND "
-        "cause = ? AND model <> '' AND accepted > ?");
-    auto unknown = database_->query(
-        "SELECT count(*), ifnull(min(accepted), 0) FROM connection WHERE ja4 = ? AND failed = 1 AND cause = ? AND "
-        "model "
-        "= '' AND accepted > ?");
-    for (auto& count : counts) {
-      if (!count.failed) continue;
-      const auto after =
-          std::max(last_good[{count.model, count.firmware, count.ja4}], since - std::chrono::microseconds{1});
-      auto& row = count.model.empty() ? unknown : known;
-      if (count.model.empty()) {
-        row.bind(count.ja4, count.cause, after);
-      } else {
-        row.bind(count.model, count.firmware, count.cause, after);
-      }
-      row.next();
-      count.count_lately = row.integer(0);
-      count.first_lately = row.time(1);
-      row.reset();
     }
   }
 
@@ -687,11 +393,8 @@ class SqliteLedger final : public LedgerStore {
   }
 
   std::unique_ptr<Database> database_;
-  LedgerBounds bounds_;
-  std::uint64_t page_bytes_ = kPageBytes;
-  std::uint64_t most_pages_ = 0;                  // that SQLite lets the database have
+  LedgerRoom room_;
   std::optional<std::chrono::milliseconds> lag_;  // what the file says, as far as known
-  std::optional<std::size_t> connections_;        // how many there are, once counted: this is the only writer
 };
 
 }  // namespace
