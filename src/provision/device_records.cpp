@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "policy/record_merge.hpp"
 
 namespace firstring::provision {
 namespace {
@@ -95,6 +96,10 @@ store::DeviceRecord unpack(const MacAddress& mac, std::string_view packed) {
   return record;
 }
 
+std::optional<store::DeviceRecord> unpack_optional(const MacAddress& mac, std::string_view packed) {
+  return packed.empty() ? std::nullopt : std::optional{unpack(mac, packed)};
+}
+
 }  // namespace
 
 DeviceRecords::Shard& DeviceRecords::shard(const MacAddress& mac) {
@@ -112,7 +117,7 @@ void DeviceRecords::load(const store::DeviceRecord& record) {
   if (found == shard.entries.end()) {
     put(shard, record, nullptr);
   } else {
-    const auto old = unpack(record.mac, found->second.packed);
+    const auto old = unpack(record.mac, found->second);
     put(shard, record, &old);
   }
 }
@@ -121,7 +126,7 @@ std::optional<store::DeviceRecord> DeviceRecords::find(const MacAddress& mac) co
   const auto& shard = this->shard(mac);
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.entries.find(mac);
-  return found != shard.entries.end() ? std::optional{unpack(mac, found->second.packed)} : std::nullopt;
+  return found != shard.entries.end() ? std::optional{unpack(mac, found->second)} : std::nullopt;
 }
 
 std::optional<store::DeviceRecord> DeviceRecords::last_at(const IpAddress& address, std::string_view ja3) const {
@@ -149,10 +154,13 @@ policy::Watched DeviceRecords::meet(const policy::Sighting& sighting, const poli
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.entries.find(mac);
   std::optional<store::DeviceRecord> old;
-  if (found != shard.entries.end()) old = unpack(mac, found->second.packed);
+  if (found != shard.entries.end()) old = unpack(mac, found->second);
   const auto* before = old ? &*old : nullptr;
   auto watched = policy::watch(before, sighting, pardons, settings);
-  if (watched.record && kept == Kept::yes) mark_changed(shard, mac, put(shard, *watched.record, before));
+  if (watched.record && kept == Kept::yes) {
+    shard.changed.try_emplace(mac, found != shard.entries.end() ? found->second : Packed{});
+    put(shard, *watched.record, before);
+  }
   leave_out_repeated(shard, mac, sighting.seen.last_seen, settings.resync_period, watched.alarms);
   return watched;
 }
@@ -191,48 +199,70 @@ void DeviceRecords::forget(const MacAddress& mac, const std::function<bool(const
   const std::lock_guard lock{shard.mutex};
   const auto found = shard.entries.find(mac);
   if (found == shard.entries.end()) return;
-  const auto record = unpack(mac, found->second.packed);
+  const auto record = unpack(mac, found->second);
   if (!is_gone(record)) return;
   leave_place(record);
   shard.entries.erase(found);
+  shard.changed.erase(mac);
 }
 
-std::vector<store::DeviceRecord> DeviceRecords::take_changed() {
-  std::vector<store::DeviceRecord> changed;
+Result<void> DeviceRecords::write_back(const Write& write) {
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries; ++i) {
+    const auto changes = take_changed();
+    if (changes.empty()) return {};
+    const auto lost = write(changes);
+    if (!lost) {
+      put_back(changes);
+      return fail(lost.error());
+    }
+    for (const auto& race : *lost) take_in(changes.at(race.change), race.now);
+    if (lost->empty()) return {};
+  }
+  return {};
+}
+
+std::vector<store::RecordChange> DeviceRecords::take_changed() {
+  std::vector<store::RecordChange> changes;
   for (auto& shard : shards_) {
     const std::lock_guard lock{shard.mutex};
-    for (const auto& mac : shard.changed) {
-      const auto found = shard.entries.find(mac);
-      if (found == shard.entries.end()) continue;
-      found->second.changed = false;
-      changed.push_back(unpack(mac, found->second.packed));
-    }
+    for (const auto& [mac, before] : shard.changed)
+      changes.push_back({unpack_optional(mac, before), unpack(mac, shard.entries.at(mac))});
     shard.changed.clear();
   }
-  return changed;
+  return changes;
 }
 
-void DeviceRecords::put_back(const std::vector<store::DeviceRecord>& changed) {
-  for (const auto& record : changed) {
-    auto& shard = this->shard(record.mac);
+void DeviceRecords::put_back(const std::vector<store::RecordChange>& changes) {
+  for (const auto& [before, after] : changes) {
+    auto& shard = this->shard(after.mac);
     const std::lock_guard lock{shard.mutex};
-    // What is there now is at least as new.
-    if (const auto found = shard.entries.find(record.mac); found != shard.entries.end())
-      mark_changed(shard, record.mac, found->second);
+    // What is there now is at least as new; the store has what it had before.
+    if (shard.entries.contains(after.mac)) shard.changed.insert_or_assign(after.mac, before ? pack(*before) : Packed{});
   }
 }
 
-void DeviceRecords::mark_changed(Shard& shard, const MacAddress& mac, Entry& entry) {
-  if (!std::exchange(entry.changed, true)) shard.changed.push_back(mac);
+/// The store did not take `change`, for it has `now`.
+void DeviceRecords::take_in(const store::RecordChange& change, const std::optional<store::DeviceRecord>& now) {
+  const auto& mac = change.after.mac;
+  auto& shard = this->shard(mac);
+  const std::lock_guard lock{shard.mutex};
+  const auto found = shard.entries.find(mac);
+  if (found == shard.entries.end()) return;
+  shard.changed.insert_or_assign(mac, now ? pack(*now) : Packed{});
+  // The device was removed and perhaps entered again: if what is here is of the one that is gone, the store passes it
+  // over.
+  if (!now) return;
+  const auto ours = unpack(mac, found->second);  // may be newer than what was to be written
+  const auto merged = policy::merge(change.before ? &*change.before : nullptr, ours, *now);
+  put(shard, merged, &ours);
+  if (merged == *now) shard.changed.erase(mac);
 }
 
-DeviceRecords::Entry& DeviceRecords::put(Shard& shard, const store::DeviceRecord& record,
-                                         const store::DeviceRecord* old) {
-  auto& entry = shard.entries[record.mac];
+void DeviceRecords::put(Shard& shard, const store::DeviceRecord& record, const store::DeviceRecord* old) {
   if (old != nullptr) leave_place(*old);
-  entry.packed = pack(record);
+  shard.entries.insert_or_assign(record.mac, pack(record));
   enter_place(record);
-  return entry;
 }
 
 void DeviceRecords::enter_place(const store::DeviceRecord& record) {

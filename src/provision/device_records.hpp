@@ -42,9 +42,12 @@ class DeviceRecords {
   /// Forgets the device's record if `is_gone` says that it is.
   void forget(const MacAddress& mac, const std::function<bool(const store::DeviceRecord&)>& is_gone);
 
-  /// Those kept since the last call, for the store; and back again if it could not take them.
-  std::vector<store::DeviceRecord> take_changed();
-  void put_back(const std::vector<store::DeviceRecord>& changed);
+  /// FleetStore::keep_device_records.
+  using Write = std::function<Result<std::vector<store::LostRace>>(const std::vector<store::RecordChange>&)>;
+  /// Writes those that were kept since the last call. One that another writer has changed meanwhile is merged with what
+  /// is there now (policy::merge), here too, so that a phone is held against the pin that stands, and written again.
+  /// What could not be written, or lost every race, comes with the next call. One thread at a time.
+  Result<void> write_back(const Write& write);
 
  private:
   static constexpr std::size_t kShards = 64;
@@ -53,15 +56,12 @@ class DeviceRecords {
 
   using AlarmTimes = std::array<std::optional<Timestamp>, policy::WatchAlarm::kKinds>;
 
-  /// A record as its device's memory for good: a third of what its texts would take, see device_records.cpp.
-  struct Entry {
-    std::string packed;
-    bool changed = false;
-  };
+  /// A record in a third of the room that its texts would take, see device_records.cpp; "" for none.
+  using Packed = std::string;
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<MacAddress, Entry> entries;
-    std::vector<MacAddress> changed;  ///< each of them once
+    std::unordered_map<MacAddress, Packed> entries;
+    std::unordered_map<MacAddress, Packed> changed;  ///< those to be written, as the store has them
     std::unordered_map<MacAddress, AlarmTimes> alarmed;
   };
   /// Devices by the hash of address and JA3, the one that came last at the end. Each device is in one list alone.
@@ -75,9 +75,12 @@ class DeviceRecords {
   static AlarmTimes& alarm_times(Shard& shard, const MacAddress& mac);
   static void leave_out_repeated(Shard& shard, const MacAddress& mac, Timestamp time, std::chrono::milliseconds period,
                                  std::vector<policy::WatchAlarm>& alarms);
-  static void mark_changed(Shard& shard, const MacAddress& mac, Entry& entry);
+  std::vector<store::RecordChange> take_changed();
+  /// They were not written.
+  void put_back(const std::vector<store::RecordChange>& changes);
+  void take_in(const store::RecordChange& change, const std::optional<store::DeviceRecord>& now);
   /// `old`: what is there, unpacked; nullptr for none.
-  Entry& put(Shard& shard, const store::DeviceRecord& record, const store::DeviceRecord* old);
+  void put(Shard& shard, const store::DeviceRecord& record, const store::DeviceRecord* old);
   void enter_place(const store::DeviceRecord& record);
   void leave_place(const store::DeviceRecord& record);
 

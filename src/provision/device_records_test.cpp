@@ -32,6 +32,18 @@ policy::Watched meet(DeviceRecords& records, const store::DeviceRecord& seen,
   return records.meet({.seen = seen, .in_url = {}, .in_user_agent = {}}, {}, {}, kept);
 }
 
+/// A store that has everything as the records think that it has.
+std::vector<store::DeviceRecord> written_back(DeviceRecords& records) {
+  std::vector<store::DeviceRecord> written;
+  EXPECT_TRUE(records.write_back([&](const auto& changes) {
+    for (const auto& change : changes) written.push_back(change.after);
+    return std::vector<store::LostRace>{};
+  }));
+  return written;
+}
+
+const DeviceRecords::Write kFullDisk = [](const auto&) { return fail(Errc::limit_exceeded, "the disk is full"); };
+
 MacAddress last_at(const DeviceRecords& records, const IpAddress& address, std::string_view ja3 = kJa3) {
   const auto found = records.last_at(address, ja3);
   return found ? found->mac : MacAddress{};
@@ -118,26 +130,121 @@ TEST(DeviceRecords, ForgetThoseThatAreGone) {
     records.forget(mac, [](const auto& one) { return one.mac == kOther; });
   EXPECT_FALSE(records.find(kOther));
   EXPECT_EQ(last_at(records, kHere), kPhone);
-  EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere)));
+  EXPECT_THAT(written_back(records), ElementsAre(record(kPhone, kHere)));
 }
 
-TEST(DeviceRecords, GiveWhatChangedOnce) {
+TEST(DeviceRecords, WriteWhatChangedOnce) {
   DeviceRecords records;
   records.load(record(kOther, kThere));
-  EXPECT_THAT(records.take_changed(), IsEmpty());
+  EXPECT_THAT(written_back(records), IsEmpty());
   meet(records, record(kPhone, kHere));
   meet(records, record(kPhone, kHere, "7.6.2"));
-  EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere, "7.6.2")));
-  EXPECT_THAT(records.take_changed(), IsEmpty());
+  EXPECT_THAT(written_back(records), ElementsAre(record(kPhone, kHere, "7.6.2")));
+  EXPECT_THAT(written_back(records), IsEmpty());
 }
 
-TEST(DeviceRecords, GiveAgainWhatTheStoreCouldNotTake) {
+TEST(DeviceRecords, SayWhatTheStoreHasUntilItTookMore) {
+  DeviceRecords records;
+  const auto write = [&](std::optional<store::DeviceRecord> before, const store::DeviceRecord& after, bool works) {
+    const auto written = records.write_back([&](const auto& changes) -> Result<std::vector<store::LostRace>> {
+      EXPECT_EQ(changes.size(), 1U);
+      EXPECT_EQ(changes.front().before, before);
+      EXPECT_EQ(changes.front().after, after);
+      if (!works) return fail(Errc::io, "a disk that fails");
+      return std::vector<store::LostRace>{};
+    });
+    EXPECT_EQ(written.has_value(), works);
+  };
+  meet(records, record(kPhone, kHere, "1"));
+  write(std::nullopt, record(kPhone, kHere, "1"), true);
+  meet(records, record(kPhone, kHere, "2"));
+  meet(records, record(kPhone, kHere, "3"));
+  write(record(kPhone, kHere, "1"), record(kPhone, kHere, "3"), false);
+  write(record(kPhone, kHere, "1"), record(kPhone, kHere, "3"), false);
+  meet(records, record(kPhone, kHere, "4"));
+  write(record(kPhone, kHere, "1"), record(kPhone, kHere, "4"), true);
+}
+
+TEST(DeviceRecords, WriteAgainWhatTheStoreCouldNotTake) {
   DeviceRecords records;
   meet(records, record(kPhone, kHere));
-  const auto changed = records.take_changed();
+  EXPECT_FALSE(records.write_back([&](const auto&) -> Result<std::vector<store::LostRace>> {
+    meet(records, record(kPhone, kHere, "7.6.2"));
+    return fail(Errc::io, "a disk that fails");
+  }));
+  EXPECT_THAT(written_back(records), ElementsAre(record(kPhone, kHere, "7.6.2"))) << "not the older one";
+}
+
+TEST(DeviceRecords, HoldALosersPhoneAgainstTheWinnersPin) {
+  DeviceRecords records;
+  auto ours = record(kPhone, kHere);
+  ours.key = "ours";
+  ours.pinned_at = from_micros(2);
+  auto theirs = record(kPhone, kThere);
+  theirs.key = "theirs";
+  theirs.pinned_at = from_micros(1);
+  meet(records, ours);
+  EXPECT_TRUE(
+      records.write_back([&](const auto&) { return std::vector<store::LostRace>{{.change = 0, .now = theirs}}; }));
+  EXPECT_EQ(records.find(kPhone), theirs);
+  EXPECT_EQ(last_at(records, kThere), kPhone);
+  EXPECT_EQ(last_at(records, kHere), MacAddress{});
+  EXPECT_EQ(meet(records, ours).refusal, policy::WatchRefusal::pin_mismatch);
+  EXPECT_THAT(written_back(records), IsEmpty()) << "the store has the winner's";
+}
+
+TEST(DeviceRecords, MergeWhatTheyLearntWhileTheyLostARace) {
+  DeviceRecords records;
+  const auto base = record(kPhone, kHere);
+  records.load(base);
+  auto stronger = base;
+  stronger.strongest_version = 0x0303;
+  meet(records, stronger);
+  auto theirs = base;
+  theirs.personality = "modern";
+  std::vector<store::RecordChange> written;
+  EXPECT_TRUE(records.write_back([&](const auto& changes) {
+    written.insert(written.end(), changes.begin(), changes.end());
+    if (written.size() > 1) return std::vector<store::LostRace>{};
+    auto newer = stronger;
+    newer.strongest_version = 0x0304;
+    meet(records, newer);
+    return std::vector<store::LostRace>{{.change = 0, .now = theirs}};
+  }));
+  auto merged = theirs;
+  merged.strongest_version = 0x0304;
+  EXPECT_EQ(records.find(kPhone), merged);
+  ASSERT_EQ(written.size(), 2U);
+  EXPECT_EQ(written[0].before, base);
+  EXPECT_EQ(written[1].before, theirs);
+  EXPECT_EQ(written[1].after, merged);
+}
+
+TEST(DeviceRecords, GoOnWithTheNextCallIfTheyLoseEveryRace) {
+  DeviceRecords records;
+  meet(records, record(kPhone, kHere));
+  int calls = 0;
+  EXPECT_TRUE(records.write_back([&](const auto&) {
+    auto theirs = record(kPhone, kHere);
+    theirs.personality = std::to_string(++calls);
+    return std::vector<store::LostRace>{{.change = 0, .now = theirs}};
+  }));
+  EXPECT_LT(calls, 10);
+  EXPECT_EQ(records.find(kPhone)->personality, std::to_string(calls));
+}
+
+TEST(DeviceRecords, WriteARecordAsTheFirstOneWhereTheStoreHasNoneAnyMore) {
+  DeviceRecords records;
+  records.load(record(kPhone, kHere));
   meet(records, record(kPhone, kHere, "7.6.2"));
-  records.put_back(changed);
-  EXPECT_THAT(records.take_changed(), ElementsAre(record(kPhone, kHere, "7.6.2"))) << "not the older one";
+  std::vector<store::RecordChange> written;
+  EXPECT_TRUE(records.write_back([&](const auto& changes) {
+    written.insert(written.end(), changes.begin(), changes.end());
+    if (written.size() > 1) return std::vector<store::LostRace>{};
+    return std::vector<store::LostRace>{{.change = 0, .now = std::nullopt}};
+  }));
+  ASSERT_EQ(written.size(), 2U);
+  EXPECT_EQ(written[1].before, std::nullopt);
 }
 
 TEST(DeviceRecords, KeepNothingOfAStranger) {
@@ -145,7 +252,7 @@ TEST(DeviceRecords, KeepNothingOfAStranger) {
   EXPECT_TRUE(meet(records, record(kPhone, kHere), DeviceRecords::Kept::no).record);
   EXPECT_FALSE(records.find(kPhone));
   EXPECT_FALSE(records.last_at(kHere, kJa3));
-  EXPECT_THAT(records.take_changed(), IsEmpty());
+  EXPECT_THAT(written_back(records), IsEmpty());
 }
 
 TEST(DeviceRecords, StayAsTheyAreWhenADeviceIsRefused) {
@@ -217,7 +324,7 @@ TEST(DeviceRecords, AreSharedByThreads) {
       const auto mac = MacAddress::from_number(i % 10);
       meet(records, record(mac, (i + first) % 3 == 0 ? kHere : kThere));
       (void)records.last_at(kHere, kJa3);
-      if (i % 100 == 0) records.put_back(records.take_changed());
+      if (i % 100 == 0) (void)records.write_back(kFullDisk);
       if (i % 500 == 0) records.forget(mac, [](const auto&) { return true; });
     }
   };

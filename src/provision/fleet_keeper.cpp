@@ -149,14 +149,15 @@ std::size_t FleetKeeper::forget_gone(const FleetView& before, const FleetView& v
 
 void FleetKeeper::keep_records() {
   keep_records_at_ = std::chrono::steady_clock::now() + kKeepRecordsEvery;
-  const auto changed = records_.take_changed();
-  const auto kept = store_->keep_device_records(changed);
+  std::size_t count = 0;
+  const auto kept = records_.write_back([&](const auto& changes) {
+    count = changes.size();
+    return store_->keep_device_records(changes);
+  });
   if (kept) return;
-  records_.put_back(changed);
   if (keep_records_at_ - complained_of_records_ < kComplainEvery) return;
   complained_of_records_ = keep_records_at_;
-  spdlog::error("records of {} devices are held back, since they cannot be written: {}", changed.size(),
-                kept.error().what);
+  spdlog::error("records of {} devices are held back, since they cannot be written: {}", count, kept.error().what);
 }
 
 bool FleetKeeper::enter_or_note(const Stranger& stranger) {

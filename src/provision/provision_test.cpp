@@ -275,6 +275,24 @@ TEST_F(Keeper, WritesRecordsBackWhileItRuns) {
   EXPECT_TRUE(*store_->device_record(mac_));
 }
 
+TEST_F(Keeper, TwoOnOneDatabaseComeToTheFirstPin) {
+  auto other = *start_keeper();
+  const auto come = [&](FleetKeeper& keeper, std::string key, std::chrono::seconds later) {
+    policy::Sighting sighting;
+    sighting.seen.mac = mac_;
+    sighting.seen.key = std::move(key);
+    sighting.seen.pinned_at = sighting.seen.last_seen = now() + later;
+    return keeper.records().meet(sighting, {}, {}, DeviceRecords::Kept::yes).refusal;
+  };
+  EXPECT_EQ(come(*other, "second", std::chrono::seconds{60}), policy::WatchRefusal::none);
+  EXPECT_EQ(come(*keeper_, "first", std::chrono::seconds{0}), policy::WatchRefusal::none);
+  other.reset();  // whoever of them writes first
+  keeper_.reset();
+  EXPECT_EQ((*store_->device_record(mac_))->key, "first");
+  other = *start_keeper();
+  EXPECT_EQ(come(*other, "second", std::chrono::seconds{120}), policy::WatchRefusal::pin_mismatch);
+}
+
 TEST_F(Keeper, ForgetsADeviceThatWasRemovedAndEnteredAgain) {
   keep_record(*keeper_, mac_);
   ASSERT_TRUE(store_->remove_device(mac_));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <tuple>
 
 #include "base/text.hpp"
 
@@ -97,6 +98,24 @@ std::string seal_context(const Scope& scope, std::string_view name) {
 
 std::string seal_context_line(const MacAddress& mac, unsigned number) {
   return fmt::format("line:{}:{}", mac.bare(), number);
+}
+
+std::optional<DeviceRecord> compare_and_set(const RecordChange& change, const std::optional<DeviceRecord>& now) {
+  const auto& [before, after] = change;
+  // Nobody else was here. The clock may have been set back, so this does not ask which is later.
+  if (now == before) return after;
+  const auto decided_on = [](const DeviceRecord& record) {
+    return std::tie(record.certificate, record.key, record.pinned_at, record.strongest_version, record.personality);
+  };
+  if (!now || !before || decided_on(*now) != decided_on(*before)) return std::nullopt;
+  if (after.last_seen >= now->last_seen) return after;
+  auto merged = after;
+  merged.address = now->address;
+  merged.last_seen = now->last_seen;
+  merged.ja3 = now->ja3;
+  merged.model = now->model;
+  merged.firmware = now->firmware;
+  return merged;
 }
 
 }  // namespace firstring::store

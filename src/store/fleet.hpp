@@ -133,6 +133,22 @@ struct DeviceRecord {
   friend bool operator==(const DeviceRecord&, const DeviceRecord&) = default;
 };
 
+/// A record as its writer wants it, and as it was when the writer decided that.
+struct RecordChange {
+  std::optional<DeviceRecord> before;  ///< nothing: there was none
+  DeviceRecord after;
+};
+
+/// A change that was not written, for another writer has changed the pin, the ratchet or the personality meanwhile.
+struct LostRace {
+  std::size_t change = 0;           ///< its index among those that were to be written
+  std::optional<DeviceRecord> now;  ///< what is there in place of RecordChange::before
+};
+
+/// The rule of FleetStore::keep_device_records, for back ends: what is to be written where `now` is there; nothing if
+/// the race is lost.
+std::optional<DeviceRecord> compare_and_set(const RecordChange& change, const std::optional<DeviceRecord>& now);
+
 /// An order to capture the next connections of somebody.
 struct CaptureOrder {
   std::int64_t id = 0;  ///< the store gives it
@@ -231,9 +247,13 @@ class FleetStore {
   virtual Result<std::vector<PendingDevice>> pending() = 0;
   virtual Result<void> forget_pending(const MacAddress& mac) = 0;
 
-  /// Written by the server alone. Puts each in the place of the one with its MAC; one whose device is not entered (any
-  /// more) is passed over, and removing a device removes its record. Does not touch the revision.
-  virtual Result<void> keep_device_records(const std::vector<DeviceRecord>& records) = 0;
+  /// Written by servers alone, each change by compare-and-set, all in one transaction: where pin (certificate, key and
+  /// pinned_at), strongest_version and personality are as in `before`, `after` is written; of what is only remembered
+  /// (address, last_seen, ja3, model, firmware) the later last_seen wins if another writer was here. The others are not
+  /// written but given back: their writers merge (policy::merge) and try again. A change is passed over whose device is
+  /// not entered (any more) or was entered after the pin; removing a device removes its record. At most one change a
+  /// device. Does not touch the revision.
+  virtual Result<std::vector<LostRace>> keep_device_records(const std::vector<RecordChange>& changes) = 0;
   /// The one seen longest ago first.
   virtual Result<std::vector<DeviceRecord>> device_records() = 0;
   /// The same one by one, without holding all of them at once.

@@ -4,63 +4,18 @@
 
 #include "base/text.hpp"
 #include "store_sqlite/database.hpp"
+#include "store_sqlite/fleet_reader.hpp"
 
 namespace firstring::store::sqlite {
 namespace {
 
-constexpr std::string_view kDeviceColumns = "mac, model, serial, ifnull(device_group, ''), created";
-constexpr std::string_view kParameterColumns = "name, class, access, value, sealed";
-constexpr std::string_view kLineColumns = "number, user, proxy, display, transport, srtp, sealed_password";
 constexpr std::string_view kRecordColumns =
     "mac, certificate, key, pinned_at, strongest_version, address, last_seen, ja3, personality, model, firmware";
+const std::string kSelectRecord = fmt::format("SELECT {} FROM device_record WHERE mac = ?", kRecordColumns);
+const std::string kPutRecord =
+    fmt::format("INSERT OR REPLACE INTO device_record ({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kRecordColumns);
 constexpr std::string_view kDeletePardon = "DELETE FROM pardon WHERE kind = ? AND device IS ?";
 constexpr std::size_t kProgressStep = 1000;
-// What a revision changed, in fleet_change, where it is not one device.
-constexpr std::string_view kNoDevice = "none";
-constexpr std::string_view kAllDevices = "all";
-/// Revisions of which the changes are remembered: as many as it is worth while to read one by one.
-constexpr std::int64_t kMaxChanges = 1000;
-
-template <class Value>
-Value stored(const std::string& text, std::optional<Value> parsed) {
-  if (!parsed) throw_damaged(fmt::format("unknown value '{}'", printable(text, 40)));
-  return *parsed;
-}
-
-MacAddress read_mac(Query& row, int column) {
-  const auto text = row.text(column);
-  return stored(text, to_optional(MacAddress::parse_bare(text)));
-}
-
-Device read_device(Query& row) {
-  return {.mac = read_mac(row, 0),
-          .model = row.text(1),
-          .serial = row.text(2),
-          .group = row.text(3),
-          .created = row.time(4)};
-}
-
-/// `first` is the column where kParameterColumns begins.
-Parameter read_parameter(Query& row, int first) {
-  const auto class_text = row.text(first + 1);
-  const auto access = row.text(first + 2);
-  return {.name = row.text(first),
-          .parameter_class = stored(class_text, parse_parameter_class(class_text)),
-          .access = access.empty() ? std::nullopt : std::optional{stored(access, parse_user_access(access))},
-          .value = row.text(first + 3),
-          .sealed = row.blob(first + 4)};
-}
-
-Line read_line(Query& row, int first) {
-  const auto transport = row.text(first + 4);
-  return {.number = static_cast<unsigned>(row.integer(first)),
-          .user = row.text(first + 1),
-          .proxy = row.text(first + 2),
-          .display = row.text(first + 3),
-          .transport = stored(transport, parse_transport(transport)),
-          .srtp = row.integer(first + 5) != 0,
-          .sealed_password = row.blob(first + 6)};
-}
 
 DeviceRecord read_record(Query& row) {
   return {.mac = read_mac(row, 0),
@@ -74,12 +29,6 @@ DeviceRecord read_record(Query& row) {
           .personality = row.text(8),
           .model = row.text(9),
           .firmware = row.text(10)};
-}
-
-Scope read_scope(Query& row, int first) {
-  const auto kind = row.integer(first);
-  if (kind < 0 || kind > 3) throw_damaged(fmt::format("unknown kind of scope {}", kind));
-  return {static_cast<Scope::Kind>(kind), row.text(first + 1)};
 }
 
 std::optional<std::string> null_if_empty(const std::string& text) {
@@ -100,33 +49,17 @@ class SqliteFleet final : public FleetStore {
   explicit SqliteFleet(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
   Result<std::int64_t> revision() override {
-    return database_->read_once([&]() -> Result<std::int64_t> { return read_revision(); });
+    return database_->read_once([&]() -> Result<std::int64_t> { return reader_.revision(); });
   }
 
   bool has_moved() override { return database_->has_moved(); }
 
   Result<Fleet> load() override {
-    return database_->read([&]() -> Result<Fleet> {
-      Fleet fleet;
-      read_common(fleet);
-      read_all_devices(fleet, {});
-      return fleet;
-    });
+    return database_->read([&]() -> Result<Fleet> { return reader_.fleet(); });
   }
 
   Result<Fleet> load_changes(const Fleet& before) override {
-    return database_->read([&]() -> Result<Fleet> {
-      Fleet fleet;
-      read_common(fleet);
-      const auto changed = changed_devices(before.revision, fleet.revision);
-      if (!changed) {
-        read_all_devices(fleet, before.devices);
-        return fleet;
-      }
-      fleet.devices = before.devices;
-      for (const auto& mac : *changed) read_device_again(fleet, mac);
-      return fleet;
-    });
+    return database_->read([&]() -> Result<Fleet> { return reader_.fleet(before); });
   }
 
   Result<void> add_device(const Device& device) override { return add_devices({device}, nullptr); }
@@ -161,15 +94,14 @@ class SqliteFleet final : public FleetStore {
 
   Result<Device> device(const MacAddress& mac) override {
     return database_->read_once([&]() -> Result<Device> {
-      auto row = query(fmt::format("SELECT {} FROM device WHERE mac = ?", kDeviceColumns));
-      row.bind(mac);
-      if (!row.next()) return no_device(mac);
-      return read_device(row);
+      auto device = reader_.device(mac);
+      if (!device) return no_device(mac);
+      return *std::move(device);
     });
   }
 
   Result<std::vector<Device>> devices() override {
-    return database_->read_once([&]() -> Result<std::vector<Device>> { return read_devices(); });
+    return database_->read_once([&]() -> Result<std::vector<Device>> { return reader_.devices(); });
   }
 
   Result<void> remove_device(const MacAddress& mac) override {
@@ -195,7 +127,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<Group>> groups() override {
-    return database_->read_once([&]() -> Result<std::vector<Group>> { return read_groups(); });
+    return database_->read_once([&]() -> Result<std::vector<Group>> { return reader_.groups(); });
   }
 
   Result<void> set_parameters(const Scope& scope, const std::vector<Parameter>& parameters) override {
@@ -240,7 +172,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<Parameter>> parameters(const Scope& scope) override {
-    return database_->read_once([&]() -> Result<std::vector<Parameter>> { return read_parameters(scope); });
+    return database_->read_once([&]() -> Result<std::vector<Parameter>> { return reader_.parameters(scope); });
   }
 
   Result<void> set_line(const MacAddress& mac, const Line& line) override {
@@ -259,7 +191,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<Line>> lines(const MacAddress& mac) override {
-    return database_->read_once([&]() -> Result<std::vector<Line>> { return read_lines(mac); });
+    return database_->read_once([&]() -> Result<std::vector<Line>> { return reader_.lines(mac); });
   }
 
   Result<void> note_pending(const PendingDevice& device) override {
@@ -312,18 +244,30 @@ class SqliteFleet final : public FleetStore {
     });
   }
 
-  Result<void> keep_device_records(const std::vector<DeviceRecord>& records) override {
-    if (records.empty()) return {};
-    return database_->write([&]() -> Result<void> {
-      auto put =
-          query(fmt::format("INSERT OR REPLACE INTO device_record ({}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
-                            "WHERE EXISTS (SELECT 1 FROM device WHERE mac = ?1)",
-                            kRecordColumns));
-      for (const auto& one : records) {
-        put.run(one.mac, one.certificate, one.key, one.pinned_at, one.strongest_version, one.address, one.last_seen,
-                one.ja3, one.personality, one.model, one.firmware);
+  Result<std::vector<LostRace>> keep_device_records(const std::vector<RecordChange>& changes) override {
+    if (changes.empty()) return std::vector<LostRace>{};
+    return database_->write([&]() -> Result<std::vector<LostRace>> {
+      std::vector<LostRace> lost;
+      auto entered = query("SELECT 1 FROM device WHERE mac = ? AND created <= ?");
+      auto put = query(kPutRecord);
+      auto found = query(kSelectRecord);
+      for (std::size_t i = 0; i < changes.size(); ++i) {
+        const auto& mac = changes[i].after.mac;
+        const bool is_entered = entered.bind(mac, changes[i].after.pinned_at).next();
+        entered.reset();
+        if (!is_entered) continue;
+        auto now = found.bind(mac).next() ? std::optional{read_record(found)} : std::nullopt;
+        found.reset();
+        const auto record = compare_and_set(changes[i], now);
+        if (record) {
+          put.run(record->mac, record->certificate, record->key, record->pinned_at, record->strongest_version,
+                  record->address, record->last_seen, record->ja3, record->personality, record->model,
+                  record->firmware);
+        } else {
+          lost.push_back({.change = i, .now = std::move(now)});
+        }
       }
-      return {};
+      return lost;
     });
   }
 
@@ -339,16 +283,15 @@ class SqliteFleet final : public FleetStore {
            row.next();) {
         each(read_record(row));
       }
-      release_memory();
+      reader_.release_memory();
       return {};
     });
   }
 
   Result<std::optional<DeviceRecord>> device_record(const MacAddress& mac) override {
     return database_->read_once([&]() -> Result<std::optional<DeviceRecord>> {
-      auto row = query(fmt::format("SELECT {} FROM device_record WHERE mac = ?", kRecordColumns));
-      row.bind(mac);
-      return row.next() ? std::optional{read_record(row)} : std::nullopt;
+      auto row = query(kSelectRecord);
+      return row.bind(mac).next() ? std::optional{read_record(row)} : std::nullopt;
     });
   }
 
@@ -374,7 +317,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<Pardon>> pardons() override {
-    return database_->read_once([&]() -> Result<std::vector<Pardon>> { return read_pardons(); });
+    return database_->read_once([&]() -> Result<std::vector<Pardon>> { return reader_.pardons(); });
   }
 
   Result<void> open_enrolment(const EnrolmentWindow& window) override {
@@ -413,7 +356,7 @@ class SqliteFleet final : public FleetStore {
       return fail(Errc::invalid_input, "order a capture: it would end before it begins");
     std::int64_t id = 0;
     FIRSTRING_CHECK(change(kNoDevice, [&]() -> Result<void> {
-      const auto all = read_captures();
+      const auto all = reader_.captures();
       const auto on = std::count_if(all.begin(), all.end(), [&](const auto& one) { return one.is_on(order.ordered); });
       if (on >= static_cast<std::ptrdiff_t>(kMaxCaptures))
         return fail(Errc::limit_exceeded,
@@ -434,12 +377,12 @@ class SqliteFleet final : public FleetStore {
   }
 
   Result<std::vector<CaptureOrder>> captures() override {
-    return database_->read([&]() -> Result<std::vector<CaptureOrder>> { return read_captures(); });
+    return database_->read([&]() -> Result<std::vector<CaptureOrder>> { return reader_.captures(); });
   }
 
   Result<void> note_capture(std::int64_t order, const std::string& file, Timestamp now) override {
     return change(kNoDevice, [&]() -> Result<void> {
-      const auto all = read_captures();
+      const auto all = reader_.captures();
       if (std::none_of(all.begin(), all.end(), [&](const auto& one) { return one.id == order && one.is_on(now); }))
         return fail(Errc::conflict, "the capture is over");
       query("INSERT INTO capture_file (capture_order, name) VALUES (?, ?)").run(order, file);
@@ -450,7 +393,7 @@ class SqliteFleet final : public FleetStore {
   Result<std::size_t> end_captures(std::string_view who, Timestamp now) override {
     std::size_t ended = 0;
     FIRSTRING_CHECK(change(kNoDevice, [&]() -> Result<void> {
-      for (const auto& one : read_captures()) {
+      for (const auto& one : reader_.captures()) {
         if (!one.is_on(now) || (!who.empty() && one.who != who)) continue;
         query("UPDATE capture_order SET until = ? WHERE id = ?").run(now, one.id);
         ++ended;
@@ -469,7 +412,7 @@ class SqliteFleet final : public FleetStore {
     return database_->write([&]() -> Result<void> {
       FIRSTRING_CHECK(body());
       query("UPDATE fleet SET revision = revision + 1").run();
-      const auto revision = read_revision();
+      const auto revision = reader_.revision();
       query("INSERT INTO fleet_change (revision, devices) VALUES (?, ?)").run(revision, devices);
       query("DELETE FROM fleet_change WHERE revision <= ?").run(revision - kMaxChanges);
       return {};
@@ -478,160 +421,6 @@ class SqliteFleet final : public FleetStore {
 
   static std::string touched(const Scope& scope) {
     return scope.kind == Scope::Kind::device ? scope.name : std::string{kNoDevice};
-  }
-
-  std::int64_t read_revision() {
-    auto row = query("SELECT revision FROM fleet");
-    if (!row.next()) throw_damaged("the revision is missing");
-    return row.integer(0);
-  }
-
-  std::vector<Group> read_groups() {
-    std::vector<Group> all;
-    for (auto row = query("SELECT name, ifnull(parent, '') FROM device_group ORDER BY name"); row.next();) {
-      all.push_back({.name = row.text(0), .parent = row.text(1)});
-    }
-    return all;
-  }
-
-  std::vector<Device> read_devices() {
-    std::vector<Device> all;
-    for (auto row = query(fmt::format("SELECT {} FROM device ORDER BY mac", kDeviceColumns)); row.next();) {
-      all.push_back(read_device(row));
-    }
-    return all;
-  }
-
-  /// Everything but the devices.
-  void read_common(Fleet& fleet) {
-    fleet.revision = read_revision();
-    fleet.groups = read_groups();
-    for (auto row = query(fmt::format("SELECT {}, scope_kind, scope_name FROM parameter WHERE scope_kind < 3 "
-                                      "ORDER BY scope_kind, scope_name, name",
-                                      kParameterColumns));
-         row.next();) {
-      auto scope = read_scope(row, 5);
-      if (fleet.layers.empty() || fleet.layers.back().first != scope)
-        fleet.layers.emplace_back(std::move(scope), std::vector<Parameter>{});
-      fleet.layers.back().second.push_back(read_parameter(row, 0));
-    }
-    fleet.captures = read_captures();
-    std::erase_if(fleet.captures, [](const auto& order) { return order.files.size() >= order.wanted; });
-    fleet.pardons = read_pardons();
-  }
-
-  using Devices = std::vector<std::shared_ptr<const FleetDevice>>;
-
-  /// Three sorted tables in one pass, so that every device is made once and in its final size. One that is as it was
-  /// `before` is shared, so that two revisions of a fleet take little more room than one.
-  void read_all_devices(Fleet& fleet, const Devices& before) {
-    auto counted = query("SELECT count(*) FROM device");
-    if (counted.next()) fleet.devices.reserve(static_cast<std::size_t>(counted.integer(0)));
-    auto devices = query(fmt::format("SELECT {} FROM device ORDER BY mac", kDeviceColumns));
-    auto parameters = query(fmt::format(
-        "SELECT {}, scope_name FROM parameter WHERE scope_kind = 3 ORDER BY scope_name, name", kParameterColumns));
-    auto lines = query(fmt::format("SELECT {}, device FROM line ORDER BY device, number", kLineColumns));
-    auto old = before.begin();
-    FleetDevice read;
-    bool more_parameters = parameters.next();
-    bool more_lines = lines.next();
-    while (devices.next()) {
-      read.device = read_device(devices);
-      read.parameters.clear();
-      read.lines.clear();
-      for (; more_parameters && read_mac(parameters, 5) == read.device.mac; more_parameters = parameters.next())
-        read.parameters.push_back(read_parameter(parameters, 0));
-      for (; more_lines && read_mac(lines, 7) == read.device.mac; more_lines = lines.next())
-        read.lines.push_back(read_line(lines, 0));
-      while (old != before.end() && (*old)->device.mac < read.device.mac) ++old;
-      fleet.devices.push_back(old != before.end() && **old == read ? *old : std::make_shared<const FleetDevice>(read));
-    }
-    if (more_parameters || more_lines) throw_damaged("it holds settings of a device that is not there");
-    release_memory();
-  }
-
-  /// The page cache is as large as the fleet after that, and of no more use.
-  void release_memory() { sqlite3_db_release_memory(database_->connection().getHandle()); }
-
-  /// Each once, sorted; nullopt if the whole fleet must be read.
-  std::optional<std::vector<MacAddress>> changed_devices(std::int64_t before, std::int64_t revision) {
-    if (before > revision || revision - before > kMaxChanges) return std::nullopt;
-    std::vector<MacAddress> changed;
-    std::int64_t known = 0;
-    auto row = query("SELECT devices FROM fleet_change WHERE revision > ?");
-    for (row.bind(before); row.next(); ++known) {
-      const auto devices = row.text(0);
-      if (devices == kAllDevices) return std::nullopt;
-      if (devices != kNoDevice) changed.push_back(read_mac(row, 0));
-    }
-    if (known != revision - before) return std::nullopt;
-    std::sort(changed.begin(), changed.end());
-    changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
-    return changed;
-  }
-
-  void read_device_again(Fleet& fleet, const MacAddress& mac) {
-    auto place = std::lower_bound(fleet.devices.begin(), fleet.devices.end(), mac,
-                                  [](const auto& one, const MacAddress& wanted) { return one->device.mac < wanted; });
-    const bool was_there = place != fleet.devices.end() && (*place)->device.mac == mac;
-    auto row = query(fmt::format("SELECT {} FROM device WHERE mac = ?", kDeviceColumns));
-    if (!row.bind(mac).next()) {
-      if (was_there) fleet.devices.erase(place);
-      return;
-    }
-    auto device = std::make_shared<const FleetDevice>(
-        FleetDevice{read_device(row), read_parameters(Scope::of_device(mac)), read_lines(mac)});
-    if (was_there) {
-      *place = std::move(device);
-    } else {
-      fleet.devices.insert(place, std::move(device));
-    }
-  }
-
-  std::vector<Parameter> read_parameters(const Scope& scope) {
-    std::vector<Parameter> all;
-    auto row = query(fmt::format("SELECT {} FROM parameter WHERE scope_kind = ? AND scope_name = ? ORDER BY name",
-                                 kParameterColumns));
-    for (row.bind(static_cast<int>(scope.kind), scope.name); row.next();) all.push_back(read_parameter(row, 0));
-    return all;
-  }
-
-  std::vector<Line> read_lines(const MacAddress& mac) {
-    std::vector<Line> all;
-    auto row = query(fmt::format("SELECT {} FROM line WHERE device = ? ORDER BY number", kLineColumns));
-    for (row.bind(mac); row.next();) all.push_back(read_line(row, 0));
-    return all;
-  }
-
-  std::vector<CaptureOrder> read_captures() {
-    std::vector<CaptureOrder> all;
-    for (auto row = query("SELECT id, who, ordered, until, wanted FROM capture_order ORDER BY id"); row.next();) {
-      all.push_back({.id = row.integer(0),
-                     .who = row.text(1),
-                     .ordered = row.time(2),
-                     .until = row.time(3),
-                     .wanted = static_cast<unsigned>(row.integer(4)),
-                     .files = {}});
-    }
-    for (auto row = query("SELECT capture_order, name FROM capture_file ORDER BY name"); row.next();) {
-      const auto order =
-          std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id == row.integer(0); });
-      if (order != all.end()) order->files.push_back(row.text(1));
-    }
-    return all;
-  }
-
-  std::vector<Pardon> read_pardons() {
-    std::vector<Pardon> all;
-    for (auto row = query("SELECT kind, ifnull(device, ''), at, until FROM pardon ORDER BY device, kind");
-         row.next();) {
-      const auto kind = row.text(0);
-      all.push_back({.kind = stored(kind, parse_pardon_kind(kind)),
-                     .mac = row.text(1).empty() ? std::nullopt : std::optional{read_mac(row, 1)},
-                     .at = row.time(2),
-                     .until = row.time(3)});
-    }
-    return all;
   }
 
   Result<void> need_device(const MacAddress& mac) {
@@ -663,6 +452,7 @@ class SqliteFleet final : public FleetStore {
   }
 
   std::unique_ptr<Database> database_;
+  FleetReader reader_{*database_};
 };
 
 }  // namespace
@@ -674,32 +464,6 @@ std::unique_ptr<FleetStore> fleet_over(std::unique_ptr<Database> database) {
 Result<std::unique_ptr<FleetStore>> open_fleet(const std::filesystem::path& dir, OpenMode mode) {
   FIRSTRING_TRY(auto database, Database::open(dir, kFleetDatabase, {.mode = mode}));
   return fleet_over(std::move(database));
-}
-
-Result<std::vector<SealedValue>> sealed_samples(const std::filesystem::path& dir) {
-  FIRSTRING_TRY(const auto database, Database::open(dir, kFleetDatabase, {.mode = OpenMode::as_it_is}));
-  return database->read([&]() -> Result<std::vector<SealedValue>> {
-    std::vector<SealedValue> samples;
-    for (const std::string_view order : {"ASC", "DESC"}) {
-      auto parameter = database->query(
-          fmt::format("SELECT scope_kind, scope_name, name, sealed FROM parameter WHERE class = 'secret' ORDER BY "
-                      "scope_kind {0}, scope_name {0}, name {0} LIMIT 1",
-                      order));
-      if (parameter.next()) {
-        const auto scope = read_scope(parameter, 0);
-        samples.push_back({seal_context(scope, parameter.text(2)), parameter.blob(3)});
-      }
-      auto line = database->query(
-          fmt::format("SELECT device, number, sealed_password FROM line WHERE length(sealed_password) > 0 ORDER BY "
-                      "device {0}, number {0} LIMIT 1",
-                      order));
-      if (line.next()) {
-        const auto number = static_cast<unsigned>(line.integer(1));
-        samples.push_back({seal_context_line(read_mac(line, 0), number), line.blob(2)});
-      }
-    }
-    return samples;
-  });
 }
 
 }  // namespace firstring::store::sqlite
