@@ -27,7 +27,8 @@ struct Stranger {
 /// with it happens on its own thread.
 class FleetKeeper {
  public:
-  /// Further work with the database, done in every round on the keeper's thread, and once more at the end.
+  /// What else is to be done in every round on the keeper's thread, and once more at the end. Phones wait for the next
+  /// revision meanwhile: what may block (files, a locked database) belongs on another thread.
   using Chore = std::function<void(store::FleetStore&, const FleetView&)>;
 
   /// Loads once, at once; fails if that fails.

@@ -62,6 +62,12 @@ void ReleaseTape::operator()(tls::Tape* tape) const {
   --*open;
 }
 
+Captures::Captures(std::filesystem::path folder, std::unique_ptr<store::FleetStore> store,
+                   ledger::Recorder::Queue& queue)
+    : folder_(std::move(folder)), store_(std::move(store)), queue_(queue), thread_([this] { run(); }) {}
+
+Captures::~Captures() { stop(); }
+
 TapePtr Captures::begin(const std::vector<store::CaptureOrder>& orders, const provision::DeviceRecords& records,
                         const IpAddress& peer, Timestamp time) {
   const auto address = peer.to_string();
@@ -87,23 +93,53 @@ bool Captures::take(TapePtr& tape, store::ConnectionRow& row, const std::vector<
   }
   if (theirs.empty()) return false;
   tape->close();
-  const std::lock_guard lock{mutex_};
-  taken_.push_back({std::move(tape), std::move(row), std::move(theirs)});
+  {
+    const std::lock_guard lock{mutex_};
+    taken_.push_back({std::move(tape), std::move(row), std::move(theirs)});
+  }
+  wake_.notify_one();
   return true;
 }
 
-void Captures::work(store::FleetStore& store, const provision::FleetView& fleet, Timestamp time) {
-  std::vector<Taken> taken;
+void Captures::follow(const std::vector<store::CaptureOrder>& orders) {
   {
     const std::lock_guard lock{mutex_};
-    taken.swap(taken_);
+    if (orders.empty() && orders_.empty()) return;
+    orders_ = orders;
+    followed_ = true;
   }
-  for (auto& one : taken) write(std::move(one), store, time);
-  announce(fleet.captures(), time);
+  wake_.notify_one();
 }
 
-void Captures::write(Taken taken, store::FleetStore& store, Timestamp time) {
-  auto orders = store.captures();
+void Captures::stop() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Captures::run() {
+  for (bool stopping = false; !stopping;) {
+    std::vector<Taken> taken;
+    std::vector<store::CaptureOrder> orders;
+    {
+      std::unique_lock lock{mutex_};
+      wake_.wait(lock, [this] { return stopping_ || followed_ || !taken_.empty(); });
+      taken.swap(taken_);
+      orders = orders_;
+      followed_ = false;
+      stopping = stopping_;
+    }
+    const auto time = now();
+    for (auto& one : taken) write(std::move(one), time);
+    announce(orders, time);
+  }
+}
+
+void Captures::write(Taken taken, Timestamp time) {
+  auto orders = store_->captures();
   if (orders) {
     std::erase_if(*orders, [&](const auto& order) {
       return !order.is_on(time) || std::find(taken.orders.begin(), taken.orders.end(), order.id) == taken.orders.end();
@@ -114,11 +150,11 @@ void Captures::write(Taken taken, store::FleetStore& store, Timestamp time) {
   if (orders && !orders->empty()) {
     const auto file = write_file_of(taken);
     for (const auto& order : *orders) {
-      const auto noted = file ? store.note_capture(order.id, *file, time) : Result<void>{fail(file.error())};
+      const auto noted = file ? store_->note_capture(order.id, *file, time) : Result<void>{fail(file.error())};
       if (noted) continue;
       // Tried once, and said once: an order that cannot be carried out is over.
       alarm(order, fmt::format("a connection of {} was not captured: {}", order.who, noted.error().what), time);
-      if (const auto ended = store.end_captures(order.who, time); !ended)
+      if (const auto ended = store_->end_captures(order.who, time); !ended)
         spdlog::error("capture: {}", ended.error().what);
     }
     if (file) taken.row.capture = *file;

@@ -1,13 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "ledger/recorder.hpp"
-#include "provision/fleet_keeper.hpp"
+#include "provision/device_records.hpp"
 #include "store/fleet.hpp"
 #include "store/ledger_store.hpp"
 #include "tls/tape.hpp"
@@ -32,8 +34,13 @@ class Captures {
   static constexpr std::size_t kMaxTapes = 64;      ///< at once, of Tape::kMaxBytes each
   static constexpr std::size_t kMaxFiles = 10'000;  ///< in the folder
 
-  /// `queue` is for the rows of captured connections and for alarms; no other thread than the keeper's puts there.
-  Captures(std::filesystem::path folder, ledger::Recorder::Queue& queue) : folder_(std::move(folder)), queue_(queue) {}
+  /// Begins a thread of its own, which writes the files and what the orders came to: nobody waits for a slow disk or a
+  /// locked database. `store`: a connection for this thread alone. `queue`: for the rows of captured connections and
+  /// for alarms.
+  Captures(std::filesystem::path folder, std::unique_ptr<store::FleetStore> store, ledger::Recorder::Queue& queue);
+  Captures(const Captures&) = delete;
+  Captures& operator=(const Captures&) = delete;
+  ~Captures();
 
   /// config::Limits::evidence_size. Any thread.
   void set_limit(std::size_t bytes) { limit_ = bytes; }
@@ -47,8 +54,11 @@ class Captures {
   /// ledger once the file is written. Any thread.
   bool take(TapePtr& tape, store::ConnectionRow& row, const std::vector<store::CaptureOrder>& orders, Timestamp time);
 
-  /// Writes what was taken and follows the orders: FleetKeeper's Chore.
-  void work(store::FleetStore& store, const provision::FleetView& fleet, Timestamp time);
+  /// The orders as of now, to be said again and again: they end by time too. Does not block. Any thread.
+  void follow(const std::vector<store::CaptureOrder>& orders);
+
+  /// Writes what was taken, and ends the thread. What is taken later is not written.
+  void stop();
 
  private:
   struct Taken {
@@ -57,21 +67,28 @@ class Captures {
     std::vector<std::int64_t> orders;
   };
 
-  void write(Taken taken, store::FleetStore& store, Timestamp time);
+  void run();
+  void write(Taken taken, Timestamp time);
   Result<std::string> write_file_of(const Taken& taken);
   void announce(const std::vector<store::CaptureOrder>& orders, Timestamp time);
   void alarm(const store::CaptureOrder& order, std::string text, Timestamp time);
 
-  std::filesystem::path folder_;
+  const std::filesystem::path folder_;
+  const std::unique_ptr<store::FleetStore> store_;  // the thread's own
   ledger::Recorder::Queue& queue_;
   std::atomic<std::size_t> limit_{0};
   std::atomic<bool> any_{false};
   std::atomic<std::size_t> tapes_{0};
 
   std::mutex mutex_;
+  std::condition_variable wake_;
   std::vector<Taken> taken_;
+  std::vector<store::CaptureOrder> orders_;
+  bool followed_ = false;  // since the thread looked last
+  bool stopping_ = false;
 
-  std::vector<store::CaptureOrder> announced_;  // the keeper's thread's own
+  std::vector<store::CaptureOrder> announced_;  // the thread's own
+  std::thread thread_;                          // last: it uses all of the above
 };
 
 /// Whether a connection from `peer` may be one that the order is for. `last_seen`: where the order's device came from

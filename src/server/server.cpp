@@ -157,13 +157,13 @@ class Server {
                                                                      .queue_bytes = limits.ledger_queue,
                                                                      .keep_age = limits.ledger_age,
                                                                      .keep_connections = limits.ledger_connections});
-    captures_ = std::make_unique<Captures>(dir_ / "evidence", recorder_->queue(worker_count_));
-    const auto follow_captures = [this](store::FleetStore& store, const provision::FleetView& view) {
-      captures_->work(store, view, now());
+    FIRSTRING_TRY(auto for_captures, store::sqlite::open_fleet(dir_, store::sqlite::OpenMode::existing));
+    captures_ = std::make_unique<Captures>(dir_ / "evidence", std::move(for_captures), recorder_->queue(worker_count_));
+    const auto chore = [this](store::FleetStore& store, const provision::FleetView& view) {
+      captures_->follow(view.captures());
       look_at_fleet(store, view);
     };
-    FIRSTRING_TRY(keeper_,
-                  provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}, follow_captures));
+    FIRSTRING_TRY(keeper_, provision::FleetKeeper::start(std::move(fleet), {state.config.server.host, 443}, chore));
     if (alarms) keeper_->records().remember(*alarms);
     return {};
   }
@@ -373,7 +373,8 @@ class Server {
   void stop() {
     const auto left = connections();
     for (const auto& worker : workers_) worker->stop();
-    keeper_.reset();  // answers strangers that still wait, into loops that have ended, and writes the last captures
+    keeper_.reset();    // answers strangers that still wait, into loops that have ended
+    captures_->stop();  // writes the last ones
     workers_.clear();
     recorder_.reset();  // writes the last rows
     spdlog::info("stopped; {} connections were cut off", left);
