@@ -53,4 +53,23 @@ std::string without_orders(std::string_view json) {
   return safe;
 }
 
+std::string visible(std::string_view text, std::size_t limit) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    if (at >= limit) return result + "...";
+    const auto character = first_character(text.substr(at));
+    const bool control = character && is_order(character->code);
+    const std::size_t size = character ? character->size : 1;
+    for (const char c : text.substr(at, size)) {
+      if (!character || control) {
+        result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      } else {
+        result += c;
+      }
+    }
+    at += size;
+  }
+  return result;
+}
+
 }  // namespace firstring

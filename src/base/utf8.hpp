@@ -28,4 +28,8 @@ bool is_order(char32_t code);
 /// line feed.
 std::string without_orders(std::string_view json);
 
+/// Text as it may be shown on a terminal: control characters and what is no UTF-8 as \xNN, cut behind `limit` octets.
+/// Much of what we print was sent by strangers.
+std::string visible(std::string_view text, std::size_t limit = std::string_view::npos);
+
 }  // namespace firstring

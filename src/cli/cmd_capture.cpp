@@ -1,76 +1,52 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
-
-#include <algorithm>
 
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/json_object.hpp"
+#include "cli/output.hpp"
 #include "cli/state_folder.hpp"
+#include "manage/captures.hpp"
 
 namespace firstring::cli {
 namespace {
 
-constexpr std::chrono::hours kLongest{24};
-constexpr unsigned kMostConnections = 1000;
 constexpr auto kPollMilliseconds = 100;
 
-/// As the store holds it, or an error.
-Result<std::string> who_of(std::string_view text) {
-  if (text == "next") return std::string{text};
-  if (const auto mac = MacAddress::parse(text)) return mac->bare();
-  if (const auto address = IpAddress::parse(text)) return address->to_string();
-  return fail(Errc::invalid_input,
-              fmt::format("'{}' is neither a MAC address nor an IP address nor 'next'", visible(text, 60)));
-}
-
-Result<int> list(const Context& context, store::FleetStore& fleet) {
-  FIRSTRING_TRY(const auto orders, fleet.captures());
-  const auto time = now();
-  Table table{{"WHO", "UNTIL", "STATE", "CAPTURED", "FILES"}};
-  for (const auto& order : orders) {
-    const std::string_view state = order.is_on(time) ? "on" : "over";
-    if (context.json()) {
-      JsonObject object;
-      object.add("who", order.who).add("ordered", to_iso8601(order.ordered)).add("until", to_iso8601(order.until));
-      object.add("state", state).add("wanted", order.wanted).add("files", order.files);
-      context.terminal().print(object.line());
-    } else {
-      table.add({{order.who},
-                 {to_iso8601(order.until).substr(0, 19) + "Z"},
-                 {std::string{state}},
-                 {fmt::format("{} of {}", order.files.size(), order.wanted)},
-                 {fmt::format("{}", fmt::join(order.files, " "))}});
-    }
-  }
-  if (context.json()) return 0;
-  if (table.empty()) {
-    context.terminal().print("nothing is captured\n");
-  } else {
-    table.print(context.terminal());
-  }
+Result<int> list(const Context& context, const manage::Desk& desk) {
+  FIRSTRING_TRY(const auto orders, manage::list_captures(desk));
+  const auto time = desk.time();
+  print_list(
+      context, orders, [&](const store::CaptureOrder& order) { return manage::to_json(order, time); },
+      {"WHO", "UNTIL", "STATE", "CAPTURED", "FILES"},
+      [&](const store::CaptureOrder& order) -> std::vector<Cell> {
+        return {{order.who},
+                {in_whole_seconds(order.until)},
+                {order.is_on(time) ? "on" : "over"},
+                {fmt::format("{} of {}", order.files.size(), order.wanted)},
+                {fmt::format("{}", fmt::join(order.files, " "))}};
+      },
+      "nothing is captured\n");
   return 0;
 }
 
-Result<int> stop(const Context& context, store::FleetStore& fleet, std::string_view who) {
-  FIRSTRING_TRY(const auto ended, fleet.end_captures(who, now()));
-  context.terminal().print(fmt::format("{} {} ended\n", ended, ended == 1 ? "capture" : "captures"));
+Result<int> stop(const Context& context, const manage::Desk& desk, std::string_view who) {
+  FIRSTRING_TRY(const auto ended, manage::end_captures(desk, who));
+  context.terminal().print(fmt::format("ended {} {}\n", ended.value, ended.value == 1 ? "capture" : "captures"));
   return 0;
 }
 
 /// Prints each file as it comes, until the order is over. Ctrl-C ends the waiting, not the order.
-Result<int> wait(const Context& context, store::FleetStore& fleet, std::int64_t id,
-                 const std::filesystem::path& folder) {
+Result<int> wait(const Context& context, const manage::Desk& desk, const manage::OrderedCapture& ordered) {
   const InterruptGuard guard;
   auto& terminal = context.terminal();
   std::size_t shown = 0;
   while (!guard.interrupted() && !terminal.reader_gone()) {
-    FIRSTRING_TRY(const auto orders, fleet.captures());
-    const auto order = std::find_if(orders.begin(), orders.end(), [&](const auto& one) { return one.id == id; });
-    if (order == orders.end()) break;
-    for (; shown < order->files.size(); ++shown) terminal.print((folder / order->files[shown]).string() + "\n");
+    FIRSTRING_TRY(const auto order, manage::find_capture(desk, ordered.order.id));
+    if (!order) break;
+    for (; shown < order->files.size(); ++shown) terminal.print((ordered.folder / order->files[shown]).string() + "\n");
     FIRSTRING_CHECK(terminal.flush());
-    if (!order->is_on(now())) break;
+    if (!order->is_on(desk.time())) break;
     ::poll(nullptr, 0, kPollMilliseconds);
   }
   return shown > 0 ? 0 : 1;
@@ -79,42 +55,35 @@ Result<int> wait(const Context& context, store::FleetStore& fleet, std::int64_t 
 Result<int> capture(Context& context) {
   std::string who;
   if (context.given("MAC|ADDRESS|next")) {
-    auto read = who_of(context.text("MAC|ADDRESS|next"));
-    if (!read) return context.refuse(read.error().what);
+    auto read = manage::parse_captured(context.text("MAC|ADDRESS|next"));
+    if (!read) return context.refuse(read.error());
     who = *std::move(read);
   }
   if (context.given("--list") && context.given("--stop")) return context.refuse("--list and --stop exclude each other");
   if (who.empty() && !context.given("--list") && !context.given("--stop"))
     return context.refuse("say whom: a MAC address, an IP address, or 'next' for whoever comes next");
-  FIRSTRING_TRY(const auto fleet, open_fleet(context));
-  if (context.given("--list")) return list(context, *fleet);
-  if (context.given("--stop")) return stop(context, *fleet, who);
+  FIRSTRING_TRY(const auto desk, open_desk(context));
+  if (context.given("--list")) return list(context, desk);
+  if (context.given("--stop")) return stop(context, desk, who);
 
-  const auto time = context.given("--for") ? context.duration("--for") : std::chrono::hours{1};
-  if (time <= std::chrono::milliseconds{0} || time > kLongest)
-    return context.refuse("--for: a capture is on for at least 1ms and at most 24h");
-  store::CaptureOrder order{
-      .id = 0, .who = who, .ordered = now(), .until = {}, .wanted = context.number("--count", 1), .files = {}};
-  if (order.wanted == 0 || order.wanted > kMostConnections)
-    return context.refuse(fmt::format("--count: from 1 to {} connections", kMostConnections));
-  order.until = order.ordered + time;
-  FIRSTRING_TRY(const auto id, fleet->order_capture(order));
-  FIRSTRING_TRY(const auto dir, state_folder(context));
-  const auto folder = dir / "evidence";
+  manage::NewCapture wanted{.who = who, .connections = context.number("--count", 1)};
+  if (context.given("--for")) wanted.duration = context.duration("--for");
+  const auto made = manage::order_capture(desk, wanted);
+  if (!made) return context.refuse(made.error());
+  const auto& ordered = made->value;
+  const auto& order = ordered.order;
   context.terminal().complain(
       fmt::format("until {}, {} of {} written to {}, passwords and all; ends early with: firstring capture --stop",
-                  to_iso8601(order.until).substr(0, 19) + "Z",
+                  in_whole_seconds(order.until),
                   order.wanted == 1 ? "the next connection" : fmt::format("the next {} connections", order.wanted),
-                  who == "next" ? "anybody" : who, folder.string()));
-  if (const auto mac = MacAddress::parse_bare(who)) {
-    FIRSTRING_TRY(const auto records, fleet->device_records());
-    const auto record = std::find_if(records.begin(), records.end(), [&](const auto& one) { return one.mac == *mac; });
-    if (record != records.end())
-      context.terminal().complain(fmt::format(
-          "it came from {} last, and is waited for there; if it has moved, capture its new address", record->address));
+                  who == "next" ? "anybody" : who, ordered.folder.string()));
+  if (ordered.last_address) {
+    context.terminal().complain(
+        fmt::format("it came from {} last, and is waited for there; if it has moved, capture its new address",
+                    *ordered.last_address));
   }
   if (!context.given("--wait")) return 0;
-  return wait(context, *fleet, id, folder);
+  return wait(context, desk, ordered);
 }
 
 }  // namespace

@@ -1,34 +1,12 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/commands.hpp"
-#include "cli/json_object.hpp"
+#include "cli/output.hpp"
 #include "cli/state_folder.hpp"
-#include "server/secrets_check.hpp"
+#include "manage/folder.hpp"
 
 namespace firstring::cli {
 namespace {
-
-using config::Diagnostic;
-using config::Severity;
-
-JsonObject to_json(const Diagnostic& diagnostic) {
-  JsonObject object;
-  object.add("severity", diagnostic.severity == Severity::error ? "error" : "warning")
-      .add("file", diagnostic.file.string());
-  object.add("line", diagnostic.position.line).add("column", diagnostic.position.column);
-  return object.add("what", diagnostic.what).add("remedy", diagnostic.remedy);
-}
-
-/// What lies beside firstring.toml and must be there to serve.
-void check_databases(const std::filesystem::path& dir, std::vector<Diagnostic>& diagnostics) {
-  for (const auto* name : {"firstring.db", "ledger.db"}) {
-    std::error_code error;
-    if (std::filesystem::exists(dir / name, error)) continue;
-    diagnostics.push_back({Severity::error, dir / name, {}, "the database is not there", "put it back from a copy"});
-  }
-}
 
 std::string count(std::size_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
@@ -36,19 +14,16 @@ std::string count(std::size_t number, std::string_view what) {
 
 Result<int> check(Context& context) {
   FIRSTRING_TRY(const auto dir, state_folder(context));
-  auto built = server::check_folder(dir);
-  check_databases(dir, built.diagnostics);
-  const bool failed = std::any_of(built.diagnostics.begin(), built.diagnostics.end(),
-                                  [](const auto& diagnostic) { return diagnostic.severity == Severity::error; });
-  for (const auto& diagnostic : built.diagnostics) {
-    context.terminal().print(context.json() ? to_json(diagnostic).line() : visible(diagnostic.to_string()) + "\n");
+  const auto checked = manage::check_folder(dir);
+  for (const auto& diagnostic : checked.diagnostics) {
+    context.terminal().print(context.json() ? manage::to_json(diagnostic).line()
+                                            : visible(diagnostic.to_string()) + "\n");
   }
-  if (failed) return 1;
-  const auto& config = built.state->config;
+  if (!checked.ok()) return 1;
   if (!context.json()) {
-    context.terminal().print(fmt::format("ok: {}, {}, {}\n", count(config.listeners.size(), "listener"),
-                                         count(config.server_chains.size(), "server chain"),
-                                         count(config.device_cas.size(), "device CA")));
+    context.terminal().print(fmt::format("ok: {}, {}, {}\n", count(checked.listeners, "listener"),
+                                         count(checked.server_chains, "server chain"),
+                                         count(checked.device_cas, "device CA")));
   }
   return 0;
 }

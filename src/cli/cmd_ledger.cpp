@@ -3,13 +3,15 @@
 
 #include <set>
 
+#include "base/ip_address.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
-#include "cli/csv.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/ledger_reports.hpp"
+#include "cli/output.hpp"
 #include "cli/state_folder.hpp"
 #include "ledger/json.hpp"
+#include "manage/csv.hpp"
+#include "manage/ledger_reports.hpp"
 
 namespace firstring::cli {
 namespace {
@@ -36,23 +38,22 @@ std::string reason_of(const store::LedgerEntry& entry) {
 
 std::vector<Cell> row_of(const store::LedgerEntry& entry) {
   const auto& connection = entry.connection;
-  // Seconds are enough for people.
-  const auto time = to_iso8601(connection.accepted).substr(0, 19) + "Z";
   const auto crypto = connection.version.empty() ? "" : fmt::format("{} {}", connection.version, connection.cipher);
-  return {{time},   {connection.address}, {connection.device},
-          {crypto}, result_of(entry),     {printable(reason_of(entry), 100)}};
+  return {
+      {in_whole_seconds(connection.accepted)}, {connection.address}, {connection.device}, {crypto}, result_of(entry),
+      {printable(reason_of(entry), 100)}};
 }
 
 std::string csv_row(const store::LedgerEntry& entry) {
   std::vector<std::string> texts;
-  for (auto& [name, text] : ledger::to_fields(entry)) texts.push_back(guarded(visible(text)));
-  return csv_line(texts);
+  for (auto& [name, text] : ledger::to_fields(entry)) texts.push_back(manage::guarded(visible(text)));
+  return manage::csv_line(texts);
 }
 
 std::string csv_head() {
   std::vector<std::string> names;
   for (auto& [name, text] : ledger::to_fields({})) names.push_back(std::move(name));
-  return csv_line(names);
+  return manage::csv_line(names);
 }
 
 void print(const Context& context, const std::vector<store::LedgerEntry>& entries) {
@@ -105,6 +106,97 @@ Result<int> follow(const Context& context, store::LedgerStore& store, store::Led
   return 0;
 }
 
+std::string milliseconds(std::int64_t micros) { return fmt::format("{:.1f}", static_cast<double>(micros) / 1000.0); }
+
+std::optional<Timestamp> since_of(const Context& context) {
+  return context.given("--since") ? std::optional{now() - context.duration("--since")} : std::nullopt;
+}
+
+void print(Terminal& terminal, const manage::ClientCauses& client) {
+  terminal.print(client.headline() + "\n");
+  if (!client.main_cause.remedy.empty()) terminal.print(fmt::format("  What to do: {}\n", client.main_cause.remedy));
+  const auto& causes = client.report.causes;
+  if (causes.size() < 2) return;
+  std::string all;
+  for (const auto& cause : causes) all += fmt::format("{}{} {}", all.empty() ? "" : ", ", cause.count, cause.cause);
+  terminal.print(fmt::format("  Causes: {}\n", all));
+}
+
+/// --causes: who fails since when and why.
+Result<int> report_causes(const Context& context, store::LedgerStore& store) {
+  constexpr std::chrono::days kLookBack{7};
+  FIRSTRING_TRY(const auto clients,
+                manage::report_causes(store, {.since = since_of(context).value_or(now() - kLookBack),
+                                              .model = context.text("--model"),
+                                              .clients = context.number("--limit", 50)}));
+  if (clients.empty() && !context.json()) context.terminal().print("no connections in that time\n");
+  for (const auto& client : clients) {
+    if (context.json()) {
+      context.terminal().print(manage::to_json(client).line());
+    } else {
+      print(context.terminal(), client);
+    }
+  }
+  return 0;
+}
+
+/// --times: how long phones compute in their handshakes.
+Result<int> report_times(const Context& context, store::LedgerStore& store) {
+  FIRSTRING_TRY(const auto costs, manage::report_times(store, context.text("--model")));
+  print_list(context, costs, kToJson,
+             {"MODEL", "FIRMWARE", "KEY EXCHANGE", "OUR KEY", "HANDSHAKES", "MEAN MS", "LEAST", "MOST", "LAST"},
+             [](const store::HandshakeCost& cost) -> std::vector<Cell> {
+               return {{cost.model},
+                       {visible(cost.firmware)},
+                       {fmt::format("{} {}", cost.key_exchange, cost.key_exchange_bits)},
+                       {fmt::format("{} bits, {}", cost.server_key_bits, cost.server_hash)},
+                       {std::to_string(cost.count)},
+                       {milliseconds(cost.sum_us / cost.count)},
+                       {milliseconds(cost.min_us)},
+                       {milliseconds(cost.max_us)},
+                       {to_iso8601(cost.last).substr(0, 10)}};
+             });
+  return 0;
+}
+
+/// --gaps: what is not recorded, by network and minute, oldest first.
+Result<int> report_gaps(const Context& context, store::LedgerStore& store) {
+  FIRSTRING_TRY(const auto gaps, store.gaps(since_of(context), context.number("--limit", 1000)));
+  print_list(
+      context, gaps, kToJson, {"FROM", "TO", "NOT IN THE LEDGER"},
+      [](const store::GapRow& gap) -> std::vector<Cell> {
+        return {{in_whole_seconds(gap.first)}, {in_whole_seconds(gap.last)}, {manage::in_words(gap)}};
+      },
+      "everything was recorded\n");
+  return 0;
+}
+
+/// A line for people about gaps below a list of connections, if there are any.
+Result<void> mention_gaps(const Context& context, store::LedgerStore& store, std::optional<Timestamp> since) {
+  constexpr std::size_t kMentioned = 5;
+  FIRSTRING_TRY(const auto recent, manage::recent_gaps(store, since, kMentioned));
+  if (recent.more > 0)
+    context.terminal().print(
+        fmt::format("{} more rows of what is not recorded: firstring ledger --gaps\n", recent.more));
+  for (const auto& gap : recent.gaps)
+    context.terminal().print(fmt::format("{}  {}\n", in_whole_seconds(gap.first), manage::in_words(gap)));
+  return {};
+}
+
+/// --alarms: what an operator should hear of, oldest first.
+Result<int> report_alarms(const Context& context, store::LedgerStore& store) {
+  store::AlarmQuery query{.since = since_of(context), .limit = context.number("--limit", 1000)};
+  if (context.given("--mac")) query.mac = context.mac("--mac");
+  FIRSTRING_TRY(const auto alarms, store.alarms(query));
+  print_list(
+      context, alarms, kToJson, {"TIME", "DEVICE", "ADDRESS", "ALARM", "TEXT"},
+      [](const store::AlarmRow& alarm) -> std::vector<Cell> {
+        return {{in_whole_seconds(alarm.at)}, {alarm.device}, {alarm.address}, {alarm.kind, Colour::red}, {alarm.text}};
+      },
+      "no alarm was raised\n");
+  return 0;
+}
+
 Result<int> ledger(Context& context) {
   const auto forms = context.given("--json") + context.given("--csv");
   const auto reports =
@@ -125,7 +217,6 @@ Result<int> ledger(Context& context) {
     FIRSTRING_TRY(const auto store, open_ledger(context));
     if (lists_alarms) return report_alarms(context, *store);
     if (lists_gaps) return report_gaps(context, *store);
-    if (context.given("--model")) FIRSTRING_CHECK(find_model(context.text("--model")));
     return context.given("--causes") ? report_causes(context, *store) : report_times(context, *store);
   }
   store::LedgerQuery query;
@@ -136,7 +227,7 @@ Result<int> ledger(Context& context) {
     query.address = address->to_string();
   }
   query.failed = context.given("--failed");
-  if (context.given("--since")) query.since = now() - context.duration("--since");
+  query.since = since_of(context);
   query.limit = context.number("--limit", 1000);
   FIRSTRING_TRY(const auto store, open_ledger(context));
   FIRSTRING_TRY(const auto last, store->last_written());

@@ -1,80 +1,54 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/commands.hpp"
-#include "cli/json_object.hpp"
-#include "cli/parameter_input.hpp"
+#include "cli/output.hpp"
 #include "cli/state_folder.hpp"
-#include "render/profile.hpp"
+#include "manage/lines.hpp"
 
 namespace firstring::cli {
 namespace {
 
 Result<int> set_line(Context& context) {
-  const auto mac = context.mac("MAC");
-  FIRSTRING_TRY(const auto fleet, open_fleet(context));
-  FIRSTRING_TRY(const auto device, find_device(*fleet, mac));
-  FIRSTRING_TRY(const auto* model, find_model(device.model));
-  const auto number = context.number("N", 0);
-  if (number < 1 || number > model->lines) {
-    return context.refuse(fmt::format("N: {} has the lines 1 to {}", model->name, model->lines));
-  }
-  for (const auto* text : {"--user", "--proxy", "--display"}) {
-    if (auto checked = render::check_value(context.text(text)); !checked)
-      return context.refuse(fmt::format("{}: {}", text, checked.error().what));
-  }
-  FIRSTRING_TRY(const auto lines, fleet->lines(mac));
-  const auto before = std::find_if(lines.begin(), lines.end(), [&](const auto& line) { return line.number == number; });
-
-  store::Line line;
-  line.number = number;
-  line.user = context.text("--user");
-  line.proxy = context.text("--proxy");
-  line.display = context.text("--display");
-  line.transport = store::parse_transport(context.text("--transport")).value_or(store::Transport::udp);
-  line.srtp = context.given("--srtp");
-  if (before != lines.end()) line.sealed_password = before->sealed_password;
+  FIRSTRING_TRY(const auto desk, open_desk(context));
+  manage::LineChange wanted{
+      .mac = context.mac("MAC"),
+      .number = context.number("N", 0),
+      .user = context.text("--user"),
+      .proxy = context.text("--proxy"),
+      .display = context.text("--display"),
+      .transport = store::parse_transport(context.text("--transport")).value_or(store::Transport::udp),
+      .srtp = context.given("--srtp"),
+      .password = {},
+      .seen = {}};
+  if (const auto checked = manage::check_line(desk, wanted); !checked) return context.refuse(checked.error());
   if (context.given("--password-file")) {
-    FIRSTRING_TRY(const auto password,
-                  read_secret(context, "--password-file", fmt::format("password of {}: ", line.user)));
-    // A password means itself; nobody writes {{variables}} into one.
-    const Secret escaped{escape_braces(password.reveal())};
-    if (auto checked = check_secret(escaped.reveal()); !checked)
-      return fail(std::move(checked).error().while_("--password-file"));
-    FIRSTRING_TRY(const auto box, open_secrets(context));
-    line.sealed_password = box.seal(escaped, store::seal_context_line(mac, number));
+    // Asked for only when the rest will do.
+    FIRSTRING_TRY(wanted.password,
+                  read_secret(context, "--password-file", fmt::format("password of {}: ", wanted.user)));
   }
-  FIRSTRING_CHECK(fleet->set_line(mac, line));
-  context.terminal().print(fmt::format("line {} of {} is {} at {}{}\n", number, mac.bare(), line.user, line.proxy,
-                                       line.sealed_password.empty() ? ", without a password" : ""));
+  FIRSTRING_TRY(const auto set, manage::set_line(desk, wanted));
+  context.terminal().print(fmt::format("set line {} of {} to {} at {}{}\n", wanted.number, wanted.mac.bare(),
+                                       wanted.user, wanted.proxy,
+                                       set.value.sealed_password.empty() ? ", without a password" : ""));
   return 0;
 }
 
 Result<int> list_lines(Context& context) {
-  FIRSTRING_TRY(const auto fleet, open_fleet(context));
+  FIRSTRING_TRY(const auto desk, open_desk(context));
   const auto mac = context.mac("MAC");
-  FIRSTRING_CHECK(find_device(*fleet, mac));
-  FIRSTRING_TRY(const auto lines, fleet->lines(mac));
-  Table table{{"LINE", "USER", "PROXY", "DISPLAY", "TRANSPORT", "SRTP", "PASSWORD"}};
-  for (const auto& line : lines) {
-    const bool password = !line.sealed_password.empty();
-    if (context.json()) {
-      JsonObject object;
-      object.add("mac", mac.bare()).add("line", line.number).add("user", line.user).add("proxy", line.proxy);
-      object.add("display", line.display).add("transport", store::to_string(line.transport)).add("srtp", line.srtp);
-      context.terminal().print(object.add("password", password).line());
-    } else {
-      table.add({{std::to_string(line.number)},
-                 {line.user},
-                 {line.proxy},
-                 {line.display},
-                 {std::string{store::to_string(line.transport)}},
-                 {line.srtp ? "yes" : "no"},
-                 {password ? "(secret)" : "none"}});
-    }
-  }
-  if (!context.json()) table.print(context.terminal());
+  FIRSTRING_TRY(const auto lines, manage::list_lines(desk, mac));
+  print_list(
+      context, lines, [&](const store::Line& line) { return manage::to_json(mac, line); },
+      {"LINE", "USER", "PROXY", "DISPLAY", "TRANSPORT", "SRTP", "PASSWORD"},
+      [](const store::Line& line) -> std::vector<Cell> {
+        return {{std::to_string(line.number)},
+                {line.user},
+                {line.proxy},
+                {line.display},
+                {std::string{store::to_string(line.transport)}},
+                {line.srtp ? "yes" : "no"},
+                {line.sealed_password.empty() ? "none" : "(secret)"}};
+      });
   return 0;
 }
 

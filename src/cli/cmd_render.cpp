@@ -1,20 +1,17 @@
 #include "cli/commands.hpp"
-#include "cli/fleet_view.hpp"
 #include "cli/state_folder.hpp"
-#include "render/profile.hpp"
+#include "device/identity.hpp"
+#include "manage/parameters.hpp"
 
 namespace firstring::cli {
 namespace {
 
 Result<int> render(Context& context) {
-  FIRSTRING_TRY(const auto fleet, open_fleet(context));
-  FIRSTRING_TRY(const auto device, find_device(*fleet, context.mac("MAC")));
-  FIRSTRING_TRY(const auto view, load_view(context, *fleet));
-  FIRSTRING_TRY(const auto sources, view->sources(device));
-  FIRSTRING_TRY(const auto box, open_secrets(context));
+  FIRSTRING_TRY(const auto desk, open_desk(context));
   const auto assurance = device::parse_assurance(context.text("--as")).value_or(device::Assurance::certificate);
-  FIRSTRING_TRY(const auto document, render::render(sources, policy::Audience::operator_preview(assurance), box));
-  context.terminal().print(document);
+  FIRSTRING_TRY(const auto preview, manage::preview_profile(desk, context.mac("MAC"), assurance));
+  context.warn(preview.warning);
+  context.terminal().print(preview.document);
   return 0;
 }
 

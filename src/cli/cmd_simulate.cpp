@@ -1,82 +1,18 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
-#include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
-#include "crypto/demo_pki.hpp"
+#include "manage/json_object.hpp"
+#include "manage/playing.hpp"
 #include "simulator/simulator.hpp"
 
 namespace firstring::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// What the state folder knows of the phone, if there is one; model and serial may also stand in the arguments.
-Result<void> describe(const Context& context, simulator::Phone& phone) {
-  std::string model = context.text("--model");
-  if (state_folder(context)) {
-    FIRSTRING_TRY(const auto fleet, open_fleet(context));
-    if (const auto device = fleet->device(phone.mac)) {
-      if (model.empty()) model = device->model;
-      phone.serial = device->serial;
-    }
-  }
-  if (model.empty()) {
-    return fail(Errc::not_found,
-                fmt::format("the model of {} is not known; name it with --model, or the state folder that "
-                            "has it with --dir",
-                            phone.mac.bare()));
-  }
-  FIRSTRING_TRY(const auto* known, find_model(model));
-  phone.model = *known;
-  return {};
-}
-
-/// --cert and --key, else those that `init --demo` left in the state folder.
-Result<void> equip(const Context& context, simulator::Phone& phone) {
-  fs::path certificate = context.text("--cert");
-  fs::path key = context.text("--key");
-  if (certificate.empty()) {
-    const auto dir = state_folder(context);
-    const auto base = dir ? *dir / "demo" / "phones" : fs::path{"demo/phones"};
-    certificate = base / (phone.mac.bare() + ".crt");
-    key = base / (phone.mac.bare() + ".key");
-    std::error_code error;
-    if (!fs::exists(certificate, error)) {
-      return fail(Errc::not_found,
-                  fmt::format("there is no {}; name the phone's certificate with --cert and --key, or send "
-                              "none with --no-certificate",
-                              certificate.string()));
-    }
-  }
-  FIRSTRING_TRY(auto chain, crypto::Certificate::chain_from_file(certificate));
-  FIRSTRING_TRY(auto private_key, crypto::PrivateKey::from_file(key));
-  phone.credentials.emplace(simulator::Credentials{std::move(chain), std::move(private_key)});
-  return {};
-}
-
-/// --ca, else the root of the demonstration's server chains.
-Result<std::vector<crypto::Certificate>> trusted(const Context& context) {
-  auto files = context.all("--ca");
-  if (const auto dir = state_folder(context); files.empty() && dir) {
-    const auto demo_root = *dir / "pki" / "server-root.crt";
-    std::error_code error;
-    if (fs::exists(demo_root, error)) files.push_back(demo_root.string());
-  }
-  std::vector<crypto::Certificate> all;
-  for (const auto& file : files) {
-    FIRSTRING_TRY(auto chain, crypto::Certificate::chain_from_file(file));
-    all.insert(all.end(), std::make_move_iterator(chain.begin()), std::make_move_iterator(chain.end()));
-  }
-  return all;
-}
-
-JsonObject to_json(const simulator::Report& report) {
-  JsonObject object;
+manage::JsonObject to_json(const simulator::Report& report) {
+  manage::JsonObject object;
   object.add("outcome", simulator::to_string(report.outcome)).add("path", report.path).add("next", report.next);
   object.add("status", report.answer ? report.answer->status : 0)
       .add("bytes", report.answer ? report.answer->body.size() : 0);
@@ -87,9 +23,9 @@ JsonObject to_json(const simulator::Report& report) {
   object.add("renegotiation_asked", report.tls && report.tls->renegotiation_asked);
   object.add("alert", report.tls && report.tls->received ? simulator::to_string(*report.tls->received) : "");
   object.add("parameters", report.document ? report.document->parameters : 0);
-  std::vector<JsonObject> steps;
+  std::vector<manage::JsonObject> steps;
   for (const auto& step : report.steps) {
-    JsonObject one;
+    manage::JsonObject one;
     one.add("name", step.name).add("ok", step.ok).add("text", step.text).add("took_us", step.took.count());
     steps.push_back(std::move(one));
   }
@@ -115,13 +51,18 @@ Result<int> simulate(Context& context) {
   if (context.given("--path") && context.given("--as-mac"))
     return context.refuse("--path and --as-mac exclude each other");
 
-  simulator::Phone phone;
-  phone.mac = context.mac("--mac");
-  phone.firmware = context.text("--firmware");
-  FIRSTRING_CHECK(describe(context, phone));
-
+  const auto dir = to_optional(state_folder(context));
+  const bool https = !context.given("--http");
+  FIRSTRING_TRY(const auto phone,
+                manage::phone_to_play({.mac = context.mac("--mac"),
+                                       .dir = dir,
+                                       .model = context.text("--model"),
+                                       .firmware = context.text("--firmware"),
+                                       .with_certificate = https && !context.given("--no-certificate"),
+                                       .certificate = context.text("--cert"),
+                                       .key = context.text("--key")}));
   simulator::Attempt attempt;
-  attempt.scheme = context.given("--http") ? simulator::Scheme::http : simulator::Scheme::https;
+  attempt.scheme = https ? simulator::Scheme::https : simulator::Scheme::http;
   attempt.server = context.text("--server");
   attempt.path = context.text("--path");
   if (context.given("--as-mac")) {
@@ -129,9 +70,8 @@ Result<int> simulate(Context& context) {
     other.mac = context.mac("--as-mac");
     FIRSTRING_TRY(attempt.path, simulator::own_profile_path(other));
   }
-  if (attempt.scheme == simulator::Scheme::https) {
-    FIRSTRING_TRY(attempt.trust, trusted(context));
-    if (!context.given("--no-certificate")) FIRSTRING_CHECK(equip(context, phone));
+  if (https) {
+    FIRSTRING_TRY(attempt.trust, manage::roots_to_trust(context.all("--ca"), dir));
   }
 
   FIRSTRING_TRY(const auto report, simulator::run(phone, attempt));

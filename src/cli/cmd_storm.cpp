@@ -2,21 +2,20 @@
 
 #include <algorithm>
 
-#include "base/file.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/commands.hpp"
-#include "cli/device_list.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/json_object.hpp"
 #include "cli/state_folder.hpp"
 #include "crypto/demo_pki.hpp"
+#include "manage/device_list.hpp"
+#include "manage/json_object.hpp"
+#include "manage/playing.hpp"
 #include "simulator/storm.hpp"
 
 namespace firstring::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using simulator::Ending;
 using simulator::Role;
 using std::chrono::microseconds;
@@ -35,102 +34,41 @@ std::chrono::milliseconds duration_or(const Context& context, std::string_view a
   return context.given(argument) ? context.duration(argument) : otherwise;
 }
 
-/// Made-up phones, counted up from --first-mac.
-Result<std::vector<store::Device>> made_up_devices(const Context& context) {
-  FIRSTRING_TRY(const auto* const model, find_model(context.given("--model") ? context.text("--model") : kModel));
+/// With --entered the first --phones of those in the state folder, all if it is not given; else made-up ones, counted
+/// up from --first-mac.
+Result<std::vector<store::Device>> devices_of(const Context& context) {
+  if (context.given("--entered")) {
+    FIRSTRING_TRY(const auto desk, open_desk(context));
+    return manage::devices_to_play(desk, context.number("--phones", kMaxPhones));
+  }
   FIRSTRING_TRY(const auto first,
                 MacAddress::parse(context.given("--first-mac") ? context.text("--first-mac") : std::string{kFirstMac}));
-  const auto count = context.number("--phones", kPhones);
-  constexpr std::uint64_t kMacs = std::uint64_t{1} << 48;
-  if (first.as_number() + count > kMacs)
-    return fail(Errc::invalid_input,
-                fmt::format("count {} MAC addresses up from {}: there are not so many", count, first.bare()));
-  std::vector<store::Device> devices(count);
-  for (unsigned i = 0; i < count; ++i) {
-    devices[i].mac = MacAddress::from_number(first.as_number() + i);
-    devices[i].model = model->name;
-    devices[i].serial = fmt::format("STORM{:06}", i);
-  }
-  return devices;
-}
-
-/// The first --phones of those in the state folder, all if it is not given.
-Result<std::vector<store::Device>> entered_devices(const Context& context) {
-  FIRSTRING_TRY(const auto fleet, open_fleet(context));
-  FIRSTRING_TRY(auto devices, fleet->devices());
-  const std::size_t wanted = context.number("--phones", kMaxPhones);
-  if (devices.size() > wanted) devices.resize(wanted);
-  if (devices.empty())
-    return fail(Errc::not_found, "the state folder has no devices; enter some with: firstring device import FILE.csv");
-  return devices;
+  return manage::made_up_devices(context.given("--model") ? context.text("--model") : kModel, first,
+                                 context.number("--phones", kPhones));
 }
 
 /// The phones' maker: --maker-cert and --maker-key, else that of a state folder made with --demo.
 Result<crypto::Issued> find_maker(const Context& context) {
-  fs::path certificate = context.text("--maker-cert");
-  fs::path key = context.text("--maker-key");
-  if (certificate.empty()) {
-    FIRSTRING_TRY(const auto dir, state_folder(context));
-    certificate = dir / "pki" / "device-ca-demo.crt";
-    key = dir / "demo" / "maker.key";
-    std::error_code error;
-    if (!fs::exists(key, error)) {
-      return fail(Errc::not_found,
-                  fmt::format("there is no {}, which signs the phones' certificates; name a folder made with "
-                              "`firstring init --demo`, or a maker with --maker-cert and --maker-key",
-                              key.string()));
-    }
-  }
-  FIRSTRING_TRY(auto chain, crypto::Certificate::chain_from_file(certificate));
-  FIRSTRING_TRY(auto private_key, crypto::PrivateKey::from_file(key));
-  if (!private_key.matches(chain.front())) {
-    return fail(Errc::invalid_input, fmt::format("use the phones' maker: {} is not the key of {}; give the two that "
-                                                 "belong together",
-                                                 key.string(), certificate.string()));
-  }
-  return crypto::Issued{std::move(chain.front()), std::move(private_key)};
+  if (context.given("--maker-cert"))
+    return manage::read_maker(context.text("--maker-cert"), context.text("--maker-key"));
+  FIRSTRING_TRY(const auto dir, state_folder(context));
+  return manage::demo_maker(dir);
 }
 
-/// The one key of all phones: kept, since a server that remembers a phone's key must find it again in the next storm.
+/// The one key of all phones; beside a maker that is not the demonstration's, a new one unless --phone-key says where.
 Result<crypto::PrivateKey> phone_key(const Context& context) {
-  fs::path file = context.text("--phone-key");
-  if (file.empty()) {
-    if (context.given("--maker-cert")) return crypto::demo_phone_key();
-    FIRSTRING_TRY(const auto dir, state_folder(context));
-    file = dir / "demo" / "storm.key";
-  }
-  std::error_code error;
-  if (fs::exists(file, error)) return crypto::PrivateKey::from_file(file);
-  FIRSTRING_TRY(auto key, crypto::demo_phone_key());
-  FIRSTRING_CHECK(write_file(file, key.to_pem(), 0600));
-  return key;
-}
-
-Result<std::vector<simulator::StormPhone>> make_phones(const Context& context,
-                                                       const std::vector<store::Device>& devices,
-                                                       const crypto::PrivateKey& key, const crypto::Issued& maker) {
-  std::vector<simulator::StormPhone> phones;
-  phones.reserve(devices.size());
-  auto shown = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-  for (const auto& device : devices) {
-    if (const auto now = std::chrono::steady_clock::now(); now - shown >= std::chrono::milliseconds{200}) {
-      shown = now;
-      context.terminal().progress(fmt::format("making certificates: {} of {}", phones.size(), devices.size()));
-    }
-    FIRSTRING_TRY(const auto* const model, find_model(device.model));
-    FIRSTRING_TRY(const auto certificate,
-                  crypto::issue_demo_phone({device.mac, model->name, device.serial}, key, maker));
-    phones.push_back({device.mac, model, device.serial, certificate.to_der()});
-  }
-  return phones;
+  if (context.given("--phone-key")) return manage::kept_phone_key(context.text("--phone-key"));
+  if (context.given("--maker-cert")) return crypto::demo_phone_key();
+  FIRSTRING_TRY(const auto dir, state_folder(context));
+  return manage::kept_phone_key(dir / "demo" / "storm.key");
 }
 
 double ratio(microseconds a, microseconds b) {
   return b.count() > 0 ? static_cast<double>(a.count()) / static_cast<double>(b.count()) : 0;
 }
 
-JsonObject to_json(const simulator::Distribution& times) {
-  JsonObject object;
+manage::JsonObject to_json(const simulator::Distribution& times) {
+  manage::JsonObject object;
   return object.add("count", times.count)
       .add("p50_us", times.p50.count())
       .add("p90_us", times.p90.count())
@@ -138,11 +76,11 @@ JsonObject to_json(const simulator::Distribution& times) {
       .add("max_us", times.max.count());
 }
 
-JsonObject to_json(const simulator::StormReport& report) {
-  JsonObject object;
+manage::JsonObject to_json(const simulator::StormReport& report) {
+  manage::JsonObject object;
   object.add("phones", report.phones).add("served", report.count(Ending::served));
   for (const auto ending : kFailures) object.add(simulator::to_string(ending), report.count(ending));
-  JsonObject failures;
+  manage::JsonObject failures;
   for (const auto& [text, count] : report.failures) failures.add(text, count);
   object.add("failures", failures);
   object.add("until_served_us", report.until_served.count()).add("ideal_us", report.ideal.count());
@@ -151,9 +89,9 @@ JsonObject to_json(const simulator::StormReport& report) {
   object.add("lateness", to_json(report.lateness));
   object.add("connections", report.connections).add("resumed", report.resumed).add("most_open", report.most_open);
   object.add("answer_bytes", report.answer_bytes).add("client_cpu_us", report.client_cpu.count());
-  JsonObject misbehaving;
+  manage::JsonObject misbehaving;
   for (const auto role : kMisbehaving) {
-    JsonObject one;
+    manage::JsonObject one;
     const auto& peers = report.of(role);
     one.add("came", peers.came).add("refused", peers.refused).add("closed_by_server", peers.closed_by_server);
     misbehaving.add(simulator::to_string(role), one);
@@ -209,15 +147,21 @@ Result<int> storm(Context& context) {
   if (count < 1 || count > kMaxPhones) return context.refuse(fmt::format("--phones is 1 to {}", kMaxPhones));
   if (context.number("--misbehaving", 0) > 100) return context.refuse("--misbehaving is 0 to 100");
 
-  FIRSTRING_TRY(const auto devices, context.given("--entered") ? entered_devices(context) : made_up_devices(context));
+  FIRSTRING_TRY(const auto devices, devices_of(context));
   if (context.given("--print-devices")) {
-    context.terminal().print(write_device_list(devices));
+    context.terminal().print(manage::write_device_list(devices));
     return 0;
   }
   if (!context.given("--server")) return context.refuse("--server is missing");
   FIRSTRING_TRY(const auto maker, find_maker(context));
   FIRSTRING_TRY(auto key, phone_key(context));
-  FIRSTRING_TRY(auto phones, make_phones(context, devices, key, maker));
+  auto shown = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  FIRSTRING_TRY(auto phones, manage::make_storm_phones(devices, key, maker, [&](std::size_t done) {
+                  const auto time = std::chrono::steady_clock::now();
+                  if (time - shown < std::chrono::milliseconds{200}) return;
+                  shown = time;
+                  context.terminal().progress(fmt::format("making certificates: {} of {}", done, devices.size()));
+                }));
   simulator::StormPlan plan{.server = context.text("--server"),
                             .path = context.text("--path"),
                             .phones = std::move(phones),

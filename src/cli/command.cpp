@@ -78,8 +78,20 @@ unsigned Context::number(std::string_view argument, unsigned otherwise) const {
 }
 
 int Context::refuse(std::string_view why) const {
-  terminal_.complain(fmt::format("firstring {}: {}", command_.name, why));
+  warn(why);
   return 2;
+}
+
+Result<int> Context::refuse(Error error) const {
+  if (error.code != Errc::invalid_input) return fail(std::move(error));
+  const auto option = "--" + error.what.substr(0, error.what.find(": "));
+  const auto& all = command_.arguments;
+  const bool is_option = std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.name == option; });
+  return refuse(is_option ? "--" + error.what : error.what);
+}
+
+void Context::warn(std::string_view text) const {
+  if (!text.empty()) terminal_.complain(fmt::format("firstring {}: {}", command_.name, text));
 }
 
 }  // namespace firstring::cli

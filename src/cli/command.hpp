@@ -80,6 +80,11 @@ class Context {
 
   /// The command line is wrong in a way that only the command can know: prints why, gives exit status 2.
   int refuse(std::string_view why) const;
+  /// What a use case said. Its invalid_input means that the command line is wrong: as refuse, and a field that it names
+  /// ("for: ...") is printed as the option of that name ("--for: ..."). Anything else comes back as it is.
+  Result<int> refuse(Error error) const;
+  /// On standard error, with the command's name in front; nothing for "".
+  void warn(std::string_view text) const;
 
  private:
   const Command& command_;

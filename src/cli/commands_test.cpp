@@ -235,7 +235,7 @@ TEST_F(Commands, DeviceIsRemoved) {
 
 TEST_F(Commands, ImportEntersAllDevicesOfAFile) {
   const auto csv = file("phones.csv", "mac,model\r\n000e08000001,SPA504G\r\n000e08000002,SPA525G2\r\n");
-  EXPECT_EQ(ok({"device", "import", csv}), "2 devices are entered\n");
+  EXPECT_EQ(ok({"device", "import", csv}), "added 2 devices\n");
   EXPECT_EQ(json_lines(ok({"device", "list", "--json"})).size(), 3U);
 }
 
@@ -263,7 +263,7 @@ TEST_F(Commands, ImportReportsEveryBadLineAndEntersNothing) {
   const auto error = refused(1, {"device", "import", csv});
   EXPECT_THAT(error, HasSubstr(csv + ":3: 'xyz' is not a MAC address"));
   EXPECT_THAT(error, HasSubstr(csv + ":4: device 000e08abcdef is already there\n"));
-  EXPECT_THAT(error, HasSubstr("2 bad lines; nothing is entered"));
+  EXPECT_THAT(error, HasSubstr("2 bad lines; nothing added"));
   EXPECT_EQ(json_lines(ok({"device", "list", "--json"})).size(), 1U);
 }
 

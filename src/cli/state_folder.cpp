@@ -2,15 +2,31 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
-#include <system_error>
 
 #include "base/file.hpp"
-#include "base/text.hpp"
+#include "manage/folder.hpp"
+#include "store_sqlite/open.hpp"
 
 namespace firstring::cli {
+namespace {
+
+/// The name of the user that this process runs as, or its number.
+std::string system_user() {
+  const auto user = ::geteuid();
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_name;
+  return std::to_string(user);
+}
+
+}  // namespace
 
 Result<std::filesystem::path> state_folder(const Context& context) {
   std::string dir;
@@ -20,21 +36,13 @@ Result<std::filesystem::path> state_folder(const Context& context) {
   if (dir.empty()) dir = context.text("--dir");
   if (const char* environment = std::getenv("FIRSTRING_DIR"); dir.empty() && environment != nullptr) dir = environment;
   if (dir.empty()) dir = "/var/lib/firstring";
-  std::error_code error;
-  if (!std::filesystem::exists(std::filesystem::path{dir} / "firstring.toml", error)) {
-    if (error) return fail(Errc::io, fmt::format("open the state folder {}: {}", dir, errno_text(error.value())));
-    return fail(
-        Errc::not_found,
-        fmt::format("open the state folder {}: there is no firstring.toml in it; name another with --dir DIR or "
-                    "FIRSTRING_DIR, or make one with: firstring init {}",
-                    dir, dir));
-  }
+  FIRSTRING_CHECK(manage::check_state_folder(dir));
   return std::filesystem::path{dir};
 }
 
-Result<std::unique_ptr<store::FleetStore>> open_fleet(const Context& context) {
+Result<manage::Desk> open_desk(const Context& context) {
   FIRSTRING_TRY(const auto dir, state_folder(context));
-  return store::sqlite::open_fleet(dir, store::sqlite::OpenMode::existing);
+  return manage::open_desk(dir, {.name = system_user(), .via = "command line"});
 }
 
 Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context) {
@@ -45,36 +53,6 @@ Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context) 
   FIRSTRING_TRY(const auto lag, ledger->lag());
   ::poll(nullptr, 0, static_cast<int>(std::max(kLeast, 2 * lag).count()));
   return ledger;
-}
-
-Result<crypto::SecretBox> open_secrets(const Context& context) {
-  FIRSTRING_TRY(const auto dir, state_folder(context));
-  return crypto::SecretBox::open(dir / kSecretsFile);
-}
-
-Result<const device::Model*> find_model(std::string_view name) {
-  const auto& catalogue = device::Catalogue::shipped();
-  if (const auto* model = catalogue.find(name)) return model;
-  const auto names = catalogue.names();
-  return fail(Errc::not_found, fmt::format("there is no model '{}'{}; known are {}", visible(name, 60),
-                                           did_you_mean(name, names), fmt::join(names, ", ")));
-}
-
-Result<store::Device> find_device(store::FleetStore& fleet, const MacAddress& mac) {
-  auto device = fleet.device(mac);
-  if (device || device.error().code != Errc::not_found) return device;
-  return fail(Errc::not_found,
-              fmt::format("there is no device {}; enter it with: firstring device add {} --model MODEL", mac.bare(),
-                          mac.bare()));
-}
-
-Result<void> check_group(store::FleetStore& fleet, const std::string& name) {
-  FIRSTRING_TRY(const auto groups, fleet.groups());
-  std::vector<std::string> names;
-  for (const auto& group : groups) names.push_back(group.name);
-  if (std::find(names.begin(), names.end(), name) != names.end()) return {};
-  return fail(Errc::not_found, fmt::format("there is no group '{}'{}; make it with: firstring group add {}",
-                                           visible(name, 60), did_you_mean(name, names), visible(name, 60)));
 }
 
 Result<Secret> read_secret(const Context& context, std::string_view argument, std::string_view prompt) {

@@ -6,12 +6,9 @@
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "base/utf8.hpp"
 
 namespace firstring::cli {
-
-/// Text as it may be shown on a terminal: control characters and what is no UTF-8 as \xNN, cut behind `limit` octets.
-/// Much of what we print was sent by strangers.
-std::string visible(std::string_view text, std::size_t limit = std::string_view::npos);
 
 /// Standard input, output and error of one run. Output is buffered; a reader that went away (`firstring device list |
 /// head`) is no error, a full disk is.

@@ -105,8 +105,8 @@ def test_wait_ends_with_the_time(running):
 def test_stop_ends_it(running, certificates):
     order(running, pki.OWN_MAC)
     order(running, "192.0.2.7")
-    assert firstring("capture", "192.0.2.7", "--stop", folder=running.folder).stdout == "1 capture ended\n"
-    assert firstring("capture", "--stop", folder=running.folder).stdout == "1 capture ended\n"
+    assert firstring("capture", "192.0.2.7", "--stop", folder=running.folder).stdout == "ended 1 capture\n"
+    assert firstring("capture", "--stop", folder=running.folder).stdout == "ended 1 capture\n"
     assert [one["state"] for one in captures(running)] == ["over", "over"]
     until(lambda: running.log_text().count(" is over: 0 of 1 ") == 2, running.log_text)
     running.row_of(running.get(OWN, certificates.own).source)

@@ -66,11 +66,11 @@ def test_a_monitor_is_told_by_the_exit_status(state, certificates, seen):
     firstring("expiry", "--within", "soon", folder=state, status=2)
 
 
-def test_counts_all_entered_phones_while_the_ledger_is_empty(state):
+def test_counts_all_phones_of_the_fleet_while_the_ledger_is_empty(state):
     rows = json_lines(expiry(state).stdout)
     assert {row["counted"] for row in rows} == {"entered"}
     assert {row["phones"] for row in rows} == {2}
-    assert "all 2 entered phones" in firstring("expiry", folder=state).stdout
+    assert "all 2 phones of the fleet" in firstring("expiry", folder=state).stdout
 
 
 def test_works_where_the_configuration_has_errors(state, certificates):

@@ -129,7 +129,7 @@ def test_learn_writes_nothing_that_would_not_do(tmp_path, certificates):
     with Server(state) as server:
         server.row_of(server.get(OWN, certificates.own, version="1.0").source)
     refused = firstring("personality", "learn", pki.OWN_MAC, "--use", "sipura-2026-11", "--write", folder=state, status=1)
-    assert "nothing was written" in refused.stderr and "no listener that this rule is for allows" in refused.stderr
+    assert "nothing written; the result would be invalid:" in refused.stderr and "no listener that this rule is for allows" in refused.stderr
     assert "there is no personality" in firstring("personality", "learn", pki.OWN_MAC, "--use", "x", folder=state, status=1).stderr
     assert "has no ClientHello" in firstring("personality", "learn", pki.OTHER_MAC, folder=state, status=1).stderr
     assert (state / "firstring.toml").read_text() == before

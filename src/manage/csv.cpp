@@ -1,10 +1,10 @@
-#include "cli/csv.hpp"
+#include "manage/csv.hpp"
 
 #include <algorithm>
 
 #include "base/text.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 class Reader {
@@ -133,4 +133,4 @@ std::string guarded(std::string text) {
   return text;
 }
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage

@@ -6,7 +6,7 @@
 
 #include "base/result.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 
 /// One record of a CSV text.
 struct CsvRecord {
@@ -28,4 +28,4 @@ std::string csv_line(const std::vector<std::string>& fields);
 /// gets a leading apostrophe (https://owasp.org/www-community/attacks/CSV_Injection).
 std::string guarded(std::string text);
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage

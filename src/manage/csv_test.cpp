@@ -1,8 +1,8 @@
-#include "cli/csv.hpp"
+#include "manage/csv.hpp"
 
 #include <gtest/gtest.h>
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 std::vector<std::vector<std::string>> fields_of(std::string_view text) {
@@ -69,4 +69,4 @@ TEST(Csv, GuardsWhatASpreadsheetWouldTakeForAFormula) {
 }
 
 }  // namespace
-}  // namespace firstring::cli
+}  // namespace firstring::manage

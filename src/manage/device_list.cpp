@@ -1,4 +1,4 @@
-#include "cli/device_list.hpp"
+#include "manage/device_list.hpp"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,11 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
-#include "cli/csv.hpp"
-#include "cli/terminal.hpp"
+#include "base/utf8.hpp"
+#include "manage/csv.hpp"
+#include "manage/lookup.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 constexpr std::array<std::string_view, 4> kColumns{"mac", "model", "serial", "group"};
@@ -44,12 +45,6 @@ std::string read_heading(const CsvRecord& heading, Places& places) {
 }
 
 }  // namespace
-
-std::string bad_label(std::string_view text) {
-  if (text.size() > 64) return "longer than 64 octets";
-  if (visible(text) != text) return "holds a control character or is no UTF-8";
-  return {};
-}
 
 DeviceList read_device_list(std::string_view csv, const device::Catalogue& catalogue,
                             const std::vector<store::Device>& existing, const std::vector<store::Group>& groups,
@@ -120,4 +115,4 @@ std::string write_device_list(const std::vector<store::Device>& devices) {
   return text;
 }
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage

@@ -7,7 +7,7 @@
 #include "device/model.hpp"
 #include "store/fleet.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 
 /// What `firstring device import` reads and `export` writes: CSV with the heading mac,model,serial,group. Columns may
 /// come in any order; mac and model must be there.
@@ -17,7 +17,7 @@ struct DeviceList {
     std::string what;
   };
   std::vector<store::Device> devices;
-  std::vector<Problem> problems;  ///< one for each bad line; if there is any, nothing may be entered
+  std::vector<Problem> problems;  ///< one for each bad line; if there is any, none may be added
 };
 
 /// `existing` and `groups`: what the database holds. `created` goes into every device.
@@ -27,7 +27,4 @@ DeviceList read_device_list(std::string_view csv, const device::Catalogue& catal
 
 std::string write_device_list(const std::vector<store::Device>& devices);
 
-/// "" or why a device's serial number or a group's name will not do: control characters, no UTF-8, over 64 octets.
-std::string bad_label(std::string_view text);
-
-}  // namespace firstring::cli
+}  // namespace firstring::manage

@@ -1,4 +1,4 @@
-#include "cli/expiry_report.hpp"
+#include "manage/expiry_report.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include "crypto/crl.hpp"
 #include "tls/personality.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 /// The server chain of a personality, shipped or the operator's own; "" for a name that is none.
@@ -196,4 +196,4 @@ std::vector<Expiry> ExpiryReport::list() const {
   return all;
 }
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage

@@ -11,7 +11,7 @@
 #include "crypto/certificate.hpp"
 #include "store/ledger_store.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 
 /// A date on which something stops.
 struct Expiry {
@@ -74,4 +74,4 @@ class ExpiryReport {
   std::size_t phones_ = 0;
 };
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage

@@ -1,10 +1,10 @@
-#include "cli/device_list.hpp"
+#include "manage/device_list.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 const Timestamp kNow = from_micros(1'700'000'000'000'000);
@@ -92,4 +92,4 @@ TEST(DeviceList, ReadsWhatItWrites) {
 }
 
 }  // namespace
-}  // namespace firstring::cli
+}  // namespace firstring::manage

@@ -1,4 +1,4 @@
-#include "cli/expiry_report.hpp"
+#include "manage/expiry_report.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include "base/temporary_folder.hpp"
 #include "crypto/test_crl.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 using crypto::Issued;
@@ -198,4 +198,4 @@ TEST_F(Report, SaysThatNobodyShowsAChain) {
 }
 
 }  // namespace
-}  // namespace firstring::cli
+}  // namespace firstring::manage

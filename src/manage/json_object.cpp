@@ -1,11 +1,11 @@
-#include "cli/json_object.hpp"
+#include "manage/json_object.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string_view.hpp>
 
 #include "base/utf8.hpp"
 
-namespace firstring::cli {
+namespace firstring::manage {
 namespace {
 
 std::string json_string(std::string_view text) {
@@ -35,4 +35,4 @@ JsonObject& JsonObject::add_raw(std::string_view name, std::string_view json) {
   return *this;
 }
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage

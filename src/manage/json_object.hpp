@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace firstring::cli {
+namespace firstring::manage {
 
 /// Builds one JSON object in the order of its members, on one line. Text that is no UTF-8 gets U+FFFD where it breaks:
 /// every line that scripts read is valid JSON.
@@ -42,4 +42,4 @@ class JsonObject {
   std::string members_;
 };
 
-}  // namespace firstring::cli
+}  // namespace firstring::manage
