@@ -17,9 +17,7 @@ Result<int> set_line(Context& context) {
       .proxy = context.text("--proxy"),
       .display = context.text("--display"),
       .transport = store::parse_transport(context.text("--transport")).value_or(store::Transport::udp),
-      .srtp = context.given("--srtp"),
-      .password = {},
-      .seen = {}};
+      .srtp = context.given("--srtp")};
   if (const auto checked = manage::check_line(desk, wanted); !checked) return context.refuse(checked.error());
   if (context.given("--password-file")) {
     // Asked for only when the rest will do.

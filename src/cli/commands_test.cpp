@@ -139,19 +139,6 @@ TEST(Init, OfADemonstrationPassesTheCheck) {
   EXPECT_EQ(checked.out, "ok: 2 listeners, 2 server chains, 1 device CA\n");
 }
 
-TEST(Init, OfADemonstrationEntersItsPhonesWithALineEach) {
-  const TemporaryFolder folder;
-  const auto dir = (folder.path() / "demo").string();
-  ASSERT_EQ(run_with({"init", dir, "--demo", "--port", "0", "--bootstrap-port", "0"}).status, 0);
-  EXPECT_EQ(json_lines(run_with({"device", "list", "--json", "--dir", dir}).out).size(), crypto::demo_phones().size());
-  for (const auto& phone : crypto::demo_phones()) {
-    const auto profile = run_with({"render", phone.mac.bare(), "--dir", dir});
-    ASSERT_EQ(profile.status, 0) << profile.error;
-    EXPECT_THAT(profile.out, HasSubstr("sip.example.com"));
-    EXPECT_THAT(profile.out, HasSubstr("Password_1_"));
-  }
-}
-
 TEST(Init, RefusesAStateFolder) {
   const TemporaryFolder folder;
   const auto dir = (folder.path() / "state").string();
@@ -159,22 +146,6 @@ TEST(Init, RefusesAStateFolder) {
   const auto again = run_with({"init", dir, "--demo"});
   EXPECT_EQ(again.status, 1);
   EXPECT_THAT(again.error, HasSubstr("is a state folder already"));
-}
-
-TEST(Init, RefusesAFolderWithFilesAndLeavesThem) {
-  const TemporaryFolder folder;
-  ASSERT_TRUE(write_file(folder.path() / "thesis.txt", "x"));
-  EXPECT_EQ(run_with({"init", folder.path().string()}).status, 1);
-  EXPECT_TRUE(fs::exists(folder.path() / "thesis.txt"));
-  EXPECT_FALSE(fs::exists(folder.path() / "firstring.toml"));
-}
-
-TEST(Init, LeavesNothingBehindWhenItFails) {
-  const TemporaryFolder folder;
-  const auto dir = folder.path() / "state";
-  const auto made = run_with({"init", dir.string(), "--demo", "--host", std::string(200, 'a')});
-  EXPECT_NE(made.status, 0);
-  EXPECT_FALSE(fs::exists(dir));
 }
 
 TEST(Init, RefusesAHostThatIsNone) {
@@ -267,16 +238,6 @@ TEST_F(Commands, ImportReportsEveryBadLineAndEntersNothing) {
   EXPECT_EQ(json_lines(ok({"device", "list", "--json"})).size(), 1U);
 }
 
-TEST_F(Commands, ImportReadsWhatExportWrites) {
-  ok({"group", "add", "lobby"});
-  ok({"device", "add", "000e08000001", "--model", "SPA525G2", "--group", "lobby", "--serial", "a,b"});
-  const auto csv = ok({"device", "export"});
-  ok({"device", "remove", kMac});
-  ok({"device", "remove", "000e08000001"});
-  ok({"device", "import", file("phones.csv", csv)});
-  EXPECT_EQ(ok({"device", "export"}), csv);
-}
-
 TEST_F(Commands, PendingDevicesAreListedUntilTheyAreEntered) {
   store::PendingDevice device;
   device.mac = MacAddress::parse("000e08000009").value();
@@ -323,45 +284,9 @@ TEST_F(Commands, EnrolmentForNoTimeIsRefused) {
 
 // ---- set, unset, layers, render -----------------------------------------------------------------------------------
 
-TEST_F(Commands, LaterScopesWin) {
-  ok({"set", "base", "Resync_Periodic=1"});
-  ok({"set", "model:spa504g", "Resync_Periodic=2"});
-  ok({"set", kMac, "Resync_Periodic=3", "--access", "ro"});
-  EXPECT_THAT(ok({"render", kMac}), HasSubstr("<Resync_Periodic ua=\"ro\">3</Resync_Periodic>"));
-  const auto layers = json_lines(ok({"layers", kMac, "--json"}));
-  ASSERT_EQ(layers.size(), 3U);
-  std::vector<std::string> in_force;
-  for (const auto& layer : layers) {
-    if (!layer.at("overridden").as_bool()) in_force.emplace_back(layer.at("scope").as_string());
-  }
-  EXPECT_THAT(in_force, ElementsAre(kMac));
-  ok({"unset", kMac, "Resync_Periodic"});
-  EXPECT_THAT(ok({"render", kMac}), HasSubstr(">2</Resync_Periodic>"));
-}
-
-TEST_F(Commands, SetKeepsClassAndAccessOfBefore) {
-  ok({"set", "base", "Syslog_Server=192.0.2.1", "--class", "tenant", "--access", "rw"});
-  ok({"set", "base", "Syslog_Server=192.0.2.2"});
-  const auto parameter = fleet()->parameters(store::Scope::base()).value().at(0);
-  EXPECT_EQ(parameter.value, "192.0.2.2");
-  EXPECT_EQ(parameter.parameter_class, store::ParameterClass::tenant);
-  EXPECT_EQ(parameter.access, store::UserAccess::rw);
-}
-
-TEST_F(Commands, SetSuggestsOnlyWhatTheModelKnows) {
-  const auto error = refused(1, {"set", kMac, "Proxy_5_=sip.example.com"});
-  EXPECT_THAT(error, HasSubstr("SPA504G knows no parameter 'Proxy_5_'; did you mean 'Proxy_"));
-  EXPECT_THAT(error, Not(HasSubstr("did you mean 'Proxy_5_'")));
-}
-
 TEST_F(Commands, SetRefusesAnUnknownNameWithASuggestionAndTakesItByForce) {
   EXPECT_THAT(refused(1, {"set", kMac, "Resync_Periodik=1"}), HasSubstr("did you mean 'Resync_Periodic'?"));
   ok({"set", kMac, "Resync_Periodik=1", "--force"});
-}
-
-TEST_F(Commands, SetChangesAllOrNothing) {
-  refused(1, {"set", "base", "Resync_Periodic=1", "Nonsense_Parameter=1"});
-  EXPECT_TRUE(fleet()->parameters(store::Scope::base()).value().empty());
 }
 
 TEST_F(Commands, SetRefusesAnUnknownScope) {
@@ -399,11 +324,6 @@ TEST_F(Commands, SecretStaysSecretWhenSetAgain) {
   EXPECT_EQ(fleet()->parameters(store::Scope::base()).value().at(0).parameter_class, store::ParameterClass::secret);
 }
 
-TEST_F(Commands, PasswordFromAFileIsASecretWithoutBeingTold) {
-  ok({"set", "base", "Admin_Passwd", "--value-file", file("password", "geheim\n")});
-  EXPECT_EQ(fleet()->parameters(store::Scope::base()).value().at(0).parameter_class, store::ParameterClass::secret);
-}
-
 TEST_F(Commands, SecretFileThatOthersCanReadIsRefused) {
   EXPECT_THAT(refused(1, {"set", "base", "Admin_Passwd", "--class", "secret", "--value-file",
                           file("password", "geheim", 0644)}),
@@ -434,11 +354,6 @@ TEST_F(Commands, LineKeepsItsPasswordUnlessANewOneIsGiven) {
   EXPECT_THAT(ok({"line", "list", kMac}), Not(HasSubstr("geheim")));
 }
 
-TEST_F(Commands, LinePasswordMeansItselfWhateverItHolds) {
-  ok({"line", "set", kMac, "1", "--user", "1001", "--proxy", "sip.example.com", "--password-file", "-"}, "{{mac}}{{&");
-  EXPECT_THAT(ok({"render", kMac}), HasSubstr(">{{mac}}{{&amp;<"));
-}
-
 TEST_F(Commands, LineThatTheModelDoesNotHaveIsRefused) {
   EXPECT_THAT(refused(2, {"line", "set", kMac, "5", "--user", "1", "--proxy", "p"}),
               HasSubstr("SPA504G has the lines 1 to 4"));
@@ -463,29 +378,6 @@ TEST_F(Commands, RenderWarnsOfAConfigurationWithErrors) {
   const auto outcome = on_dir({"render", kMac});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.error, HasSubstr("firstring.toml has errors"));
-}
-
-TEST_F(Commands, CheckMissesTheKeyOfTheSecrets) {
-  fs::remove(dir() / "secrets.key");
-  const auto outcome = on_dir({"check"});
-  EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.out, HasSubstr("secrets.key"));
-}
-
-TEST_F(Commands, CheckFindsAKeyThatIsNotTheDatabases) {
-  const auto key = dir() / "secrets.key";
-  fs::rename(key, dir() / "old.key");
-  ASSERT_TRUE(crypto::SecretBox::create(key));
-  EXPECT_THAT(on_dir({"check"}).out, Not(HasSubstr("secrets.key"))) << "nothing is sealed yet";
-  fs::rename(dir() / "old.key", key);
-  ok({"line", "set", kMac, "1", "--user", "1", "--proxy", "p", "--password-file", "-"}, "secret\n");
-  EXPECT_THAT(on_dir({"check"}).out, Not(HasSubstr("secrets.key")));
-  fs::remove(key);
-  ASSERT_TRUE(crypto::SecretBox::create(key));
-  const auto outcome = on_dir({"check"});
-  EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("secrets.key: error: it is not the key of "),
-                                 HasSubstr("firstring line set"), HasSubstr("put back the key")));
 }
 
 /// With three connections in the ledger: served, denied, and failed in the handshake.

@@ -16,7 +16,7 @@ namespace firstring::manage {
 struct NewDevice {
   MacAddress mac;
   std::string model;  ///< in any case
-  std::string serial, group;
+  std::string serial{}, group{};
 };
 
 /// Fails with invalid_input for a model or serial number that will not do, with conflict if the device is there

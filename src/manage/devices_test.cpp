@@ -16,14 +16,14 @@ using testing::HasSubstr;
 class Devices : public AtTheDesk {
  protected:
   store::Device add(std::string_view address, const std::string& serial = {}) {
-    auto added = add_device(desk(), {.mac = mac(address), .model = "SPA504G", .serial = serial, .group = {}});
+    auto added = add_device(desk(), {.mac = mac(address), .model = "SPA504G", .serial = serial});
     EXPECT_TRUE(added) << added.error().what;
     return added->value;
   }
 };
 
 TEST_F(Devices, AreAddedWithTheModelsOwnSpellingAndTheTime) {
-  const auto added = add_device(desk(), {.mac = mac(), .model = "spa504g", .serial = "CBT1", .group = {}});
+  const auto added = add_device(desk(), {.mac = mac(), .model = "spa504g", .serial = "CBT1"});
   ASSERT_TRUE(added) << added.error().what;
   EXPECT_EQ(added->value.model, "SPA504G");
   EXPECT_EQ(added->value.created, kNow);
@@ -32,7 +32,7 @@ TEST_F(Devices, AreAddedWithTheModelsOwnSpellingAndTheTime) {
 
 TEST_F(Devices, ChangeSaysWhatWasDoneByWhomAndWhichRevisionItMade) {
   const auto before = revision();
-  const auto added = add_device(desk(), {.mac = mac(), .model = "SPA504G", .serial = {}, .group = {}});
+  const auto added = add_device(desk(), {.mac = mac(), .model = "SPA504G"});
   ASSERT_TRUE(added);
   const auto& change = added->change;
   EXPECT_EQ(change.action, "device.add");

@@ -15,12 +15,12 @@ namespace firstring::manage {
 
 /// A date on which something stops.
 struct Expiry {
-  std::string kind;         ///< stable code: "server_chain", "device_ca", "crl", "accept_expired_until", "phones"
-  std::string name;         ///< of the [[server_chain]] or [[device_ca]]
-  Timestamp at{};           ///< from then on
-  std::string what, stops;  ///< for people
-  std::vector<std::string> personalities;  ///< that show the server chain, on some listener
-  std::size_t phones = 0;                  ///< how many it stops, or touches
+  std::string kind{};           ///< stable code: "server_chain", "device_ca", "crl", "accept_expired_until", "phones"
+  std::string name{};           ///< of the [[server_chain]] or [[device_ca]]
+  Timestamp at{};               ///< from then on
+  std::string what{}, stops{};  ///< for people
+  std::vector<std::string> personalities{};  ///< that show the server chain, on some listener
+  std::size_t phones = 0;                    ///< how many it stops, or touches
 };
 
 /// Gathers such dates from the configuration, the files that it names and the certificates that phones show.

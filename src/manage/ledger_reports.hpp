@@ -13,7 +13,7 @@ namespace firstring::manage {
 
 struct CausesQuery {
   Timestamp since{};
-  std::string model;         ///< "" for all
+  std::string model{};       ///< "" for all
   std::size_t clients = 50;  ///< those that fail most
 };
 

@@ -14,11 +14,11 @@ namespace firstring::manage {
 struct LineChange {
   MacAddress mac;
   unsigned number = 1;  ///< from 1 to what the model has
-  std::string user, proxy, display;
+  std::string user{}, proxy{}, display{};
   store::Transport transport = store::Transport::udp;
   bool srtp = false;
-  std::optional<Secret> password;  ///< means itself, braces and all; nothing: the line keeps the one that it has
-  SeenVersion seen;                ///< of the device's lines
+  std::optional<Secret> password{};  ///< means itself, braces and all; nothing: the line keeps the one that it has
+  SeenVersion seen{};                ///< of the device's lines
 };
 
 /// Why set_line would refuse: not_found if the device is not there, invalid_input for a line that the model does not

@@ -20,7 +20,7 @@ class Parameters : public AtTheDesk {
  protected:
   void SetUp() override {
     AtTheDesk::SetUp();
-    ASSERT_TRUE(add_device(desk(), {.mac = mac(), .model = "SPA504G", .serial = {}, .group = {}}));
+    ASSERT_TRUE(add_device(desk(), {.mac = mac(), .model = "SPA504G"}));
   }
 
   ParameterChanges change(std::string_view scope, std::string name, std::string value) const {
@@ -102,6 +102,45 @@ TEST_F(Parameters, ValueThatCannotBeRenderedIsRefusedAndASecretOneNotShown) {
   const auto refused = refusal(change("base", "Admin_Passwd", "geheim{{x}}"));
   EXPECT_EQ(refused.code, Errc::invalid_input);
   EXPECT_THAT(refused.what, Not(HasSubstr("geheim")));
+}
+
+TEST_F(Parameters, OfLaterScopesWin) {
+  set("base", "Resync_Periodic", "1");
+  set("model:spa504g", "Resync_Periodic", "2");
+  auto own = change("000e08abcdef", "Resync_Periodic", "3");
+  own.access = store::UserAccess::ro;
+  ASSERT_TRUE(set_parameters(desk(), own));
+  const auto profile = [&] { return preview_profile(desk(), mac(), device::Assurance::certificate).value().document; };
+  EXPECT_THAT(profile(), HasSubstr("<Resync_Periodic ua=\"ro\">3</Resync_Periodic>"));
+  std::vector<std::string> in_force;
+  const auto layers = show_layers(desk(), mac()).value();
+  EXPECT_EQ(layers.origins.size(), 3U);
+  for (const auto& origin : layers.origins) {
+    if (!origin.overridden) in_force.push_back(origin.scope);
+  }
+  EXPECT_THAT(in_force, testing::ElementsAre("000e08abcdef"));
+  ASSERT_TRUE(unset_parameters(desk(), own.scope, {"Resync_Periodic"}));
+  EXPECT_THAT(profile(), HasSubstr(">2</Resync_Periodic>"));
+}
+
+TEST_F(Parameters, KeepClassAndAccessOfBefore) {
+  auto first = change("base", "Syslog_Server", "192.0.2.1");
+  first.parameter_class = ParameterClass::tenant;
+  first.access = store::UserAccess::rw;
+  ASSERT_TRUE(set_parameters(desk(), first));
+  set("base", "Syslog_Server", "192.0.2.2");
+  const auto stored = layer("base").at(0);
+  EXPECT_EQ(stored.value, "192.0.2.2");
+  EXPECT_EQ(stored.parameter_class, ParameterClass::tenant);
+  EXPECT_EQ(stored.access, store::UserAccess::rw);
+}
+
+TEST_F(Parameters, ThatTheModelDoesNotKnowAreRefusedWithWhatItKnows) {
+  const auto unknown = change("000e08abcdef", "Proxy_5_", "sip.example.com");
+  const auto refused = refusal(unknown);
+  EXPECT_EQ(refused.code, Errc::not_found);
+  EXPECT_THAT(refused.what, HasSubstr("SPA504G knows no parameter 'Proxy_5_'; did you mean 'Proxy_"));
+  EXPECT_THAT(refused.what, Not(HasSubstr("did you mean 'Proxy_5_'")));
 }
 
 TEST_F(Parameters, PlanTellsTheClassAndChangesNothing) {

@@ -44,8 +44,8 @@ std::string_view alerts_of(const tls::Personality& personality);  ///< "none" or
 /// A ClientHello to try, and what is known of who sent it.
 struct HelloOnTrial {
   Bytes bytes;
-  IpAddress address;
-  policy::Past past;
+  IpAddress address{};
+  policy::Past past{};
 };
 /// Of a connection in the ledger. not_found if there is none, invalid_input if its hello was cut.
 Result<HelloOnTrial> hello_of_connection(store::LedgerStore& ledger, std::int64_t connection);
@@ -70,8 +70,8 @@ struct LearntRule {
 };
 struct LearnQuery {
   Whom whom;
-  std::string personality;  ///< that they shall get; "": the one that worked with that hello last
-  bool only_here = false;   ///< only from the address that it came from
+  std::string personality{};  ///< that they shall get; "": the one that worked with that hello last
+  bool only_here = false;     ///< only from the address that it came from
 };
 Result<LearntRule> learn_rule(const KnownPersonalities& known, store::LedgerStore& ledger, const LearnQuery& query);
 

@@ -17,11 +17,11 @@ namespace firstring::manage {
 /// A phone that `simulate` is to play.
 struct PhoneToPlay {
   MacAddress mac;
-  std::optional<std::filesystem::path> dir;  ///< the state folder that may know it
-  std::string model;                         ///< "": as the state folder has it
-  std::string firmware;                      ///< "": the newest known
+  std::optional<std::filesystem::path> dir{};  ///< the state folder that may know it
+  std::string model{};                         ///< "": as the state folder has it
+  std::string firmware{};                      ///< "": the newest known
   bool with_certificate = true;
-  std::filesystem::path certificate, key;  ///< PEM; empty: those that `init --demo` left in the state folder
+  std::filesystem::path certificate{}, key{};  ///< PEM; empty: those that `init --demo` left in the state folder
 };
 /// not_found if its model is not known, or its certificate is not there.
 Result<simulator::Phone> phone_to_play(const PhoneToPlay& wanted);
