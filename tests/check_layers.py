@@ -1,4 +1,5 @@
-"""A module includes only itself and the modules that its CMake line names, which all lie below it; each has a README.
+"""A module includes only itself and the modules that its CMake line names, which all lie below it; each has a README. The
+command line reaches the fleet through `manage` alone.
 
 Run as a program: prints every breach as file:line, and exits 1 if there is one.
 """
@@ -50,6 +51,8 @@ def breaches():
                 for library, owner in OWNERS.items():
                     if owner != module and re.match(rf"\s*#\s*include\s+<({library})", line):
                         yield f"{name}:{number}: only '{owner}' may include this"
+                if module == "cli" and not file.name.endswith("_test.cpp") and re.search(r"\bfleet->|\bopen_fleet\(", line):
+                    yield f"{name}:{number}: asks the fleet itself; the command line calls a use case of 'manage'"
                 if re.match(r'\s*#\s*include\s+"[^"/]*"', line):
                     yield f'{name}:{number}: include our own headers as "module/file.hpp"'
     for folder in sorted((ROOT / "src").iterdir()):

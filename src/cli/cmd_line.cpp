@@ -55,7 +55,7 @@ Result<int> list_lines(Context& context) {
 std::vector<Command> line_commands() {
   return {
       {.name = "line set",
-       .summary = "Gives one line of a device its SIP account.",
+       .summary = "Sets the SIP account of one line of a device.",
        .description =
            "Written into the model's own parameters when the profile is rendered; a parameter of the same name that a "
            "layer sets is overridden. Without --password-file the line keeps the password that it has.",

@@ -121,7 +121,7 @@ std::vector<Command> set_commands() {
                       .help = "take names that the model is not known to have, and passwords that are no secret"}},
        .run = set},
       {.name = "unset",
-       .summary = "Takes parameters away at one scope.",
+       .summary = "Unsets parameters at one scope.",
        .description = {},
        .examples = {"firstring unset base Syslog_Server"},
        .arguments = {scope,

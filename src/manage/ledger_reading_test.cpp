@@ -159,12 +159,18 @@ TEST_F(LedgerReading, EvidenceHoldsThePhonesOwnConnectionsAndSaysWhatIsGone) {
 
 // ---- personalities --------------------------------------------------------------------------------------------------
 
-/// In a folder that can be served.
+/// In a folder that can be served: a copy of one that is made once, for keys take time.
 class Learning : public LedgerReading {
  protected:
+  static void SetUpTestSuite() {
+    made_ = std::make_unique<TemporaryFolder>();
+    ASSERT_TRUE(make_folder({.dir = made_->path() / "demo", .demo = true}));
+  }
+  static void TearDownTestSuite() { made_.reset(); }
+
   void SetUp() override {
     LedgerReading::SetUp();
-    ASSERT_TRUE(make_folder({.dir = served(), .demo = true, .phone_port = 8443, .bootstrap_port = 8080}));
+    std::filesystem::copy(made_->path() / "demo", served(), std::filesystem::copy_options::recursive);
     auto known = served_personalities(served());
     ASSERT_TRUE(known) << known.error().what;
     known_ = *std::move(known);
@@ -176,6 +182,7 @@ class Learning : public LedgerReading {
   }
 
  private:
+  static inline std::unique_ptr<TemporaryFolder> made_;
   KnownPersonalities known_;
 };
 
