@@ -110,7 +110,7 @@ Result<Changed<store::Pardon>> unpin(const Desk& desk, const MacAddress& mac) {
   store::Pardon pardon{.kind = store::Pardon::Kind::unpin, .mac = mac, .at = time, .until = time};
   FIRSTRING_TRY(auto change,
                 commit(desk, "device.unpin", mac.bare(), [&](auto& fleet) { return fleet.pardon(pardon); }));
-  return Changed<store::Pardon>{std::move(pardon), std::move(change)};
+  return Changed<store::Pardon>{pardon, std::move(change)};
 }
 
 Result<Changed<store::Pardon>> grant_amnesty(const Desk& desk, const std::optional<MacAddress>& mac,
@@ -122,7 +122,7 @@ Result<Changed<store::Pardon>> grant_amnesty(const Desk& desk, const std::option
   store::Pardon pardon{.kind = store::Pardon::Kind::amnesty, .mac = mac, .at = time, .until = time + duration};
   FIRSTRING_TRY(auto change,
                 commit(desk, "device.amnesty", subject_of(mac), [&](auto& fleet) { return fleet.pardon(pardon); }));
-  return Changed<store::Pardon>{std::move(pardon), std::move(change)};
+  return Changed<store::Pardon>{pardon, std::move(change)};
 }
 
 Result<Change> end_amnesty(const Desk& desk, const std::optional<MacAddress>& mac) {
