@@ -118,7 +118,8 @@ void print(Terminal& terminal, const manage::ClientCauses& client) {
   const auto& causes = client.report.causes;
   if (causes.size() < 2) return;
   std::string all;
-  for (const auto& cause : causes) all += fmt::format("{}{} {}", all.empty() ? "" : ", ", cause.count, cause.cause);
+  for (const auto& cause : causes)
+    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", cause.count, to_string(cause.cause));
   terminal.print(fmt::format("  Causes: {}\n", all));
 }
 

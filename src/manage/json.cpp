@@ -46,7 +46,7 @@ JsonObject json_of(const ledger::Story::Chapter& chapter) {
   object.add("time", to_iso8601(row.accepted)).add("connection", row.id).add("address", row.address);
   object.add("device", row.device).add("likely_device", row.likely_device);
   object.add("model", row.model).add("firmware", row.firmware);
-  object.add("outcome", row.outcome).add("stage", row.stage);
+  object.add("outcome", to_string(row.outcome)).add("stage", to_string(row.stage));
   add_steps(object, "hello_us", row.hello_us);
   add_steps(object, "queued_us", row.queued_us);
   add_steps(object, "server_flight_us", row.server_flight_us);
@@ -55,7 +55,9 @@ JsonObject json_of(const ledger::Story::Chapter& chapter) {
   object.add("closed_us", row.closed_us);
   add_steps(object, "rtt_us", row.rtt_us);
   add_steps(object, "phone_cpu_us", row.phone_cpu_us);
-  object.add("cause", explanation.cause).add("explanation", explanation.explanation).add("remedy", explanation.remedy);
+  object.add("cause", to_string(explanation.cause))
+      .add("explanation", explanation.explanation)
+      .add("remedy", explanation.remedy);
   return object;
 }
 
@@ -206,12 +208,12 @@ std::vector<JsonObject> to_json(const ledger::Story& story, Timestamp at) {
 JsonObject to_json(const ClientCauses& client) {
   const auto& report = client.report;
   JsonObject causes;
-  for (const auto& cause : report.causes) causes.add(cause.cause, cause.count);
+  for (const auto& cause : report.causes) causes.add(to_string(cause.cause), cause.count);
   JsonObject object;
   object.add("model", report.model).add("firmware", report.firmware).add("ja4", report.ja4);
   object.add("connections", report.connections).add("failed", report.failed).add("failing", report.failing);
   add_time(object, "failing_since", report.failing > 0 ? std::optional{report.failing_since} : std::nullopt);
-  object.add("causes", causes).add("headline", client.headline()).add("cause", client.main_cause.cause);
+  object.add("causes", causes).add("headline", client.headline()).add("cause", to_string(client.main_cause.cause));
   return object.add("explanation", client.main_cause.explanation).add("remedy", client.main_cause.remedy);
 }
 

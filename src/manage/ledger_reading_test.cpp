@@ -41,9 +41,9 @@ class LedgerReading : public AtTheDesk {
     row.firmware = "7.5.6";
     row.hello = hello::test::stream(hello::test::Fields{});
     row.personality = "legacy-2026-11";
-    row.outcome = served ? "ok" : "handshake_failed";
+    row.outcome = served ? Outcome::ok : Outcome::handshake_failed;
     row.handshake_us = served ? 1000 : -1;
-    row.cause = served ? "served" : "client_distrusts_our_chain";
+    row.cause = served ? Cause::served : Cause::client_distrusts_our_chain;
     if (!served) {
       row.alert = "unknown_ca";
       row.alert_from = "client";
@@ -108,7 +108,7 @@ TEST_F(LedgerReading, CausesNameWhoFailsMostAndWhy) {
   const auto clients = report_causes(*ledger(), {.since = kNow - std::chrono::days{1}}).value();
   ASSERT_EQ(clients.size(), 1U);
   EXPECT_EQ(clients[0].report.failed, 1);
-  EXPECT_EQ(clients[0].main_cause.cause, "client_distrusts_our_chain");
+  EXPECT_EQ(clients[0].main_cause.cause, Cause::client_distrusts_our_chain);
   EXPECT_THAT(clients[0].headline(), HasSubstr("SPA504G 7.5.6"));
   EXPECT_THAT(to_json(clients[0]).text(), HasSubstr("\"causes\":{\"client_distrusts_our_chain\":1}"));
   EXPECT_TRUE(report_causes(*ledger(), {.since = kNow}).value().empty());

@@ -42,7 +42,7 @@ std::pair<const store::LedgerEntry*, unsigned> newest_of(const std::vector<store
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     if (!is_of(entry->connection, mac)) continue;
     if (newest == nullptr) newest = &*entry;
-    if (entry->connection.cause == "served") break;
+    if (entry->connection.cause == Cause::served) break;
     ++failed;
   }
   return {newest, failed};
