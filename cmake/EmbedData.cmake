@@ -1,8 +1,10 @@
-# firstring_embed(TARGET NAMESPACE GLOB...) puts files into the program, so that one binary is all there is to install.
-# Gives `std::span<const EmbeddedFile> NAMESPACE::files()` (see base/embedded.hpp), ordered by name.
+# firstring_embed(TARGET NAMESPACE [BELOW FOLDER] GLOB...) puts files into the program, so that one binary is all there is
+# to install. Gives `std::span<const EmbeddedFile> NAMESPACE::files()` (see base/embedded.hpp), ordered by path. A file's
+# name is its path below FOLDER, or its name without folders.
 function(firstring_embed target namespace)
+  cmake_parse_arguments(arg "" "BELOW" "" ${ARGN})
   set(inputs)
-  foreach(pattern IN LISTS ARGN)
+  foreach(pattern IN LISTS arg_UNPARSED_ARGUMENTS)
     file(GLOB found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${pattern})
     list(APPEND inputs ${found})
   endforeach()
@@ -13,7 +15,11 @@ function(firstring_embed target namespace)
   set(rows "")
   set(index 0)
   foreach(input IN LISTS inputs)
-    get_filename_component(name ${input} NAME)
+    if(arg_BELOW)
+      file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR}/${arg_BELOW} ${input})
+    else()
+      get_filename_component(name ${input} NAME)
+    endif()
     # .incbin costs the compiler nothing, however large the file is.
     string(APPEND body "extern \"C\" const char ${symbol}_${index}_begin[], ${symbol}_${index}_end[];\n"
       "__asm__(\".section .rodata\\n.global ${symbol}_${index}_begin\\n.global ${symbol}_${index}_end\\n\"\n"

@@ -1,13 +1,14 @@
 # firstring_module(NAME [DEPENDS module...] [LIBRARIES target...] [TEST_DEPENDS module...] [CONTRACTS module...]
 #                  [SEPARATE] [SEPARATE_TESTS])
 #
-# One static library firstring_NAME from src/NAME/*.cpp. Beside the sources, by their ending:
+# One static library firstring_NAME from src/NAME/*.cpp; a NAME like vendor/cisco makes firstring_vendor_cisco. Beside the sources, by their ending:
 #   x_test.cpp   unit tests, all in one program NAME_test that ctest runs
 #   x_fuzz.cpp   one libFuzzer program x_fuzz each
 #   x_contract.cpp   tests of an interface, which run in the NAME_test of each module that implements it and says CONTRACTS
 # DEPENDS names the modules whose headers this one may include, TEST_DEPENDS those that its x_test.cpp may besides. With FIRSTRING_UNITY, several sources go to the compiler
 # in one go, which then reads heavy headers once; SEPARATE sources use one name for several things, so that they cannot.
 function(firstring_module name)
+  string(REPLACE "/" "_" name ${name})
   cmake_parse_arguments(arg "SEPARATE;SEPARATE_TESTS" "" "DEPENDS;LIBRARIES;TEST_DEPENDS;CONTRACTS" ${ARGN})
   file(GLOB all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   set(tests ${all})
@@ -24,6 +25,7 @@ function(firstring_module name)
   endif()
   add_library(firstring_${name} STATIC ${all})
   target_include_directories(firstring_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM arg_DEPENDS REPLACE "/" "_")
   list(TRANSFORM arg_DEPENDS PREPEND firstring_)
   target_link_libraries(firstring_${name} PUBLIC ${arg_DEPENDS} ${arg_LIBRARIES})
   if(FIRSTRING_UNITY AND NOT arg_SEPARATE)

@@ -1,5 +1,6 @@
-"""A module includes only itself and the modules that its CMake line names, which all lie below it; each has a README. The
-command line reaches the fleet through `manage` alone.
+"""A module includes only itself and the modules that its CMake line names, which all lie below it; each has a README.
+A module may lie in another's folder (vendor/cisco): it is a module of its own, with its own line. The command line reaches
+the fleet through `manage` alone.
 
 Run as a program: prints every breach as file:line, and exits 1 if there is one.
 """
@@ -30,6 +31,19 @@ def depends_of(module, keyword="DEPENDS"):
     return list(itertools.takewhile(lambda word: not re.fullmatch(r"[A-Z_]+", word), after))
 
 
+def module_of(header, modules):
+    """The module of "vendor/cisco/macros.hpp": the longest name that its folder begins with."""
+    folder = header.rpartition("/")[0]
+    while folder and folder not in modules:
+        folder = folder.rpartition("/")[0]
+    return folder or header.partition("/")[0]
+
+
+def folders_with_sources():
+    for folder in sorted({file.parent for file in (ROOT / "src").rglob("*.[ch]pp")}):
+        yield folder.relative_to(ROOT / "src").as_posix()
+
+
 def breaches():
     modules = modules_in_order()
     for level, module in enumerate(modules):
@@ -45,9 +59,10 @@ def breaches():
             name = file.relative_to(ROOT)
             allowed = [module, *depends, *(test_depends if file.name.endswith("_test.cpp") else [])]
             for number, line in enumerate(file.read_text().splitlines(), 1):
-                found = re.match(r'\s*#\s*include\s+"([^"/]+)/[^"]*"', line)
-                if found and found.group(1) not in allowed:
-                    yield f"{name}:{number}: includes of '{found.group(1)}', which src/{module}/CMakeLists.txt does not name"
+                found = re.match(r'\s*#\s*include\s+"([^"]+/[^"]*)"', line)
+                other = module_of(found.group(1), modules) if found else module
+                if other not in allowed:
+                    yield f"{name}:{number}: includes of '{other}', which src/{module}/CMakeLists.txt does not name"
                 for library, owner in OWNERS.items():
                     if owner != module and re.match(rf"\s*#\s*include\s+<({library})", line):
                         yield f"{name}:{number}: only '{owner}' may include this"
@@ -55,9 +70,9 @@ def breaches():
                     yield f"{name}:{number}: asks the fleet itself; the command line calls a use case of 'manage'"
                 if re.match(r'\s*#\s*include\s+"[^"/]*"', line):
                     yield f'{name}:{number}: include our own headers as "module/file.hpp"'
-    for folder in sorted((ROOT / "src").iterdir()):
-        if folder.is_dir() and folder.name not in modules and folder.name != "programs":
-            yield f"src/{folder.name}: is not in FIRSTRING_MODULES"
+    for folder in folders_with_sources():
+        if folder not in modules and folder.partition("/")[0] != "programs":
+            yield f"src/{folder}: is not in FIRSTRING_MODULES"
 
 
 if __name__ == "__main__":

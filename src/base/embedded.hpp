@@ -7,7 +7,7 @@ namespace firstring::base {
 
 /// A file of `data/` that was built into the program (cmake/EmbedData.cmake).
 struct EmbeddedFile {
-  std::string_view name;  ///< its file name without folders
+  std::string_view name;  ///< its path below the folder that firstring_embed names, or its name
   std::string_view content;
 };
 

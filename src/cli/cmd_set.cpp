@@ -95,7 +95,7 @@ std::vector<Command> set_commands() {
            "Scopes lie over each other: base, model, group, device; the later wins. Anybody may read a public "
            "parameter; a tenant parameter goes to phones with a certificate of their maker; a secret only to the "
            "device itself, proven by its certificate. A value may hold {{mac}}, {{MAC}}, {{mac_colons}}, {{serial}}, "
-           "{{model}}, {{psn}}, {{host}} and {{profile_url}}.",
+           "{{model}}, {{psn}}, {{host}}, {{base_url}} and {{profile_url}}.",
        .examples = {"firstring set base Resync_Periodic=3600 Syslog_Server=192.0.2.1",
                     "firstring set model:SPA504G Time_Zone=GMT+01:00 --access ro",
                     "firstring set base Admin_Passwd --class secret --value-file -"},

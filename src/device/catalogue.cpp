@@ -9,13 +9,14 @@
 
 namespace firstring::device {
 
-namespace models {
-std::span<const base::EmbeddedFile> files();  // data/models/*.toml: see CMakeLists.txt
+namespace vendor_data {
+std::span<const base::EmbeddedFile> files();  // data/vendors/<maker>/: see CMakeLists.txt
 }
 
 namespace {
 
 constexpr std::size_t kMaxPath = 200;  // longer than any pattern
+constexpr std::size_t kMaxUserAgent = 200;
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && equals_ignoring_case(text.substr(0, prefix.size()), prefix);
@@ -34,7 +35,7 @@ std::optional<MacAddress> mac_in_file_name(std::string_view text) {
 }  // namespace
 
 const Catalogue& Catalogue::shipped() {
-  static const auto catalogue = read_shipped(models::files(), &Catalogue::from_toml);
+  static const auto catalogue = read_shipped(vendor_data::files(), &Catalogue::from_toml);
   return catalogue;
 }
 
@@ -59,11 +60,18 @@ Result<void> Catalogue::add(Model model) {
                 fmt::format("model '{}': '{}' is a product of {} already", model.name, product, models_[known].name));
   }
   for (const auto& file : model.files) {
-    auto path = to_lower(file.text);
+    const auto path = to_lower(file.text);
     if (file.kind == FileKind::bootstrap) {
-      const auto [known, is_new] = bootstrap_files_.emplace(std::move(path), index);
-      if (!is_new && known->second != index) known->second = kShared;
-      continue;
+      const auto [known, is_new] = bootstrap_files_.emplace(path, Askers{.first = index});
+      if (is_new || known->second.first == index) continue;
+      known->second.several = true;
+      // Whoever asks for it says no more than that it is one of them.
+      const auto& other = models_[known->second.first];
+      if (other.document == model.document && other.maker == model.maker && other.own_profile == model.own_profile)
+        continue;
+      return fail(Errc::conflict, fmt::format("model '{}': '{}' is the first file of {} too, which has another "
+                                              "form or own profile",
+                                              model.name, file.text, other.name));
     }
     constexpr std::string_view kMac = "{mac}";
     const auto at = path.find(kMac);
@@ -74,6 +82,23 @@ Result<void> Catalogue::add(Model model) {
   }
   models_.push_back(std::move(model));
   return {};
+}
+
+const Maker* Catalogue::maker_of_issuer(const crypto::DistinguishedName& issuer) const {
+  const auto name = vendor::value_of(issuer, "CN");
+  const Maker* of_any = nullptr;
+  for (const auto& maker : makers_) {
+    if (maker->issuers.empty()) of_any = maker.get();
+    if (!name.empty() && std::find(maker->issuers.begin(), maker->issuers.end(), name) != maker->issuers.end())
+      return maker.get();
+  }
+  return of_any;
+}
+
+bool Catalogue::is_foreign(const Maker& maker, std::string_view parameter) const {
+  const auto key = ParameterName::key_of(parameter);
+  if (const auto own = names_of_.find(&maker); own != names_of_.end() && own->second.contains(key)) return false;
+  return std::any_of(names_of_.begin(), names_of_.end(), [&](const auto& names) { return names.second.contains(key); });
 }
 
 const Model* Catalogue::find(std::string_view name) const {
@@ -97,19 +122,24 @@ std::vector<std::string> Catalogue::names() const {
 std::optional<FileMatch> Catalogue::match_file(std::string_view path) const {
   if (path.size() > kMaxPath) return std::nullopt;
   if (const auto found = bootstrap_files_.find(to_lower(path)); found != bootstrap_files_.end()) {
-    return FileMatch{FileKind::bootstrap, found->second == kShared ? nullptr : &models_[found->second], std::nullopt};
+    const auto* asker = &models_[found->second.first];
+    return FileMatch{FileKind::bootstrap, found->second.several ? nullptr : asker, std::nullopt, asker};
   }
   for (const auto& [before, behind] : profile_names_) {
     if (path.size() < before.size() + behind.size()) continue;
     if (!starts_with_ignoring_case(path, before) || !ends_with_ignoring_case(path, behind)) continue;
     const auto middle = path.substr(before.size(), path.size() - before.size() - behind.size());
-    if (const auto mac = mac_in_file_name(middle)) return FileMatch{FileKind::profile, nullptr, mac};
+    if (const auto mac = mac_in_file_name(middle)) return FileMatch{FileKind::profile, nullptr, mac, nullptr};
   }
   return std::nullopt;
 }
 
+std::string Catalogue::parameters_key(const Maker& maker, std::string_view family) {
+  return fmt::format("{}/{}", maker.folder, family);
+}
+
 bool Catalogue::knows_parameter(const Model& model, std::string_view parameter) const {
-  const auto found = parameters_.find(model.family);
+  const auto found = parameters_.find(parameters_key(*model.maker, model.family));
   return found != parameters_.end() && std::any_of(found->second.begin(), found->second.end(), [&](const auto& name) {
            return name.matches(parameter, model.lines);
          });
@@ -124,11 +154,29 @@ std::string Catalogue::suggest_parameter(std::string_view parameter, const Model
   std::set<std::string> names;
   for (const auto& candidate : models_) {
     if (model != nullptr && model != &candidate) continue;
-    for (const auto& name : parameters_.at(candidate.family)) {
+    for (const auto& name : parameters_.at(parameters_key(*candidate.maker, candidate.family))) {
       for (auto& expanded : name.expand(candidate.lines)) names.insert(std::move(expanded));
     }
   }
   return did_you_mean(parameter, std::vector<std::string>{names.begin(), names.end()});
+}
+
+std::optional<UserAgent> parse_user_agent(std::string_view text) {
+  if (text.size() > kMaxUserAgent) return std::nullopt;
+  for (const auto& maker : Catalogue::shipped().makers()) {
+    if (auto agent = maker->read_user_agent(text)) return agent;
+  }
+  return std::nullopt;
+}
+
+ProxyAddress split_proxy(std::string_view proxy, bool tls) {
+  // Within brackets, colons are the address's own; two of them without are no port either.
+  const auto bracket = proxy.rfind(']');
+  const auto colon = proxy.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  const bool has_port = colon != std::string_view::npos && colon + 1 < proxy.size() &&
+                        proxy.find(':', colon + 1) == std::string_view::npos;
+  if (!has_port) return {proxy, tls ? "5061" : "5060"};
+  return {proxy.substr(0, colon), std::string{proxy.substr(colon + 1)}};
 }
 
 }  // namespace firstring::device

@@ -41,17 +41,9 @@ struct CertificateIdentity {
   Assurance best_assurance() const;
 };
 
-/// The subject layouts of spa-phones.md 1.1, and of CUCM-type certificates:
-///
-///   OU=SPA-962, L=<serial>, ST=<mac>                                        the vendor's documents
-///   ST=<mac>, L=<serial>, CN="SPA-525G2, MAC: <mac>, Serial: <serial>"      seen on a real phone
-///   CN="CP-8861-SEP<mac>"                                                   multiplatform phones
-///
-/// A MAC address is 12 hexadecimal digits and the whole of ST, or the whole of its field of CN; where both name one
-/// they must agree. Compared are characters, not octets: a BMPString or UTF8String that says the same says the same.
-/// But wherever a subject is not plainly one of these it is unusable: an attribute that is no valid string of its type
-/// or holds a control character (NUL above all), two of ST, CN or L, an RDN with several values, hexadecimal digits in
-/// ST that are too many or too few, a CN that begins like a layout and does not end like it.
-CertificateIdentity identify(const crypto::DistinguishedName& subject);
+/// What the certificate's subject says of its device, read as the maker whose CA issued it writes subjects
+/// (Catalogue::maker_of_issuer): a layout of one maker's means nothing in a certificate of another's. Whether the
+/// issuer did sign it is the chain verdict's.
+CertificateIdentity identify(const crypto::DistinguishedName& subject, const crypto::DistinguishedName& issuer);
 
 }  // namespace firstring::device

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/text.hpp"
 #include "crypto/certificate.hpp"
 #include "device/identity.hpp"
 
@@ -19,17 +20,31 @@ bool names(const firstring::crypto::DistinguishedName& subject, const std::strin
   return false;
 }
 
+/// Whether some value holds the address, in whatever notation.
+bool spells(const firstring::crypto::DistinguishedName& subject, const firstring::MacAddress& mac) {
+  for (const auto& attribute : subject) {
+    auto bare = firstring::to_lower(attribute.value);
+    std::erase_if(bare, [](char c) { return c == ':' || c == '-'; });
+    if (bare.find(mac.bare()) != std::string::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace firstring;
   auto subject = crypto::name_from_der({data, size});
   if (!subject) return 0;
-  const auto identity = device::identify(*subject);
+  const auto identity = device::identify(*subject, {});
   using Kind = device::CertificateIdentity::Kind;
   require((identity.kind == Kind::unusable) == !identity.problem.empty());
   require((identity.kind == Kind::device) == identity.mac.has_value());
   for (const char c : identity.problem) require(c >= ' ' && c < 0x7f);
+
+  const auto other = device::identify(*subject, {{"CN", "Yealink Equipment Issuing CA", 0, true}});
+  require((other.kind == Kind::device) == other.mac.has_value());
+  require(!other.mac || spells(*subject, *other.mac));
   if (!identity.mac) return 0;
   for (auto& attribute : *subject) {
     // Digits may stand in either case, and in both at once.

@@ -26,8 +26,16 @@ crypto::DistinguishedName name_of(const std::vector<std::pair<std::string, std::
   return name;
 }
 
+const crypto::DistinguishedName kAnyIssuer = name_of({{"CN", "Some Phone CA"}});
+const crypto::DistinguishedName kYealink = name_of({{"O", "Yealink"}, {"CN", "Yealink Equipment Issuing CA"}});
+
+/// As under the CAs that no maker names.
+CertificateIdentity identify_subject(const crypto::DistinguishedName& subject) {
+  return device::identify(subject, kAnyIssuer);
+}
+
 CertificateIdentity identify_name(const std::vector<std::pair<std::string, std::string>>& attributes) {
-  return identify(name_of(attributes));
+  return identify_subject(name_of(attributes));
 }
 
 /// DER by hand, of less than 128 octets a part: names that OpenSSL would not write.
@@ -46,7 +54,7 @@ std::string attribute(const std::string& type, unsigned char tag, const std::str
 CertificateIdentity identify_der(const std::string& rdns) {
   const auto name = crypto::name_from_der(as_bytes(tlv(kSequence, rdns)));
   if (!name) return {};
-  return identify(*name);
+  return identify_subject(*name);
 }
 
 /// UTF-16, most significant octet first, of ASCII.
@@ -121,10 +129,10 @@ TEST(Identify, ReadsWhatTheMakerSigned) {
   const auto device = *crypto::issue(
       {.subject = {{"OU", "SPA-504G"}, {"ST", "708105B37234"}}, .not_after = now() + std::chrono::hours{1}}, key,
       &issuer);
-  EXPECT_EQ(identify(device.subject()).mac->bare(), kMac);
+  EXPECT_EQ(identify_subject(device.subject()).mac->bare(), kMac);
   const auto nameless =
       *crypto::issue({.subject = {{"CN", "SPA-504G"}}, .not_after = now() + std::chrono::hours{1}}, key, &issuer);
-  EXPECT_EQ(identify(nameless.subject()).kind, Kind::unusable);
+  EXPECT_EQ(identify_subject(nameless.subject()).kind, Kind::unusable);
 }
 
 // ---- the generic certificate
@@ -213,14 +221,14 @@ TEST(Identify, RefusesTwoAttributesThatDisagree) {
 TEST(Identify, RefusesAnRdnOfSeveralValues) {
   auto name = name_of({{"OU", "SPA-504G"}, {"ST", "708105B37234"}});
   name[1].rdn = 0;
-  EXPECT_EQ(identify(name).kind, Kind::unusable);
-  EXPECT_THAT(identify(name).problem, HasSubstr("share one RDN"));
+  EXPECT_EQ(identify_subject(name).kind, Kind::unusable);
+  EXPECT_THAT(identify_subject(name).problem, HasSubstr("share one RDN"));
 }
 
 TEST(Identify, RefusesAnAttributeThatIsNotWellFormed) {
   auto name = name_of({{"O", "?"}, {"ST", "708105B37234"}});
   name[0].well_formed = false;
-  EXPECT_EQ(identify(name).kind, Kind::unusable);
+  EXPECT_EQ(identify_subject(name).kind, Kind::unusable);
 }
 
 TEST(Identify, ShowsHostileValuesInAscii) {
@@ -361,6 +369,52 @@ TEST(Assurance, IsOrderedAndHasNames) {
     EXPECT_EQ(parse_assurance(to_string(assurance)), assurance);
   }
   EXPECT_FALSE(parse_assurance("Certificate"));
+}
+
+// ---- makers by issuer
+
+class YealinkSubject : public testing::TestWithParam<std::vector<std::pair<std::string, std::string>>> {};
+TEST_P(YealinkSubject, NamesItsPhoneUnderItsMakersCaAlone) {
+  const auto identity = device::identify(name_of(GetParam()), kYealink);
+  EXPECT_EQ(identity.kind, Kind::device) << identity.problem;
+  EXPECT_EQ(identity.mac->bare(), "001565000062");
+  EXPECT_EQ(identify_name(GetParam()).kind, Kind::unusable) << "another CA vouches for no Yealink layout";
+}
+// other-makers.md 5
+INSTANTIATE_TEST_SUITE_P(Layouts, YealinkSubject,
+                         testing::Values(std::vector<std::pair<std::string, std::string>>{{"CN", "001565000062"}},
+                                         std::vector<std::pair<std::string, std::string>>{{"CN", "00:15:65:00:00:62"}},
+                                         std::vector<std::pair<std::string, std::string>>{
+                                             {"O", "Yealink Network Technology Co., Ltd."},
+                                             {"OU", "Yealink Equipment"},
+                                             {"CN", "yealink.com"},
+                                             {"serialNumber", "ffffffff-ffff-ffff-fff0-001565000062"}}));
+
+TEST(YealinkSubject, IsUnusableIfItIsNotPlainlyOne) {
+  for (const auto& attributes :
+       {Attributes{}, Attributes{{"CN", "yealink.com"}}, Attributes{{"CN", "00156500006"}},
+        Attributes{{"CN", "0015650000622"}}, Attributes{{"CN", "x001565000062"}}, Attributes{{"CN", "ffffffff-ffff"}},
+        Attributes{{"CN", "001565000062"}, {"CN", "001565000063"}},
+        Attributes{{"CN", "001565000062"}, {"serialNumber", "ffffffff-ffff-ffff-fff0-001565000063"}},
+        Attributes{{"CN", std::string{"001565000062\0", 13}}}, Attributes{{"serialNumber", "001565000062"}},
+        // Cisco's layouts mean nothing here.
+        Attributes{{"ST", "001565000062"}, {"L", "X1"}, {"OU", "SPA-504G"}},
+        Attributes{{"CN", "CP-8861-SEP001565000062"}}}) {
+    const auto identity = device::identify(name_of(attributes), kYealink);
+    EXPECT_EQ(identity.kind, Kind::unusable);
+    EXPECT_NE(identity.problem, "");
+  }
+}
+
+TEST(Issuer, IsComparedWhole) {
+  for (const auto* name : {"", "yealink equipment issuing ca", "Yealink Equipment Issuing CA 2", "Yealink"})
+    EXPECT_EQ(device::identify(name_of({{"CN", "001565000062"}}), name_of({{"CN", name}})).kind, Kind::unusable);
+  EXPECT_EQ(device::identify(name_of({{"CN", "001565000062"}}), {}).kind, Kind::unusable);
+  // Two of CN: neither of them is the name.
+  EXPECT_EQ(device::identify(name_of({{"CN", "001565000062"}}),
+                             name_of({{"CN", "Yealink Equipment Issuing CA"}, {"CN", "x"}}))
+                .kind,
+            Kind::unusable);
 }
 
 }  // namespace

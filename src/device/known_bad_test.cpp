@@ -82,7 +82,8 @@ TEST(KnownBad, EveryEntryIsDatedAndSaysWhatToDo) {
 
 CertificateIdentity identity_of(std::string_view product, std::string_view serial) {
   return identify(
-      {{"OU", std::string{product}, 0, true}, {"L", std::string{serial}, 1, true}, {"ST", "000e08abcdef", 2, true}});
+      {{"OU", std::string{product}, 0, true}, {"L", std::string{serial}, 1, true}, {"ST", "000e08abcdef", 2, true}},
+      {});
 }
 
 TEST(KnownBad, IsFoundByTheSerialNumberInACertificate) {

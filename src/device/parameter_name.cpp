@@ -96,6 +96,28 @@ bool ParameterName::matches(std::string_view name, unsigned lines) const {
   return name.empty();
 }
 
+std::vector<std::string> ParameterName::keys() const {
+  auto open = *this;
+  for (auto& piece : open.pieces_) {
+    if (piece.kind == Kind::line || piece.kind == Kind::number) piece = {Kind::literal, "0"};
+  }
+  auto keys = open.expand(1);
+  for (auto& key : keys) key = key_of(key);
+  return keys;
+}
+
+std::string ParameterName::key_of(std::string_view name) {
+  std::string key;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (!is_digit(name[i])) {
+      key += name[i];
+    } else if (i == 0 || !is_digit(name[i - 1])) {
+      key += '#';
+    }
+  }
+  return key;
+}
+
 std::vector<std::string> ParameterName::expand(unsigned lines) const {
   std::vector<std::string> names{""};
   for (const auto& piece : pieces_) {

@@ -20,6 +20,11 @@ class ParameterName {
   /// All the names meant.
   std::vector<std::string> expand(unsigned lines) const;
 
+  /// What key_of gives for the names meant: few, since numbers are left open.
+  std::vector<std::string> keys() const;
+  /// The name with each number in it as "#": "Proxy_#_". Two makers' parameters are told apart by it.
+  static std::string key_of(std::string_view name);
+
   friend auto operator<=>(const ParameterName&, const ParameterName&) = default;
 
  private:

@@ -66,5 +66,12 @@ TEST(ParameterNameProperty, MatchesExactlyWhatItExpandsTo) {
   }));
 }
 
+TEST(ParameterNameKeys, LeaveNumbersOpen) {
+  EXPECT_EQ(ParameterName::parse("Unit_{1-2}_Key_{1-32}")->keys(), std::vector<std::string>{"Unit_#_Key_#"});
+  EXPECT_EQ(ParameterName::parse("GPP_{A-C}")->keys(), (std::vector<std::string>{"GPP_A", "GPP_B", "GPP_C"}));
+  EXPECT_EQ(ParameterName::parse("G722.2_Enable_{n}_")->keys(), std::vector<std::string>{"G#.#_Enable_#_"});
+  EXPECT_EQ(ParameterName::key_of("G722.2_Enable_11_"), "G#.#_Enable_#_");
+}
+
 }  // namespace
 }  // namespace firstring::device

@@ -36,7 +36,11 @@ INSTANTIATE_TEST_SUITE_P(
         Example{"Cisco/SPA112-1.4.1(SR5) (88755A000001)", "Cisco", "SPA112", "1.4.1(SR5)", "88755A000001", ""},
         Example{"Cisco/ATA191-MPP-11-1-0-MSR4 (FCH2443D9R4)", "Cisco", "ATA191-MPP", "11-1-0-MSR4", "FCH2443D9R4", ""},
         Example{"Cisco-CP-8841-3PCC/11.0 (00562b043615)", "Cisco", "CP-8841-3PCC", "11.0", "", "00562b043615"},
-        Example{"Cisco/SPA504G-7.6.2c", "Cisco", "SPA504G", "7.6.2c", "", ""}));
+        Example{"Cisco/SPA504G-7.6.2c", "Cisco", "SPA504G", "7.6.2c", "", ""},
+        // other-makers.md 1
+        Example{"Yealink SIP-T46S 66.84.0.15 00:15:65:4c:4c:26", "Yealink", "SIP-T46S", "66.84.0.15", "",
+                "0015654c4c26"},
+        Example{"yealink SIP-T46S 66.84.0.15 0015654C4C26", "Yealink", "SIP-T46S", "66.84.0.15", "", "0015654c4c26"}));
 
 class UnknownUserAgent : public testing::TestWithParam<std::string_view> {};
 TEST_P(UnknownUserAgent, IsNoClaim) { EXPECT_FALSE(parse_user_agent(GetParam())); }
@@ -49,7 +53,11 @@ INSTANTIATE_TEST_SUITE_P(Texts, UnknownUserAgent,
                                          "Cisco/SPA504G-7.4.4 (8843E157DDC)(CBT141100HR)", "Yealink/SPA504G-7.4.4 (x)",
                                          "cisco/SPA504G-7.4.4 (x)", "Cisco-CP-8841-3PCC/11.0 (0056)",
                                          "Cisco-CP-8841-3PCC/11.0 (00562b043615)(x)", "Cisco-CP-8841-3PCC 11.0",
-                                         "Cisco/SPA504G-7.4.4 (\xff)", "Cisco/SPA504G-7.4.4<b> (x)"));
+                                         "Cisco/SPA504G-7.4.4 (\xff)", "Cisco/SPA504G-7.4.4<b> (x)",
+                                         "Yealink SIP-T46S 66.84.0.15 00:15:65:4c:4c:2", "Yealink SIP-T46S",
+                                         "Yealink SIP-T46S 66.84.0.15 0015.654c.4c26", "Yealink  66.84 0015654c4c26",
+                                         "Yealink SIP-T46S 66.84.0.15 00:15:65:4c:4c:26 x",
+                                         "Yealink SIP<T46S 66.84.0.15 00:15:65:4c:4c:26"));
 
 TEST(UserAgentLength, IsBounded) {
   EXPECT_FALSE(parse_user_agent("Cisco/SPA504G-7.4.4 (" + std::string(200, 'A') + ")"));
@@ -66,6 +74,7 @@ TEST(ModelUserAgent, IsReadBackForEveryModel) {
       put("{version}", firmware);
       put("{mac}", "000e08abcdef");
       put("{MAC}", "000E08ABCDEF");
+      put("{mac_colons}", "00:0e:08:ab:cd:ef");
       put("{serial}", "CBT141100HR");
       const auto agent = parse_user_agent(text);
       ASSERT_TRUE(agent) << text;

@@ -392,13 +392,20 @@ TEST(CauseOf, IsTheCodeOfTheWholeExplanation) {
   EXPECT_EQ(cause_of(gave_up("unknown_ca"), nullptr), Cause::client_distrusts_our_chain);
 }
 
+/// Of a phone for which nothing is set.
+ResyncTimers timers(std::string_view model = "SPA504G") {
+  ResyncTimers timers;
+  timers.names = device::Catalogue::shipped().find(model)->resync;
+  return timers;
+}
+
 TEST(Timeline, TellsTheAlarmsAndTheNextContact) {
   store::AlarmRow alarm;
   alarm.kind = "regression";
   alarm.text = "SPA504G 7.5.7 stopped working.";
   const auto entry = LedgerEntry{gave_up("unknown_ca"), {}};
   const auto text =
-      timeline({.who = "x", .chapters = {{entry, {}}}, .alarms = {alarm}, .next = next_contact(entry, 1, {})});
+      timeline({.who = "x", .chapters = {{entry, {}}}, .alarms = {alarm}, .next = next_contact(entry, 1, timers())});
   EXPECT_NE(text.find("regression: SPA504G 7.5.7 stopped working."), std::string::npos) << text;
   EXPECT_NE(text.find("1970-01-01T01:00:00Z (Resync_Error_Retry_Delay"), std::string::npos) << text;
   EXPECT_NE(text.find("overdue by"), std::string::npos) << text;
@@ -416,6 +423,7 @@ TEST(Timeline, TellsWhatThePhoneComputedAndWhatASmallerGroupCostIt) {
 }
 
 TEST(NextContact, FollowsTheTimersOfThePhone) {
+  const auto names = timers().names;
   LedgerEntry entry{row(Outcome::ok, Stage::done), {}};
   entry.connection.accepted = from_micros(0);
   const auto seconds_of = [&](unsigned failures, ResyncTimers timers) {
@@ -423,15 +431,32 @@ TEST(NextContact, FollowsTheTimersOfThePhone) {
     return next.earliest ? std::pair{to_micros(*next.earliest) / 1'000'000, to_micros(*next.latest) / 1'000'000}
                          : std::pair<std::int64_t, std::int64_t>{-1, -1};
   };
-  EXPECT_EQ(seconds_of(0, {}), (std::pair<std::int64_t, std::int64_t>{3600, 3600}));
-  EXPECT_EQ(seconds_of(0, {.periodic = "86400", .error_retry_delay = "60", .at = {}}),
+  EXPECT_EQ(seconds_of(0, timers()), (std::pair<std::int64_t, std::int64_t>{3600, 3600}));
+  EXPECT_EQ(seconds_of(0, {.names = names, .periodic = "86400", .error_retry = "60"}),
             (std::pair<std::int64_t, std::int64_t>{86400, 86400}));
-  const ResyncTimers growing{.periodic = {}, .error_retry_delay = "1800+300,3600+600", .at = "0300"};
+  const ResyncTimers growing{.names = names, .error_retry = "1800+300,3600+600", .at = "0300"};
   EXPECT_EQ(seconds_of(1, growing), (std::pair<std::int64_t, std::int64_t>{1800, 2100}));
   EXPECT_EQ(seconds_of(9, growing), (std::pair<std::int64_t, std::int64_t>{3600, 4200}));
   EXPECT_EQ(seconds_of(0, growing).first, -1) << "at three by its own clock";
-  EXPECT_EQ(seconds_of(0, {.periodic = "0", .error_retry_delay = {}, .at = {}}).first, -1) << "never";
-  EXPECT_EQ(seconds_of(0, {.periodic = "soon", .error_retry_delay = {}, .at = {}}).first, -1);
+  EXPECT_EQ(seconds_of(0, {.names = names, .periodic = "0"}).first, -1) << "never";
+  EXPECT_EQ(seconds_of(0, {.names = names, .periodic = "soon"}).first, -1);
+}
+
+TEST(NextContact, SaysNothingThatIsNotKnown) {
+  LedgerEntry entry{row("ok", "done"), {}};
+  entry.connection.accepted = from_micros(0);
+  auto yealink = timers("T46S");
+  const auto next = [&](unsigned failures) { return next_contact(entry, failures, yealink); };
+  EXPECT_EQ(
+      to_text(next(0), from_micros(0)),
+      "next contact: unknown: it comes by itself only if the parameter is 1 (static.auto_provision.repeat.enable)");
+  yealink.enabled = "1";
+  EXPECT_EQ(next(0).earliest, std::nullopt) << "how often is not known";
+  yealink.periodic = "90";
+  EXPECT_EQ(next(0).earliest, from_micros(90 * 60'000'000LL)) << "in minutes";
+  EXPECT_EQ(to_text(next(1), from_micros(0)),
+            "next contact: unknown: nothing is known of when such a phone comes again");
+  EXPECT_EQ(next_contact(entry, 0, {}).parameter, "") << "a phone of no known model";
 }
 
 TEST(Timeline, SaysForHowLongAPhoneWaitedForItsTurnWhereThatIsLong) {

@@ -5,23 +5,23 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "device/model.hpp"
 #include "store/ledger_store.hpp"
 
 namespace firstring::ledger {
 
-/// The parameters by which a phone decides when to come again, as its layers render them. Empty: the phone's own
-/// default. spa-phones 2.4.
+/// The parameters by which a phone decides when to come again, and what its layers render them to: "" for what is not
+/// set. Without names nothing is known of the phone, and nothing is foretold.
 struct ResyncTimers {
-  std::string periodic;           ///< Resync_Periodic, 3600
-  std::string error_retry_delay;  ///< Resync_Error_Retry_Delay, 3600
-  std::string at;                 ///< Resync_At, hhmm in the phone's own time; overrides the period
+  device::ResyncParameters names;
+  std::string periodic{}, error_retry{}, at{}, enabled{};
 };
 
 /// When a phone should come again.
 struct NextContact {
   Timestamp last{};
   bool last_failed = false;
-  std::string parameter;              ///< the one that decides
+  std::string parameter;              ///< the one that decides; "" if none is known
   std::optional<Timestamp> earliest;  ///< nullopt: never, or not to be told
   std::optional<Timestamp> latest;    ///< with the random part
   std::string remark;                 ///< why there is no time

@@ -28,9 +28,9 @@ Result<void> check_parameter_names(const std::vector<std::string>& names) {
   return {};
 }
 
-Result<void> check_secret(std::string_view value) {
-  FIRSTRING_CHECK(render::check_text(value));
-  if (render::check_value(value)) return {};
+Result<void> check_secret(std::string_view value, const device::Model* model) {
+  FIRSTRING_CHECK(render::check_text(value, model));
+  if (render::check_value(value, model)) return {};
   return fail(Errc::invalid_input,
               "holds a '{{' that begins no variable; write {{{{ for two braces that mean themselves");
 }

@@ -104,11 +104,12 @@ Result<std::vector<store::Parameter>> plan_parameters(const Desk& desk, const Pa
 
 Result<Changed<std::vector<store::Parameter>>> set_parameters(const Desk& desk, const ParameterChanges& changes) {
   FIRSTRING_TRY(auto parameters, plan_parameters(desk, changes));
+  FIRSTRING_TRY(const auto* model, model_of(desk, changes.scope));
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     auto& parameter = parameters[i];
     const auto& value = changes.parameters[i].value;
     auto checked =
-        changes.exposure == Exposure::kept ? check_secret(value.reveal()) : render::check_value(value.reveal());
+        changes.exposure == Exposure::kept ? check_secret(value.reveal(), model) : render::check_value(value.reveal(), model);
     if (!checked) return fail(std::move(checked).error().while_(parameter.name));
     if (parameter.parameter_class == store::ParameterClass::secret) {
       FIRSTRING_TRY(const auto box, open_secrets(desk.dir));
@@ -142,7 +143,7 @@ Result<Layers> show_layers(const Desk& desk, const MacAddress& mac) {
   FIRSTRING_TRY(const auto device, find_device(*desk.fleet, mac));
   FIRSTRING_TRY(const auto served, load_served_fleet(desk));
   FIRSTRING_TRY(const auto sources, served.view->sources(device));
-  return Layers{.origins = render::explain(sources), .warning = served.warning};
+  return Layers{.origins = render::origins(sources), .warning = served.warning};
 }
 
 Result<ProfilePreview> preview_profile(const Desk& desk, const MacAddress& mac, device::Assurance assurance) {

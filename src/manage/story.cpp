@@ -11,20 +11,25 @@ namespace firstring::manage {
 namespace {
 
 /// What the layers of a device set its timers to; its own defaults if it is not in the fleet, or cannot be rendered.
-ledger::ResyncTimers timers_of(const Desk& desk, const MacAddress& mac, std::string& warning) {
+ledger::ResyncTimers timers_of(const Desk* desk, const MacAddress& mac, std::string_view likely_model,
+                               std::string& warning) {
   ledger::ResyncTimers timers;
-  const auto device = desk.fleet->device(mac);
+  if (const auto* model = device::Catalogue::shipped().find(likely_model)) timers.names = model->resync;
+  if (desk == nullptr) return timers;
+  const auto device = desk->fleet->device(mac);
   if (!device) return timers;
-  const auto served = load_served_fleet(desk);
+  const auto served = load_served_fleet(*desk);
   if (!served) return timers;
   warning = served->warning;
   const auto sources = served->view->sources(*device);
   if (!sources) return timers;
-  for (const auto& origin : render::explain(*sources)) {
+  timers.names = sources->model->resync;
+  for (const auto& origin : render::origins(*sources)) {
     if (origin.overridden) continue;
-    if (origin.parameter == "Resync_Periodic") timers.periodic = origin.value;
-    if (origin.parameter == "Resync_Error_Retry_Delay") timers.error_retry_delay = origin.value;
-    if (origin.parameter == "Resync_At") timers.at = origin.value;
+    if (origin.parameter == timers.names.periodic) timers.periodic = origin.value;
+    if (origin.parameter == timers.names.error_retry) timers.error_retry = origin.value;
+    if (origin.parameter == timers.names.at) timers.at = origin.value;
+    if (origin.parameter == timers.names.enabled) timers.enabled = origin.value;
   }
   return timers;
 }
@@ -73,7 +78,7 @@ Result<ToldStory> tell_story(const Desk* desk, store::LedgerStore& ledger, const
     }
     FIRSTRING_TRY(story.alarms, ledger.alarms(alarms));
     if (const auto [newest, failed] = newest_of(entries, *mac); newest != nullptr) {
-      const auto timers = desk != nullptr ? timers_of(*desk, *mac, told.warning) : ledger::ResyncTimers{};
+      const auto timers = timers_of(desk, *mac, newest->connection.model, told.warning);
       story.next = ledger::next_contact(*newest, failed, timers);
     }
   }

@@ -5,8 +5,6 @@
 namespace firstring::provision {
 namespace {
 
-constexpr std::string_view kXml = "text/xml; charset=utf-8";
-
 /// What the request claims about its sender, for the ledger alone: identity is the certificate's.
 std::optional<MacAddress> claimed_mac(const http::Request& request) {
   const auto agent = device::parse_user_agent(request.header("User-Agent"));
@@ -25,12 +23,20 @@ const device::KnownBad* known_bad(const http::Request& request, const policy::Re
   return agent ? device::find_known_bad(agent->product, agent->serial) : nullptr;
 }
 
-Result<std::string> document(const device::FileMatch& file, const policy::Audience& audience, const FleetView& fleet,
-                             const crypto::SecretBox& box) {
-  if (file.kind == device::FileKind::bootstrap)
-    return render::render(fleet.bootstrap_sources(file.model), audience, box);
+struct Document {
+  std::string text;
+  std::string_view content_type;
+};
+
+Result<Document> document(const device::FileMatch& file, const policy::Audience& audience, const FleetView& fleet,
+                          const crypto::SecretBox& box) {
+  if (file.kind == device::FileKind::bootstrap) {
+    FIRSTRING_TRY(auto text, render::render(fleet.bootstrap_sources(file), audience, box));
+    return Document{std::move(text), file.asker->document.format->content_type};
+  }
   FIRSTRING_TRY(const auto sources, fleet.sources(*fleet.device(*file.mac)));
-  return render::render(sources, audience, box);
+  FIRSTRING_TRY(auto text, render::render(sources, audience, box));
+  return Document{std::move(text), sources.model->document.format->content_type};
 }
 
 }  // namespace
@@ -74,8 +80,8 @@ Answer answer(const http::Request& request, const policy::Requester& requester, 
   }
   result.allow = true;
   result.response.status = 200;
-  result.response.content_type = kXml;
-  result.response.body = *std::move(body);
+  result.response.content_type = body->content_type;
+  result.response.body = std::move(body->text);
   return result;
 }
 

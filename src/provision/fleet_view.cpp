@@ -10,9 +10,6 @@
 namespace firstring::provision {
 namespace {
 
-/// What most SPA phones call their own file (spa-phones.md section 3), for a first file that several models share.
-constexpr std::string_view kUsualOwnProfile = "/$MA.xml";
-
 constexpr std::size_t kMaxGroupDepth = 32;  // the store lets no cycle in; a damaged database must not hang us
 
 }  // namespace
@@ -23,27 +20,43 @@ std::string Site::base_url() const {
 
 FleetView::FleetView(store::Fleet fleet, Site site)
     : fleet_(std::make_shared<const store::Fleet>(std::move(fleet))), site_(std::move(site)) {
-  add_profile_rules();
+  prepare();
 }
 
-FleetView::FleetView(const FleetView& other, Site site) : fleet_(other.fleet_), site_(std::move(site)) {
-  add_profile_rules();
+FleetView::FleetView(const FleetView& other, Site site) : fleet_(other.fleet_), site_(std::move(site)) { prepare(); }
+
+void FleetView::prepare() {
+  const auto& catalogue = device::Catalogue::shipped();
+  for (const auto& model : catalogue.models()) {
+    auto& parameters = first_files_[&model];
+    for (const auto& [name, value] : model.document.first_file) {
+      auto& parameter = parameters.emplace_back();
+      parameter.name = name;
+      parameter.value = value;
+    }
+  }
+  // Looked up once a revision and name, not once a request: a fleet of one maker then pays nothing.
+  std::unordered_set<std::string_view> seen;
+  for (const auto& [scope, parameters] : fleet_->layers) {
+    if (scope.kind != store::Scope::Kind::base && scope.kind != store::Scope::Kind::group) continue;
+    for (const auto& parameter : parameters) {
+      if (!seen.insert(parameter.name).second) continue;
+      for (const auto& maker : catalogue.makers()) {
+        if (catalogue.is_foreign(*maker, parameter.name)) foreign_[maker.get()].insert(parameter.name);
+      }
+    }
+  }
 }
 
-void FleetView::add_profile_rules() {
-  const auto add_rule = [&](const device::Model* model) {
-    store::Parameter rule;
-    rule.name = "Profile_Rule";
-    rule.value = own_profile_url(model);
-    profile_rules_[model] = {std::move(rule)};
-  };
-  for (const auto& model : device::Catalogue::shipped().models()) add_rule(&model);
-  add_rule(nullptr);
-}
-
-std::string FleetView::own_profile_url(const device::Model* model) const {
-  return site_.base_url() +
-         (model != nullptr && !model->own_profile.empty() ? model->own_profile : std::string{kUsualOwnProfile});
+render::Variables FleetView::variables(const device::Model& model, const std::optional<MacAddress>& mac) const {
+  constexpr std::string_view kMac = "{mac}";
+  const auto base_url = site_.base_url();
+  render::Variables variables{{"host", site_.host}, {"base_url", base_url}};
+  auto path = model.own_profile;
+  const auto at = path.find(kMac);
+  if (at != std::string::npos && mac) path.replace(at, kMac.size(), mac->bare());
+  if (at == std::string::npos || mac) variables.emplace("profile_url", base_url + path);
+  return variables;
 }
 
 const store::FleetDevice* FleetView::find(const MacAddress& mac) const {
@@ -116,23 +129,30 @@ Result<render::Sources> FleetView::sources(const store::Device& device) const {
     if (!own->parameters.empty()) sources.layers.push_back({store::Scope::of_device(device.mac), own->parameters});
     sources.lines = own->lines;
   }
-  sources.variables = {{"host", site_.host}, {"profile_url", profile_rules_.at(model).front().value}};
+  sources.variables = variables(*model, device.mac);
+  sources.foreign = foreign(*model->maker);
   return sources;
 }
 
-render::Sources FleetView::bootstrap_sources(const device::Model* model) const {
+render::Sources FleetView::bootstrap_sources(const device::FileMatch& file) const {
   render::Sources sources;
-  sources.model = model;
-  const auto& rule = profile_rules_.at(model);
-  sources.layers.push_back({store::Scope::base(), rule});
+  sources.model = file.model;
+  sources.form = &file.asker->document;
+  sources.layers.push_back({store::Scope::base(), first_files_.at(file.asker)});
   if (const auto parameters = layer(store::Scope::Kind::base, {}); !parameters.empty())
     sources.layers.push_back({store::Scope::base(), parameters});
-  if (model != nullptr) {
-    if (const auto parameters = layer(store::Scope::Kind::model, model->name); !parameters.empty())
-      sources.layers.push_back({{store::Scope::Kind::model, model->name}, parameters});
+  if (file.model != nullptr) {
+    if (const auto parameters = layer(store::Scope::Kind::model, file.model->name); !parameters.empty())
+      sources.layers.push_back({{store::Scope::Kind::model, file.model->name}, parameters});
   }
-  sources.variables = {{"host", site_.host}, {"profile_url", rule.front().value}};
+  sources.variables = variables(*file.asker, std::nullopt);
+  sources.foreign = foreign(*file.asker->maker);
   return sources;
+}
+
+const std::unordered_set<std::string_view>* FleetView::foreign(const device::Maker& maker) const {
+  const auto found = foreign_.find(&maker);
+  return found != foreign_.end() ? &found->second : nullptr;
 }
 
 }  // namespace firstring::provision

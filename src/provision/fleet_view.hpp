@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "device/model.hpp"
@@ -44,22 +46,25 @@ class FleetView {
   /// Fails if its model is none that we know. Views into this object.
   Result<render::Sources> sources(const store::Device& device) const;
 
-  /// What a model's first file is made from: base, model, and a Profile_Rule that leads to the phone's own file, unless
-  /// a layer sets one. For no model (several share the file's name): base and the rule.
-  render::Sources bootstrap_sources(const device::Model* model) const;
+  /// What a first file is made from: base, model, and what leads the phone to its own file (DocumentForm::first_file),
+  /// unless a layer sets that. If several models share the file's name: base and that alone.
+  render::Sources bootstrap_sources(const device::FileMatch& file) const;
 
  private:
   using Parameters = std::vector<store::Parameter>;
 
-  void add_profile_rules();
+  void prepare();
   const store::FleetDevice* find(const MacAddress& mac) const;
   std::span<const store::Parameter> layer(store::Scope::Kind kind, std::string_view name) const;
   const store::Group* group(std::string_view name) const;
-  std::string own_profile_url(const device::Model* model) const;
+  /// What a document says of us. Without a MAC address, no profile_url that needs one.
+  render::Variables variables(const device::Model& model, const std::optional<MacAddress>& mac) const;
+  const std::unordered_set<std::string_view>* foreign(const device::Maker& maker) const;
 
   std::shared_ptr<const store::Fleet> fleet_;
   Site site_;
-  std::unordered_map<const device::Model*, Parameters> profile_rules_;
+  std::unordered_map<const device::Model*, Parameters> first_files_;
+  std::unordered_map<const device::Maker*, std::unordered_set<std::string_view>> foreign_;  ///< names in fleet_
 };
 
 }  // namespace firstring::provision

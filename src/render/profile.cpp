@@ -8,7 +8,7 @@
 #include <deque>
 
 #include "base/text.hpp"
-#include "render/xml_text.hpp"
+#include "vendor/format.hpp"
 
 namespace firstring::render {
 namespace {
@@ -48,7 +48,11 @@ class Settings {
     if (has_lines) count += sources.lines.size() * kMostOfALine;
     sorted_.reserve(count);
     for (const auto& layer : sources.layers) {
+      const bool is_shared =
+          layer.scope.kind == store::Scope::Kind::base || layer.scope.kind == store::Scope::Kind::group;
+      const bool may_be_foreign = is_shared && sources.foreign != nullptr && !sources.foreign->empty();
       for (const auto& parameter : layer.parameters) {
+        if (may_be_foreign && sources.foreign->contains(parameter.name)) continue;
         const bool secret = parameter.parameter_class == ParameterClass::secret;
         sorted_.push_back({.name = parameter.name,
                            .parameter_class = parameter.parameter_class,
@@ -68,14 +72,14 @@ class Settings {
   std::span<const Setting> sorted() const { return sorted_; }
 
  private:
-  static constexpr std::size_t kMostOfALine = 12;
+  static constexpr std::size_t kMostOfALine = 16;
 
   /// The account of a line in the parameters of its model. It tells whose tenant the phone is, so all of it is
   /// `tenant`, and the password `secret`.
   void add_line(const device::LineParameters& names, const store::Line& line) {
     const auto add = [&](const std::string& name, std::string_view value) {
-      if (name.empty()) return;
-      sorted_.push_back({.name = names_.emplace_back(with_number(name, line.number)),
+      if (name.empty()) return;  // its phones have no such parameter
+      sorted_.push_back({.name = texts_.emplace_back(with_number(name, line.number)),
                          .parameter_class = ParameterClass::tenant,
                          .access = {},
                          .line = line.number,
@@ -85,14 +89,18 @@ class Settings {
     const std::array<const std::string*, 3> transports{&names.udp, &names.tcp, &names.tls};
     for (const auto& [name, value] : names.always) add(name, value);
     add(names.user, line.user);
+    add(names.auth_user, line.user);
     add(names.proxy, line.proxy);
+    auto proxy = device::split_proxy(line.proxy, line.transport == store::Transport::tls);
+    add(names.proxy_host, proxy.host);
+    if (!names.proxy_port.empty()) add(names.proxy_port, texts_.emplace_back(std::move(proxy.port)));
     add(names.transport, *transports.at(static_cast<std::size_t>(line.transport)));
     if (!line.display.empty()) add(names.display, line.display);
     if (line.srtp) {
       for (const auto& [name, value] : names.srtp) add(name, value);
     }
     if (!line.sealed_password.empty()) {
-      sorted_.push_back({.name = names_.emplace_back(with_number(names.password, line.number)),
+      sorted_.push_back({.name = texts_.emplace_back(with_number(names.password, line.number)),
                          .parameter_class = ParameterClass::secret,
                          .access = {},
                          .line = line.number,
@@ -102,7 +110,7 @@ class Settings {
   }
 
   std::vector<Setting> sorted_;
-  std::deque<std::string> names_;  // of lines; a deque, since settings point into it
+  std::deque<std::string> texts_;  // names and values of lines; a deque, since settings point into it
 };
 
 /// Where the values of `{{name}}` come from.
@@ -114,6 +122,7 @@ struct Context {
   bool lacks(std::string_view name) const {
     if (sources == nullptr) return false;
     return (!sources->mac && (name == "mac" || name == "MAC" || name == "mac_colons" || name == "serial")) ||
+           (!sources->mac && name == "profile_url" && !variables.contains(name)) ||
            (sources->model == nullptr && (name == "model" || name == "psn"));
   }
 
@@ -184,31 +193,29 @@ Result<Secret> open_secret(const Setting& setting, const Sources& sources, const
                                                              : store::seal_context_line(*sources.mac, setting.line));
 }
 
-Result<void> append(std::string& document, const Setting& setting, std::string_view text) {
+Result<void> append(std::string& document, const vendor::Format& format, const Setting& setting,
+                    std::string_view text) {
   FIRSTRING_CHECK(check_parameter_name(setting.name));
-  document.append("  <").append(setting.name);
-  if (setting.access) document.append(" ua=\"").append(store::to_string(*setting.access)).append("\"");
-  document += '>';
-  FIRSTRING_CHECK(append_escaped(document, text));
-  document.append("</").append(setting.name).append(">\n");
-  return {};
+  return format.append(document, setting.name, setting.access ? store::to_string(*setting.access) : std::string_view{},
+                       text);
 }
 
 /// Appends the parameter, unless the document lacks a variable that its value needs.
-Result<void> append_plain(std::string& document, const Setting& setting, const Context& context, std::string& room) {
+Result<void> append_plain(std::string& document, const vendor::Format& format, const Setting& setting,
+                          const Context& context, std::string& room) {
   FIRSTRING_TRY(const auto text, expand_in(setting.value, context, room));
-  return text ? append(document, setting, *text) : Result<void>{};
+  return text ? append(document, format, setting, *text) : Result<void>{};
 }
 
-Result<void> append_secret(std::string& document, const Setting& setting, const Context& context,
-                           const policy::Audience& audience, const crypto::SecretBox& box) {
+Result<void> append_secret(std::string& document, const vendor::Format& format, const Setting& setting,
+                           const Context& context, const policy::Audience& audience, const crypto::SecretBox& box) {
   FIRSTRING_TRY(const auto secret, open_secret(setting, *context.sources, audience, box));
   std::string room;
   const auto text = expand_in(secret.reveal(), context, room);
   auto done = !text   ? fail(Errc::invalid_input,  // its own error would show a part of the secret
                              "the secret holds a '{{' that begins no variable; write {{{{ for two braces that mean "
                                "themselves")
-              : *text ? append(document, setting, **text)
+              : *text ? append(document, format, setting, **text)
                       : Result<void>{};
   explicit_bzero(room.data(), room.capacity());
   return done;
@@ -225,46 +232,48 @@ std::size_t size_of(std::span<const Setting> settings) {
 
 }  // namespace
 
-std::vector<Origin> explain(const Sources& sources) {
+std::vector<Origin> origins(const Sources& sources) {
   const Context context{sources.variables, &sources};
   const Settings settings{sources};
   const auto all = settings.sorted();
-  std::vector<Origin> origins;
+  std::vector<Origin> found;
   std::string room;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& setting = all[i];
     const auto expanded = expand_in(setting.value, context, room);
-    origins.push_back({.parameter = std::string{setting.name},
-                       .parameter_class = setting.parameter_class,
-                       .access = setting.access,
-                       .scope = setting.scope_text(),
-                       .value = std::string{expanded && *expanded ? **expanded : setting.value},
-                       .overridden = i + 1 < all.size() && all[i + 1].name == setting.name});
+    found.push_back({.parameter = std::string{setting.name},
+                     .parameter_class = setting.parameter_class,
+                     .access = setting.access,
+                     .scope = setting.scope_text(),
+                     .value = std::string{expanded && *expanded ? **expanded : setting.value},
+                     .overridden = i + 1 < all.size() && all[i + 1].name == setting.name});
   }
-  return origins;
+  return found;
 }
 
 Result<std::string> render(const Sources& sources, const policy::Audience& audience, const crypto::SecretBox& box) {
   const Context context{sources.variables, &sources};
   const Settings settings{sources};
   const auto all = settings.sorted();
+  const auto& form = sources.form != nullptr ? *sources.form : sources.model->document;
   std::string document;
   document.reserve(size_of(all));
-  document += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<flat-profile>\n";
+  if (!form.first_line.empty()) document.append(form.first_line).append("\n");
+  document += form.format->head;
   std::string room;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& setting = all[i];
     const bool overridden = i + 1 < all.size() && all[i + 1].name == setting.name;
     if (overridden || !audience.may_see(setting.parameter_class)) continue;
     auto done = setting.parameter_class == ParameterClass::secret
-                    ? append_secret(document, setting, context, audience, box)
-                    : append_plain(document, setting, context, room);
+                    ? append_secret(document, *form.format, setting, context, audience, box)
+                    : append_plain(document, *form.format, setting, context, room);
     if (!done) {
       return fail(std::move(done).error().while_(
           fmt::format("parameter {} of {}", printable(setting.name, 60), setting.scope_text())));
     }
   }
-  document += "</flat-profile>\n";
+  document += form.format->tail;
   return document;
 }
 
@@ -274,13 +283,29 @@ Result<std::string> expand(std::string_view text, const Variables& variables) {
   return std::string{*expanded};
 }
 
-Result<void> check_value(std::string_view value) {
-  // Any values will do, where only the names matter; the last two are provision::FleetView's.
-  static const Variables known{{"mac", ""},   {"MAC", ""}, {"mac_colons", ""}, {"serial", ""},
-                               {"model", ""}, {"psn", ""}, {"host", ""},       {"profile_url", ""}};
-  FIRSTRING_CHECK(check_text(value));
+Result<void> check_text(std::string_view text, const device::Model* model) {
+  return (model != nullptr ? *model->document.format : vendor::kFlatProfile).check_text(text);
+}
+
+Result<void> check_value(std::string_view value, const device::Model* model) {
+  // Any values will do, where only the names matter; the last three are provision::FleetView's.
+  static const Variables known{{"mac", ""}, {"MAC", ""},  {"mac_colons", ""}, {"serial", ""},     {"model", ""},
+                               {"psn", ""}, {"host", ""}, {"base_url", ""},   {"profile_url", ""}};
+  FIRSTRING_CHECK(check_text(value, model));
   FIRSTRING_CHECK(expand(value, known));
   return {};
+}
+
+Result<void> check_parameter_name(std::string_view name) {
+  const auto begins = [](char c) { return is_letter(c) || c == '_'; };
+  const auto is_inner = [&](char c) { return begins(c) || is_digit(c) || c == '-' || c == '.'; };
+  if (!name.empty() && begins(name.front()) && std::all_of(name.begin(), name.end(), is_inner)) return {};
+  return fail(
+      Errc::invalid_input,
+      fmt::format(
+          "'{}' cannot be the name of a parameter; it begins with a letter or '_' and goes on with letters, digits, "
+          "'_', '-' and '.'",
+          printable(name, 60)));
 }
 
 }  // namespace firstring::render

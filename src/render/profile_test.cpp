@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <pugixml.hpp>
+#include <sstream>
 
 #include "base/file.hpp"
 #include "base/temporary_folder.hpp"
@@ -269,6 +270,7 @@ TEST(RenderVariables, LeavesOutWhatABootstrapFileHasNoValueFor) {
   const auto fixture = with_base({plain("Station_Name", "phone {{mac}}"), plain("Profile_Rule", "{{profile_url}}"),
                                   plain("Text_Logo", "{{model}}")});
   auto sources = fixture.sources(std::nullopt, nullptr);
+  sources.form = &model()->document;
   sources.variables = {{"profile_url", "https://host/$MA.xml"}};
   const auto document = render(sources, Audience::anyone(), box());
   ASSERT_TRUE(document) << document.error().what;
@@ -404,15 +406,15 @@ TEST(RenderProperty, NoSecretIsSeenBelowCertificate) {
       RC_ASSERT(document.has_value());
       RC_ASSERT(document->find(password) == std::string::npos);
     }
-    for (const auto& origin : explain(fixture.sources())) RC_ASSERT(origin.value.find(password) == std::string::npos);
+    for (const auto& origin : origins(fixture.sources())) RC_ASSERT(origin.value.find(password) == std::string::npos);
     RC_ASSERT(fixture.render()->find(password) != std::string::npos);
   }));
 }
 
-// ---- explain
+// ---- origins
 // ----------------------------------------------------------------------------------------------------------
 
-TEST(Explain, SaysWhereEachValueComesFrom) {
+TEST(Origins, SayWhereEachValueComesFrom) {
   Fixture fixture{.layers = {{Scope::base(),
                               {plain("Proxy_1_", "old", ParameterClass::public_, UserAccess::ro),
                                secret(Scope::base(), "Admin_Passwd", "hunter2")}},
@@ -421,7 +423,7 @@ TEST(Explain, SaysWhereEachValueComesFrom) {
                   .lines = {line(1, "1001")},
                   .variables = {}};
   fixture.lines[0].proxy = "sip.example.com";
-  const auto origins = explain(fixture.sources());
+  const auto found = origins(fixture.sources());
   const auto origin = [](std::string name, ParameterClass parameter_class, std::string scope, std::string value) {
     return Origin{.parameter = std::move(name),
                   .parameter_class = parameter_class,
@@ -432,7 +434,7 @@ TEST(Explain, SaysWhereEachValueComesFrom) {
   auto old = origin("Proxy_1_", ParameterClass::public_, "base", "old");
   old.access = UserAccess::ro;
   old.overridden = true;
-  EXPECT_THAT(origins,
+  EXPECT_THAT(found,
               ElementsAre(origin("Admin_Passwd", ParameterClass::secret, "base", ""),
                           origin("Line_Enable_1_", ParameterClass::tenant, "line 1", "Yes"), old,
                           origin("Proxy_1_", ParameterClass::tenant, "line 1", "sip.example.com"),
@@ -445,7 +447,15 @@ TEST(Explain, SaysWhereEachValueComesFrom) {
 // ---- golden
 // -----------------------------------------------------------------------------------------------------------
 
-/// The kept file; with FIRSTRING_UPDATE_GOLDEN set it is written anew.
+/// Compares with the kept file; with FIRSTRING_UPDATE_GOLDEN set it is written anew.
+void expect_golden(const std::string& document, std::string_view name) {
+  const auto path = std::filesystem::path{FIRSTRING_SOURCE_DIR "/tests/golden/render"} / name;
+  if (std::getenv("FIRSTRING_UPDATE_GOLDEN") != nullptr) {
+    ASSERT_TRUE(write_file(path, document));
+  }
+  EXPECT_EQ(document, read_file(path).value_or("no golden file"));
+}
+
 TEST(RenderGolden, Spa504g) {
   const auto device = Scope::of_device(kMac);
   Fixture fixture{
@@ -468,13 +478,113 @@ TEST(RenderGolden, Spa504g) {
   fixture.lines[0].transport = store::Transport::tls;
   fixture.lines[0].srtp = true;
   const auto document = fixture.render().value();
-  const std::filesystem::path path = FIRSTRING_SOURCE_DIR "/tests/golden/render/spa504g.xml";
-  if (std::getenv("FIRSTRING_UPDATE_GOLDEN") != nullptr) {
-    ASSERT_TRUE(write_file(path, document));
-  }
-  EXPECT_EQ(document, read_file(path).value_or("no golden file"));
+  expect_golden(document, "spa504g.xml");
   for (const auto& element : parse(document))
     EXPECT_TRUE(device::Catalogue::shipped().knows_parameter(*model(), element.name)) << element.name;
+}
+
+/// A fleet of two makers: base has parameters for both.
+Fixture yealink_fixture() {
+  Fixture fixture{
+      .layers = {{Scope::base(),
+                  {secret(Scope::base(), "Admin_Passwd", "correct horse"), plain("Resync_Periodic", "3600"),
+                   plain("Made_Up_By_The_Operator", "yes"), plain("static.auto_provision.repeat.enable", "1"),
+                   plain("static.auto_provision.repeat.minutes", "60", ParameterClass::public_, UserAccess::na),
+                   plain("static.auto_provision.server.url", "{{base_url}}/"),
+                   plain("static.firmware.url", "https://{{host}}/{{model}}.rom")}},
+                 {{Scope::Kind::group, "lobby"},
+                  {plain("Station_Name", "Lobby"), plain("account.1.label", "Lobby = {{MAC}} # 1")}}},
+      .lines = {line(1, "1001", "s3cret<&>\"' =#"), line(2, "1002")},
+      .variables = {{"host", "pv.example.com"}, {"base_url", "https://pv.example.com"}}};
+  fixture.lines[0].display = "Empfang Müller & Söhne";
+  fixture.lines[0].transport = store::Transport::tls;
+  fixture.lines[0].srtp = true;
+  fixture.lines[1].proxy = "sip.example.com:5070";
+  return fixture;
+}
+
+const std::unordered_set<std::string_view> kForeign{"Admin_Passwd", "Resync_Periodic", "Station_Name"};
+
+Sources yealink_sources(const Fixture& fixture) {
+  auto sources = fixture.sources(kMac, model("T46S"));
+  sources.foreign = &kForeign;
+  return sources;
+}
+
+/// By the words of other-makers.md 2 alone: the first line, then `name = value` to the end of the line.
+std::vector<std::pair<std::string, std::string>> parse_lines(const std::string& text) {
+  EXPECT_TRUE(text.starts_with("#!version:1.0.0.1\n")) << text;
+  std::vector<std::pair<std::string, std::string>> values;
+  std::istringstream lines{text};
+  std::string one;
+  std::getline(lines, one);
+  while (std::getline(lines, one)) {
+    const auto equals = one.find(" = ");
+    EXPECT_NE(equals, std::string::npos) << one;
+    values.emplace_back(one.substr(0, equals), one.substr(equals + 3));
+  }
+  return values;
+}
+
+TEST(RenderGolden, T46s) {
+  const auto fixture = yealink_fixture();
+  const auto document =
+      render::render(yealink_sources(fixture), Audience::operator_preview(Assurance::certificate), box());
+  ASSERT_TRUE(document) << document.error().what;
+  expect_golden(*document, "t46s.cfg");
+  const auto values = parse_lines(*document);
+  EXPECT_THAT(
+      values,
+      testing::IsSupersetOf(
+          {Pair("account.1.user_name", "1001"), Pair("account.1.auth_name", "1001"),
+           Pair("account.1.password", "s3cret<&>\"' =#"), Pair("account.1.sip_server.1.address", "sip.example.com"),
+           Pair("account.1.sip_server.1.port", "5061"), Pair("account.1.sip_server.1.transport_type", "2"),
+           Pair("account.1.srtp_encryption", "2"), Pair("account.2.sip_server.1.port", "5070"),
+           Pair("account.2.srtp_encryption", "0"), Pair("account.1.label", "Lobby = 000E08ABCDEF # 1")}));
+  const auto& catalogue = device::Catalogue::shipped();
+  for (const auto& [name, value] : values) {
+    if (name != "Made_Up_By_The_Operator") {
+      EXPECT_TRUE(catalogue.knows_parameter(*model("T46S"), name)) << name;
+    }
+  }
+}
+
+TEST(RenderForeign, LeavesOutOfSharedLayersWhatIsAnotherMakers) {
+  auto fixture = with_base({plain("Resync_Periodic", "3600")});
+  fixture.layers.push_back({Scope{Scope::Kind::model, "T46S"}, {plain("Station_Name", "asked for by name")}});
+  const auto document = render::render(yealink_sources(fixture), Audience::anyone(), box()).value();
+  EXPECT_EQ(document, "#!version:1.0.0.1\nStation_Name = asked for by name\n");
+  for (const auto& origin : origins(yealink_sources(fixture))) EXPECT_NE(origin.parameter, "Resync_Periodic");
+}
+
+TEST(RenderKeyValue, LetsNoValueBeginAnotherParameter) {
+  for (const std::string_view end : {"\n", "\r", "\r\n", "\x01", "\x0b", "\x0c", "\u0085", "\u2028"}) {
+    auto fixture = with_base({plain("account.1.label", fmt::format("x{}account.1.enable = 0", end))});
+    const auto document = render::render(yealink_sources(fixture), Audience::anyone(), box());
+    ASSERT_FALSE(document) << *document;
+    EXPECT_THAT(document.error().what, HasSubstr("parameter account.1.label of base: the character U+"));
+    EXPECT_FALSE(check_value(fmt::format("x{}y", end), model("T46S")));
+  }
+  EXPECT_TRUE(check_value("a = b # c %NULL% <&>", model("T46S")));
+  EXPECT_TRUE(check_value("two\nlines", model("SPA504G")));
+  auto fixture = with_base({secret(Scope::base(), "account.1.password", "hunter\n2")});
+  const auto document =
+      render::render(yealink_sources(fixture), Audience::operator_preview(Assurance::certificate), box());
+  ASSERT_FALSE(document);
+  EXPECT_THAT(document.error().what, Not(HasSubstr("hunter")));
+}
+
+TEST(RenderKeyValueProperty, EveryTextIsRefusedOrComesBackAlone) {
+  EXPECT_TRUE(rc::check([] {
+    const auto value = *rc::gen::string<std::string>();
+    if (value.find("{{") != std::string::npos) return;
+    const auto fixture = with_base({plain("account.1.label", value), plain("account.2.label", "behind it")});
+    const auto document = render::render(yealink_sources(fixture), Audience::anyone(), box());
+    if (!document) return;
+    const auto values = parse_lines(*document);
+    RC_ASSERT(values == (std::vector<std::pair<std::string, std::string>>{{"account.1.label", value},
+                                                                          {"account.2.label", "behind it"}}));
+  }));
 }
 
 }  // namespace

@@ -230,7 +230,7 @@ void Connection::take_handshake() {
   if (!facts.client_chain.empty()) {
     const auto& leaf = facts.client_chain.front();
     peer_.verdict = services_.verdicts->judge(state_->trust, facts.client_chain, services_.clock());
-    peer_.identity = device::identify(leaf.subject());
+    peer_.identity = device::identify(leaf.subject(), leaf.issuer());
     if (peer_.verdict.accepted && peer_.identity.mac) peer_.key = to_hex(leaf.key_fingerprint());
     record_.take_peer(peer_, leaf);
   }

@@ -17,8 +17,12 @@ device::Model model() {
   device::Model model;
   model.lines = 2;
   model.line.password = "Password_{n}_";
+  model.resync.periodic = "Resync_Periodic";
+  model.document.format = &vendor::kFlatProfile;
   return model;
 }
+
+const device::Model& t46s() { return *device::Catalogue::shipped().find("T46S"); }
 
 // "<flat-profile><A>1</A></flat-profile>", made with gzip 1.12.
 constexpr std::array<std::uint8_t, 46> kGzip{0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xb3, 0x49,
@@ -49,14 +53,13 @@ TEST(Document, FindsAnAccountPassword) {
   EXPECT_FALSE(has("<Admin_Passwd>x</Admin_Passwd>"));
 }
 
-TEST(Document, FindsTheTimers) {
+TEST(Document, FindsTheTimer) {
   const auto document = read_document(
       "<device><flat-profile><Resync_Periodic> 60 </Resync_Periodic>"
       "<Resync_Error_Retry_Delay>5</Resync_Error_Retry_Delay></flat-profile></device>",
       model());
   ASSERT_TRUE(document);
   EXPECT_EQ(document->resync_periodic, "60");
-  EXPECT_EQ(document->resync_error_retry_delay, "5");
 }
 
 TEST(Document, ReadsGzip) {
@@ -74,6 +77,30 @@ TEST(Document, IsCorruptUnlessAFlatProfile) {
   EXPECT_THAT(error("<flat-profile><a></flat-profile>"), HasSubstr("at byte"));
   EXPECT_THAT(error("Salted__12345678abcdefgh"), HasSubstr("encrypted"));
   EXPECT_THAT(error("\x1f\x8b"), HasSubstr("gzip"));
+}
+
+TEST(Lines, AreReadAsAYealinkDoes) {
+  const auto document = read_document(
+      "#!version:1.0.0.1\n\n# account.2.password = x\naccount.1.password = a=b # c\n"
+      "static.auto_provision.repeat.minutes=  60 \r\naccount.1.label =\n",
+      t46s());
+  ASSERT_TRUE(document) << document.error().what;
+  EXPECT_EQ(document->form, "lines of name = value");
+  EXPECT_EQ(document->parameters, 3U);
+  EXPECT_TRUE(document->has_account_password);
+  EXPECT_EQ(document->resync_periodic, "60");
+  EXPECT_FALSE(
+      read_document("#!version:1.0.0.1\naccount.1.password = \naccount.17.password = x", t46s())->has_account_password);
+}
+
+TEST(Lines, AreCorruptWithoutTheirFirstLine) {
+  const auto error = [](std::string_view body) { return read_document(body, t46s()).error().what; };
+  EXPECT_THAT(error(""), HasSubstr("empty"));
+  EXPECT_THAT(error("a = b\n"), HasSubstr("first line is 'a = b'"));
+  EXPECT_THAT(error("\n#!version:1.0.0.1\n"), HasSubstr("first line is ''"));
+  EXPECT_THAT(error("<?xml version=\"1.0\"?><flat-profile/>"), HasSubstr("first line is"));
+  EXPECT_THAT(error("#!version:1.0.0.1\na\n"), HasSubstr("line 2 is no 'name = value'"));
+  EXPECT_THAT(error("#!version:1.0.0.1\n = b\n"), HasSubstr("line 2 is no"));
 }
 
 TEST(Gzip, RefusesEveryTruncationAndDamage) {

@@ -30,11 +30,11 @@ struct Phone {
 /// `phone.firmware`, or the model's newest.
 std::string firmware_of(const Phone& phone);
 
-/// The User-Agent that the phone sends (spa-phones.md 2.1).
+/// The User-Agent that the phone sends.
 std::string user_agent(const Phone& phone);
 
-/// Expands $MA, $MAU, $MAC, $PN, $PSN, $SN, $SWVER, $CCERT and $$ in the forms $NAME, $(NAME), $(NAME:p) and
-/// $(NAME:p:q); unknown names stay as they are, and values are not expanded again (spa-phones.md 3.1).
+/// Expands the macros of the phone's maker (vendor::Code), or {mac} and the like as in user_agent for one whose phones
+/// have none.
 std::string expand_macros(std::string_view text, const Phone& phone);
 
 /// The path of the phone's own profile, expanded. Error: the model's data name none.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "simulator/client_traits.hpp"
+
 namespace firstring::simulator {
 namespace {
 
@@ -28,25 +30,22 @@ TEST(Firmware, IsTheNewestUnlessSaid) {
   EXPECT_EQ(firmware_of(phone), "11.0");
 }
 
-struct MacroCase {
-  std::string_view text, expanded;
-};
-class Macros : public testing::TestWithParam<MacroCase> {};
-TEST_P(Macros, AreExpanded) { EXPECT_EQ(expand_macros(GetParam().text, make_phone()), GetParam().expanded); }
-INSTANTIATE_TEST_SUITE_P(
-    All, Macros,
-    testing::Values(MacroCase{"/$MA.xml", "/00562b043615.xml"}, MacroCase{"/cisco$MAU", "/cisco00562B043615"},
-                    MacroCase{"$MAC", "00:56:2b:04:36:15"}, MacroCase{"$PN_$PSN", "CP-8841-3PCC_8841-3PCC"},
-                    MacroCase{"$(MA)x", "00562b043615x"}, MacroCase{"$(MA:6)", "043615"},
-                    MacroCase{"$(MA:6:2)/$(MA:8:2)", "04/36"}, MacroCase{"$(MA:99)", ""}, MacroCase{"$$MA", "$MA"},
-                    MacroCase{"$SWVER", "11.3.2"}, MacroCase{"$CCERT", "Not Installed"},
-                    MacroCase{"$NOPE $(NOPE:1) $", "$NOPE $(NOPE:1) $"}, MacroCase{"$(MA", "$(MA"},
-                    MacroCase{"$(MA:x)", "$(MA:x)"}, MacroCase{"$(MA:1:2:3)", "$(MA:1:2:3)"}, MacroCase{"", ""}));
+TEST(ModelData, NamesTlsClientsThatThereAre) {
+  for (const auto& model : device::Catalogue::shipped().models())
+    EXPECT_TRUE(find_client_traits(model.tls_client)) << model.name << ": " << model.tls_client;
+}
+
+TEST(Macros, AreThoseOfThePhonesMaker) {
+  auto phone = make_phone();
+  EXPECT_EQ(expand_macros("/$MA-{mac}.cfg", phone), "/$MA-00562b043615.cfg") << "a maker without macros";
+  phone.model = *device::Catalogue::shipped().find("CP-8841-3PCC");
+  EXPECT_EQ(expand_macros("/$MA-{mac}.cfg", phone), "/00562b043615-{mac}.cfg");
+}
 
 TEST(OwnProfile, MustBeInTheModelsData) {
   auto phone = make_phone();
   EXPECT_FALSE(own_profile_path(phone));
-  phone.model.own_profile = "/$PN_$MA.cfg";
+  phone.model.own_profile = "/{product}_{mac}.cfg";
   EXPECT_EQ(*own_profile_path(phone), "/CP-8841-3PCC_00562b043615.cfg");
 }
 

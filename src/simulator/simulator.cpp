@@ -129,35 +129,49 @@ void judge(const Phone& phone, Report& report, Recorder& record) {
     return;
   }
   record.ok("profile",
-            fmt::format("flat-profile XML{}, {} parameter{}, {}", document->gzip ? " in gzip" : "",
+            fmt::format("{}{}, {} parameter{}, {}", document->form, document->gzip ? " in gzip" : "",
                         document->parameters, document->parameters == 1 ? "" : "s",
                         document->has_account_password ? "with an account password" : "no account password"));
   report.document = *std::move(document);
 }
 
-/// spa-phones.md 2.3 and 2.4.
-std::string next_of(const Report& report) {
-  constexpr std::string_view kRetry = "the phone tries again after Resync_Error_Retry_Delay (3600 s unless set)";
+/// " (3600 s unless set)", or "" if that is not known.
+std::string unless_set(const device::ResyncParameters& resync) {
+  return resync.usual ? fmt::format(" ({} s unless set)", resync.usual->count()) : std::string{};
+}
+
+std::string next_after_success(const Document& document, const device::ResyncParameters& resync) {
+  if (resync.periodic.empty()) return "when the phone comes again is not known";
+  const auto& periodic = document.resync_periodic;
+  if (periodic.empty()) return fmt::format("the phone resyncs after {}{}", resync.periodic, unless_set(resync));
+  if (periodic == "0") return fmt::format("the phone resyncs only when told to, since {} is 0", resync.periodic);
+  return fmt::format("the phone resyncs after {} {} ({} of this profile)", printable(periodic, 40),
+                     resync.unit == std::chrono::minutes{1} ? "min" : "s", resync.periodic);
+}
+
+/// spa-phones.md 2.3 and 2.4, in the words of the phone's maker.
+std::string next_of(const Report& report, const device::ResyncParameters& resync) {
+  const auto retry = resync.error_retry.empty()
+                         ? std::string{"when the phone tries again is not known"}
+                         : fmt::format("the phone tries again after {}{}", resync.error_retry, unless_set(resync));
   switch (report.outcome) {
-    case Outcome::success: {
-      const auto& periodic = report.document->resync_periodic;
-      if (periodic.empty()) return "the phone resyncs after Resync_Periodic (3600 s unless set)";
-      if (periodic == "0") return "the phone resyncs only when told to, since Resync_Periodic is 0";
-      return fmt::format("the phone resyncs after {} s (Resync_Periodic of this profile)", printable(periodic, 40));
-    }
+    case Outcome::success:
+      return next_after_success(*report.document, resync);
     case Outcome::not_found:
-      return fmt::format("class B, file not found: {}; with Resync_Fails_On_FNF No it goes on to its next rule",
-                         kRetry);
+      return fmt::format("class B, file not found: {}{}", retry,
+                         resync.fails_on_missing.empty()
+                             ? ""
+                             : fmt::format("; with {} No it goes on to its next rule", resync.fails_on_missing));
     case Outcome::corrupt:
-      return fmt::format("class B, corrupt profile: {}", kRetry);
+      return fmt::format("class B, corrupt profile: {}", retry);
     case Outcome::redirected:
       return fmt::format("the phone asks at once at {}", printable(header_of(*report.answer, "Location")));
     case Outcome::credentials_wanted:
-      return fmt::format("the phone asks again at once with its --uid and --pwd, at most twice; then {}", kRetry);
+      return fmt::format("the phone asks again at once with its user and password, at most twice; then {}", retry);
     case Outcome::failure:
       break;
   }
-  return fmt::format("class C, other failure: {}", kRetry);
+  return fmt::format("class C, other failure: {}", retry);
 }
 
 /// Goes through the attempt; returns early where the phone would give up.
@@ -296,7 +310,7 @@ Result<Report> run(const Phone& phone, const Attempt& attempt) {
   Report report;
   Recorder record{report};
   FIRSTRING_CHECK(go(phone, attempt, report, record));
-  report.next = next_of(report);
+  report.next = next_of(report, phone.model.resync);
   return report;
 }
 

@@ -195,15 +195,9 @@ class Server {
 
 Phone make_phone(std::string tls_client = "tls1.0-dhe") {
   Phone phone;
-  phone.model.name = "SPA504G";
-  phone.model.product = "SPA504G";
-  phone.model.psn = "504G";
-  phone.model.lines = 4;
-  phone.model.user_agent = "Cisco/{product}-{version} ({MAC})({serial})";
+  phone.model = *device::Catalogue::shipped().find("SPA504G");
   phone.model.firmware = {"7.5.7", "7.6.2c"};
   phone.model.tls_client = std::move(tls_client);
-  phone.model.own_profile = "/$MA.xml";
-  phone.model.line.password = "Password_{n}_";
   phone.mac = *MacAddress::parse("000e08abcdef");
   phone.serial = "CBT1";
   phone.credentials = Credentials{{pki().phone.certificate}, pki().phone.key};

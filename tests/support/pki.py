@@ -39,6 +39,7 @@ organizationName = optional
 organizationalUnitName = optional
 commonName = optional
 emailAddress = optional
+serialNumber = optional
 """
 
 
@@ -277,6 +278,16 @@ class Pki:
             f"/CN=SPA-525G2, MAC: {mac}, Serial: CBT153908BX/emailAddress=linksys-certadmin@cisco.com"
         )
         return self.make("other", subject, self.maker_root, extensions=_CLIENT)
+
+    @functools.cached_property
+    def yealink_issuer(self):
+        """By its name, subjects are read as this maker writes them."""
+        return self.make(
+            "yealink-issuer", "/O=Yealink/CN=Yealink Equipment Issuing CA", key=2048, md="sha256", extensions=_CA
+        )
+
+    def yealink(self, name, subject, **options):
+        return self.make(name, subject, self.yealink_issuer, key=2048, md="sha256", extensions=_CLIENT, **options)
 
     @functools.cached_property
     def generic(self):

@@ -1,5 +1,4 @@
-#include "render/xml_text.hpp"
-
+// Flat-profile XML: spa-phones.md 4.1.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,9 +7,9 @@
 #include "base/bytes.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
-#include "render/profile.hpp"
+#include "vendor/format.hpp"
 
-namespace firstring::render {
+namespace firstring::vendor {
 namespace {
 
 /// XML 1.0 section 2.2: Char ::= #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]
@@ -45,10 +44,6 @@ std::size_t end_of_plain(std::string_view text, std::size_t at) {
   return static_cast<std::size_t>(found - octets.data());
 }
 
-bool begins_name(char c) { return is_letter(c) || c == '_'; }
-
-}  // namespace
-
 Result<void> append_escaped(std::string& document, std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const auto plain = end_of_plain(text, at);
@@ -76,7 +71,7 @@ Result<void> append_escaped(std::string& document, std::string_view text) {
   return {};
 }
 
-Result<void> check_text(std::string_view text) {
+Result<void> check_xml_text(std::string_view text) {
   for (std::size_t at = end_of_plain(text, 0); at < text.size(); at = end_of_plain(text, at)) {
     FIRSTRING_TRY(const auto character, xml_character(text, at));
     at += character.size();
@@ -84,15 +79,24 @@ Result<void> check_text(std::string_view text) {
   return {};
 }
 
-Result<void> check_parameter_name(std::string_view name) {
-  const auto is_inner = [](char c) { return begins_name(c) || is_digit(c) || c == '-' || c == '.'; };
-  if (!name.empty() && begins_name(name.front()) && std::all_of(name.begin(), name.end(), is_inner)) return {};
-  return fail(
-      Errc::invalid_input,
-      fmt::format(
-          "'{}' cannot be the name of a parameter; it begins with a letter or '_' and goes on with letters, digits, "
-          "'_', '-' and '.'",
-          printable(name, 60)));
+/// The parameter as an element: its name needs no escaping.
+Result<void> append_element(std::string& document, std::string_view name, std::string_view access,
+                            std::string_view text) {
+  document.append("  <").append(name);
+  if (!access.empty()) document.append(" ua=\"").append(access).append("\"");
+  document += '>';
+  FIRSTRING_CHECK(append_escaped(document, text));
+  document.append("</").append(name).append(">\n");
+  return {};
 }
 
-}  // namespace firstring::render
+}  // namespace
+
+const Format kFlatProfile{.name = "flat-profile",
+                          .content_type = "text/xml; charset=utf-8",
+                          .head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<flat-profile>\n",
+                          .tail = "</flat-profile>\n",
+                          .append = append_element,
+                          .check_text = check_xml_text};
+
+}  // namespace firstring::vendor

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "base/text.hpp"
-#include "device/model.hpp"
+#include "vendor/cisco/cisco.hpp"
 
-namespace firstring::device {
+namespace firstring::vendor::cisco {
 namespace {
 
 constexpr std::size_t kMaxLength = 200;
@@ -48,7 +49,7 @@ std::size_t version_hyphen(std::string_view text) {
 
 }  // namespace
 
-std::optional<UserAgent> parse_user_agent(std::string_view text) {
+std::optional<UserAgent> read_user_agent(std::string_view text) {
   if (text.size() > kMaxLength) return std::nullopt;
   // A version may hold parentheses of its own, "6.1.5(a)", but no space.
   const auto space = text.find(' ');
@@ -87,4 +88,4 @@ std::optional<UserAgent> parse_user_agent(std::string_view text) {
   return agent;
 }
 
-}  // namespace firstring::device
+}  // namespace firstring::vendor::cisco
