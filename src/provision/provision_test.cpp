@@ -112,6 +112,29 @@ TEST_F(Provisioning, TheFirstFileLeadsToThePhonesOwn) {
   EXPECT_THAT(given.response.body, HasSubstr("$MA"));
 }
 
+TEST_F(Provisioning, APhoneOfAnotherMakerGetsItsOwnWordsAlone) {
+  const auto yealink = *MacAddress::parse("001565000062");
+  ASSERT_TRUE(store_->add_device({.mac = yealink, .model = "T46S", .serial = "", .group = "lobby", .created = now()}));
+  ASSERT_TRUE(store_->set_parameters(store::Scope::base(),
+                                     {parameter("Time_Zone", "GMT"), parameter("Nobody_Knows_It", "{{profile_url}}"),
+                                      parameter("static.syslog.server", "192.0.2.9")}));
+  ASSERT_TRUE(store_->set_parameters({store::Scope::Kind::group, "lobby"},
+                                     {parameter("Station_Name", "Lobby"), parameter("account.1.label", "Lobby")}));
+  const auto own = answer(get("/001565000062.cfg"), phone(yealink), *view(), *box_);
+  EXPECT_EQ(own.response.content_type, "text/plain; charset=utf-8");
+  EXPECT_EQ(own.response.body,
+            "#!version:1.0.0.1\nNobody_Knows_It = https://phones.example.com:8443/001565000062.cfg\n"
+            "account.1.label = Lobby\nstatic.syslog.server = 192.0.2.9\n");
+  // Its first file is for no device, and the URL of its own file has its MAC address in it.
+  EXPECT_EQ(answer(get("/y000000000066.cfg"), {}, *view(), *box_).response.body,
+            "#!version:1.0.0.1\nstatic.auto_provision.server.url = https://phones.example.com:8443/\n"
+            "static.syslog.server = 192.0.2.9\n");
+  const auto cisco = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
+  EXPECT_THAT(cisco.response.body, HasSubstr("<Station_Name>Lobby<"));
+  EXPECT_THAT(cisco.response.body, Not(HasSubstr("account.1.label")));
+  EXPECT_THAT(cisco.response.body, Not(HasSubstr("syslog")));
+}
+
 TEST_F(Provisioning, ALayerMayLeadElsewhere) {
   ASSERT_TRUE(store_->set_parameters({store::Scope::Kind::model, "SPA504G"},
                                      {parameter("Profile_Rule", "https://elsewhere.example.com/$MA.cfg")}));
