@@ -443,7 +443,7 @@ TEST(NextContact, FollowsTheTimersOfThePhone) {
 }
 
 TEST(NextContact, SaysNothingThatIsNotKnown) {
-  LedgerEntry entry{row("ok", "done"), {}};
+  LedgerEntry entry{row(Outcome::ok, Stage::done), {}};
   entry.connection.accepted = from_micros(0);
   auto yealink = timers("T46S");
   const auto next = [&](unsigned failures) { return next_contact(entry, failures, yealink); };

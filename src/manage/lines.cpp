@@ -18,7 +18,8 @@ Result<void> check_line(const Desk& desk, const LineChange& wanted) {
     return fail(Errc::invalid_input, fmt::format("line: {} has the lines 1 to {}", model->name, model->lines));
   for (const auto& [name, text] :
        {std::pair{"user", &wanted.user}, {"proxy", &wanted.proxy}, {"display", &wanted.display}}) {
-    if (auto checked = render::check_value(*text, model); !checked) return fail(std::move(checked).error().while_(name));
+    if (auto checked = render::check_value(*text, model); !checked)
+      return fail(std::move(checked).error().while_(name));
   }
   if (!wanted.password) return {};
   if (auto checked = check_secret(escape_braces(wanted.password->reveal()), model); !checked)

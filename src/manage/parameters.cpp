@@ -108,8 +108,8 @@ Result<Changed<std::vector<store::Parameter>>> set_parameters(const Desk& desk, 
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     auto& parameter = parameters[i];
     const auto& value = changes.parameters[i].value;
-    auto checked =
-        changes.exposure == Exposure::kept ? check_secret(value.reveal(), model) : render::check_value(value.reveal(), model);
+    auto checked = changes.exposure == Exposure::kept ? check_secret(value.reveal(), model)
+                                                      : render::check_value(value.reveal(), model);
     if (!checked) return fail(std::move(checked).error().while_(parameter.name));
     if (parameter.parameter_class == store::ParameterClass::secret) {
       FIRSTRING_TRY(const auto box, open_secrets(desk.dir));

@@ -10,7 +10,7 @@
 namespace firstring::manage {
 namespace {
 
-/// What the layers of a device set its timers to; its own defaults if it is not in the fleet, or cannot be rendered.
+/// What the layers of a device set its timers to; those of its model if it is not in the fleet, or cannot be rendered.
 ledger::ResyncTimers timers_of(const Desk* desk, const MacAddress& mac, std::string_view likely_model,
                                std::string& warning) {
   ledger::ResyncTimers timers;
