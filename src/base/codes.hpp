@@ -64,7 +64,8 @@ namespace firstring {
   X(no_such_file)            \
   X(needs_tls)               \
   X(method_not_allowed)      \
-  X(render_failed)
+  X(render_failed)           \
+  X(other_maker)
 
 /// Why a request was answered as it was, and what was found of a certificate chain.
 #define FIRSTRING_REASONS(X)                  \

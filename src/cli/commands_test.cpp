@@ -392,12 +392,12 @@ class Ledger : public Commands {
       connections[i].id = static_cast<std::int64_t>(i) + 1;
       connections[i].accepted = now();
       connections[i].address = "192.0.2." + std::to_string(i + 1);
-      connections[i].outcome = Outcome::ok;
+      connections[i].outcome = firstring::Outcome::ok;
       connections[i].version = "TLSv1";
       connections[i].cipher = "DHE-RSA-AES256-SHA";
     }
     connections[0].device = kMac;
-    connections[2].outcome = Outcome::handshake_failed;
+    connections[2].outcome = firstring::Outcome::handshake_failed;
     connections[2].alert = "unknown_ca";
     connections[2].alert_from = "client";
     for (std::size_t i = 0; i < 2; ++i) {

@@ -36,6 +36,7 @@ CertificateIdentity identify(const crypto::DistinguishedName& subject, const cry
   if (!read.problem.empty()) return unusable(std::move(read.problem));
 
   CertificateIdentity identity;
+  if (!maker->issuers.empty()) identity.maker = maker;
   identity.mac = read.mac;
   identity.product = std::move(read.product);
   for (const auto& mark : read.marks) {

@@ -20,6 +20,7 @@ std::string_view to_string(Assurance assurance);
 std::optional<Assurance> parse_assurance(std::string_view text);
 
 struct KnownBad;
+struct Maker;
 
 /// What a maker's certificate says about its device: read from the DER attributes of its subject, never from its text.
 /// Says nothing about whether the certificate can be believed; that is the chain verdict's.
@@ -36,6 +37,8 @@ struct CertificateIdentity {
   std::string problem;            ///< "ST names 708105b37234 and CN names 000e08abcdef"
   /// The fault that the maker is known to have made with this certificate or device, of shipped data; nullptr for none.
   const KnownBad* known_bad = nullptr;
+  /// Whose CA issued it; nullptr if no maker names the issuer among its own.
+  const Maker* maker = nullptr;
 
   /// The most that this certificate can prove, if its chain is accepted.
   Assurance best_assurance() const;

@@ -70,6 +70,11 @@ constexpr std::array kDenials{
               "Correct the Profile_Rule of the phone {device} (use $MA, not a fixed address); if it repeats over many "
               "addresses, somebody is trying to read other phones' files."},
     CauseRule{
+        Cause::other_maker, nullptr,
+        "The certificate names {device}, but it was issued by another maker ({issuer}) than that phone's.",
+        "If the phone's model is wrong here, remove it and add it with the right one. Otherwise somebody can issue "
+        "certificates under that CA: find out who."},
+    CauseRule{
         Cause::pin_mismatch, nullptr,
         "The certificate that names {device} ({subject}) has another key than the one that this phone came with "
         "first.",

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "device/model.hpp"
 
 namespace firstring::manage {
 

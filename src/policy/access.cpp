@@ -20,7 +20,7 @@ Access allow(Reason reason, Audience audience) {
   return {.allow = true, .status = 200, .reason = reason, .sentence = {}, .audience = audience, .is_stranger = false};
 }
 
-Access decide_profile(const MacAddress& requested, const Requester& requester, bool device_known) {
+Access decide_profile(const MacAddress& requested, const Requester& requester, const FleetFacts& device) {
   if (!requester.tls)
     return deny(403, Reason::needs_tls, "This file is given over TLS only, to the phone that it belongs to.");
   if (!requester.verdict.present)
@@ -45,11 +45,14 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
   }
   const auto audience = Audience::bound(requester.verdict, requester.identity, requested, requester.wire);
   if (!audience) return deny(403, Reason::other_device, "Your certificate names another phone.");
-  if (!device_known) {
+  if (!device.is_known) {
     auto access = deny(404, Reason::unknown_device, "This phone has not been entered here.");
     access.is_stranger = true;
     return access;
   }
+  const auto* maker = requester.identity.maker;
+  if (maker != nullptr && device.maker != nullptr && maker != device.maker)
+    return deny(403, Reason::other_maker, "Your certificate was issued by another maker than this phone's.");
   switch (requester.refusal) {
     case WatchRefusal::none:
       break;
@@ -63,14 +66,14 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, b
 
 }  // namespace
 
-Access decide_file(const device::FileMatch& file, const Requester& requester, bool device_known) {
+Access decide_file(const device::FileMatch& file, const Requester& requester, const FleetFacts& device) {
   switch (file.kind) {
     case device::FileKind::bootstrap:
       // The same for everybody, phone or not: what a model's first file says is on its maker's web page too.
       return allow(Reason::public_, Audience::anyone());
     case device::FileKind::profile:
       if (!file.mac) break;
-      return decide_profile(*file.mac, requester, device_known);
+      return decide_profile(*file.mac, requester, device);
   }
   return deny(404, Reason::no_such_file, "There is no such file.");
 }

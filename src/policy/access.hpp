@@ -23,8 +23,14 @@ struct Access {
       false;  ///< its certificate is good and names the device it asks for, but nobody entered that device
 };
 
-/// `device_known`: the device that `file` belongs to is entered. Binding: the MAC in the certificate equals the MAC in
-/// the request, as whole values. Nobody without a good certificate learns whether a device exists.
-Access decide_file(const device::FileMatch& file, const Requester& requester, bool device_known);
+/// What the fleet knows of the device that a file belongs to.
+struct FleetFacts {
+  bool is_known = false;                 ///< somebody has added it
+  const device::Maker* maker = nullptr;  ///< of its model; nullptr if its model is none that this program knows
+};
+
+/// Binding: the MAC in the certificate equals the MAC in the request, as whole values; and no maker's CA vouches for
+/// another maker's phone. Nobody without a good certificate learns whether a device exists.
+Access decide_file(const device::FileMatch& file, const Requester& requester, const FleetFacts& device);
 
 }  // namespace firstring::policy

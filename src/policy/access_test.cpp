@@ -23,9 +23,10 @@ class AccessDecision : public ::testing::Test {
   }
 
   Access ask(const Requester& requester, bool known = true) const {
-    return decide_file({FileKind::profile, nullptr, mac_}, requester, known);
+    return decide_file({FileKind::profile, nullptr, mac_}, requester, {.is_known = known, .maker = &maker_});
   }
 
+  const device::Maker maker_{};
   const MacAddress mac_ = *MacAddress::parse("000e08abcdef");
   const MacAddress other_ = *MacAddress::parse("000e08abcdee");
 };
@@ -43,6 +44,17 @@ TEST_F(AccessDecision, RefusesAnotherPhonesProfile) {
   EXPECT_EQ(access.status, 403U);
   EXPECT_EQ(access.reason, Reason::other_device);
   EXPECT_FALSE(access.audience);
+}
+
+TEST_F(AccessDecision, LetsNoMakersCaVouchForAnotherMakersPhone) {
+  const device::Maker another{};
+  auto requester = with_certificate(mac_);
+  requester.identity.maker = &another;
+  const auto access = ask(requester);
+  EXPECT_EQ(access.status, 403U);
+  EXPECT_EQ(access.reason, Reason::other_maker);
+  requester.identity.maker = &maker_;
+  EXPECT_TRUE(ask(requester).allow);
 }
 
 TEST_F(AccessDecision, TellsNobodyElseWhetherADeviceExists) {
@@ -129,7 +141,7 @@ TEST_F(AccessDecision, GivesTheFirstFileToAnybodyWithoutSecrets) {
   auto suspicious = with_certificate(mac_);
   suspicious.refusal = WatchRefusal::pin_mismatch;
   for (const auto& requester : {Requester{}, with_certificate(mac_), suspicious}) {
-    const auto access = decide_file({FileKind::bootstrap, nullptr, std::nullopt}, requester, false);
+    const auto access = decide_file({FileKind::bootstrap, nullptr, std::nullopt}, requester, {});
     ASSERT_TRUE(access.allow);
     EXPECT_FALSE(access.audience->may_see(store::ParameterClass::secret));
     EXPECT_FALSE(access.audience->may_see(store::ParameterClass::tenant));

@@ -61,7 +61,9 @@ Answer answer(const http::Request& request, const policy::Requester& requester, 
   }
 
   const auto* device = file->mac ? fleet.device(*file->mac) : nullptr;
-  auto access = policy::decide_file(*file, requester, device != nullptr);
+  const auto* model = device != nullptr ? device::Catalogue::shipped().find(device->model) : nullptr;
+  auto access = policy::decide_file(
+      *file, requester, {.is_known = device != nullptr, .maker = model != nullptr ? model->maker : nullptr});
   result.reason = access.reason;
   result.is_stranger = access.is_stranger;
   if (!access.allow) {

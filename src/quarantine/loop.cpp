@@ -176,7 +176,7 @@ bool Session::flush_to_client() {
 }
 
 void Session::end(TimePoint at) {
-  if (stream_->facts().stage == tls::Stage::finished) stream_->shutdown();
+  if (stream_->facts().stage == Stage::finished) stream_->shutdown();
   ::shutdown(socket(), SHUT_WR);
   phase_ = Phase::closing;
   client_done_ = true;

@@ -132,7 +132,7 @@ TEST_F(Loop, ShakesHandsTellsTheServerAndPassesPlaintextBothWays) {
   ASSERT_EQ(shake_hands(client), Status::ok) << client.channel->facts().failure;
   const auto& facts = client.channel->facts();
   EXPECT_EQ(facts.version, "TLSv1");
-  EXPECT_EQ(facts.stage, tls::Stage::finished);
+  EXPECT_EQ(facts.stage, Stage::finished);
   ASSERT_EQ(facts.client_chain.size(), 1U);
   EXPECT_EQ(facts.client_chain[0].fingerprint(), phone.certificate.fingerprint());
   EXPECT_LE(facts.server_flight_at, facts.client_flight_at);
@@ -170,7 +170,7 @@ TEST_F(Loop, TellsWhyAHandshakeFailed) {
   auto client = start(context.get());
   EXPECT_EQ(shake_hands(client), Status::failed);
   EXPECT_EQ(client.channel->facts().alert.from, tls::Alert::From::server);
-  EXPECT_EQ(client.channel->facts().stage, tls::Stage::hello);
+  EXPECT_EQ(client.channel->facts().stage, Stage::hello);
   EXPECT_NE(client.channel->facts().failure, "");
 }
 
@@ -181,7 +181,7 @@ TEST_F(Loop, TellsThatTheClientWentSilent) {
   until(client, [&] { return (status = client.channel->handshake()) != Status::want_read; });
   EXPECT_EQ(status, Status::failed);
   EXPECT_TRUE(client.channel->facts().timed_out);
-  EXPECT_EQ(client.channel->facts().stage, tls::Stage::server_flight);
+  EXPECT_EQ(client.channel->facts().stage, Stage::server_flight);
 }
 
 TEST_F(Loop, LetsMoreClientsThanItMayHaveWait) {
@@ -255,7 +255,7 @@ TEST(QuarantineChannel, FailsWhenTheQuarantineEnds) {
   theirs.reset();
   EXPECT_EQ(channel.handshake(), Status::failed);
   EXPECT_NE(channel.facts().failure.find("the quarantine ended"), std::string::npos);
-  EXPECT_EQ(channel.facts().stage, tls::Stage::hello);
+  EXPECT_EQ(channel.facts().stage, Stage::hello);
 }
 
 TEST(QuarantineChannel, BelievesNoTimeThatHasNotBeenYetAndNoCertificateThatIsNone) {
@@ -265,7 +265,7 @@ TEST(QuarantineChannel, BelievesNoTimeThatHasNotBeenYetAndNoCertificateThatIsNon
   const FileDescriptor theirs{fds[1]};
   tls::QuarantineRecord record;
   record.result = tls::QuarantineRecord::Result::ok;
-  record.stage = tls::Stage::finished;
+  record.stage = Stage::finished;
   record.finished_us = std::numeric_limits<std::int64_t>::max();
   auto bytes = serialize(record);
   ::send(theirs.get(), bytes.data(), bytes.size(), 0);
@@ -278,7 +278,7 @@ TEST(QuarantineChannel, BelievesNoTimeThatHasNotBeenYetAndNoCertificateThatIsNon
   ::send(theirs.get(), bytes.data(), bytes.size(), 0);
   tls::QuarantineChannel other{ours.get()};
   EXPECT_EQ(other.handshake(), Status::failed);
-  EXPECT_EQ(other.facts().stage, tls::Stage::hello) << "then nothing of it is believed";
+  EXPECT_EQ(other.facts().stage, Stage::hello) << "then nothing of it is believed";
 }
 
 }  // namespace
