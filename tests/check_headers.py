@@ -1,4 +1,5 @@
-"""Every header compiles by itself. `check_headers.py compile_commands.json` takes the flags from there."""
+"""Headers compile by themselves: `check_headers.py compile_commands.json [HEADER...]`, which takes the flags from there; all
+under src/ if none is named."""
 
 import concurrent.futures
 import json
@@ -26,7 +27,7 @@ def flags_of(database):
 
 def main():
     flags = flags_of(sys.argv[1])
-    headers = sorted((ROOT / "src").rglob("*.hpp"))
+    headers = [ROOT / name for name in sys.argv[2:]] or sorted((ROOT / "src").rglob("*.hpp"))
 
     def compiles(header):
         command = ["g++", "-fsyntax-only", *flags, "-include", header, "-x", "c++", "/dev/null"]

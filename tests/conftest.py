@@ -5,8 +5,9 @@ from support.pki import Pki
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory):
-    return Pki(tmp_path_factory.mktemp("pki"))
+def certificates():
+    """Kept in the build folder, for all processes of this run and the next ones."""
+    return Pki(support_server.BINARY.resolve().parent / "test-pki")
 
 
 @pytest.fixture

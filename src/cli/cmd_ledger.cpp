@@ -200,6 +200,7 @@ Result<int> report_alarms(const Context& context, store::LedgerStore& store) {
 
 Result<int> ledger(Context& context) {
   const auto forms = context.given("--json") + context.given("--csv");
+  const auto rows = context.given("--now") ? LedgerRows::now : LedgerRows::settled;
   const auto reports =
       context.given("--causes") + context.given("--times") + context.given("--alarms") + context.given("--gaps");
   if (forms > 1) return context.refuse("--json and --csv exclude each other");
@@ -215,7 +216,7 @@ Result<int> ledger(Context& context) {
   if ((reports == 0 || lists_alarms || lists_gaps) && context.given("--model"))
     return context.refuse("--model goes with --causes or --times");
   if (reports > 0) {
-    FIRSTRING_TRY(const auto store, open_ledger(context));
+    FIRSTRING_TRY(const auto store, open_ledger(context, rows));
     if (lists_alarms) return report_alarms(context, *store);
     if (lists_gaps) return report_gaps(context, *store);
     return context.given("--causes") ? report_causes(context, *store) : report_times(context, *store);
@@ -230,7 +231,7 @@ Result<int> ledger(Context& context) {
   query.failed = context.given("--failed");
   query.since = since_of(context);
   query.limit = context.number("--limit", 1000);
-  FIRSTRING_TRY(const auto store, open_ledger(context));
+  FIRSTRING_TRY(const auto store, open_ledger(context, rows));
   FIRSTRING_TRY(const auto last, store->last_written());
   FIRSTRING_TRY(const auto entries, store->find(query));
   print(context, entries);
@@ -275,6 +276,7 @@ std::vector<Command> ledger_commands() {
              .help = "the newest N; 1000 if not given. With --causes the N that fail most, 50",
              .check = is_number},
             {.name = "--follow", .value = {}, .help = "go on with what comes; ends with Ctrl-C"},
+            {.name = "--now", .value = {}, .help = "do not wait for the rows of what has just happened"},
             {.name = "--causes", .value = {}, .help = "count what connections came to, by model and firmware"},
             {.name = "--times", .value = {}, .help = "how long phones compute, by model, firmware and sizes"},
             {.name = "--alarms", .value = {}, .help = "the alarms; with --mac, --since, --limit and --json alone"},

@@ -45,9 +45,10 @@ Result<manage::Desk> open_desk(const Context& context) {
   return manage::open_desk(dir, {.name = system_user(), .via = "command line"});
 }
 
-Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context) {
+Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context, LedgerRows rows) {
   FIRSTRING_TRY(const auto dir, state_folder(context));
   FIRSTRING_TRY(auto ledger, store::sqlite::open_ledger(dir, store::sqlite::OpenMode::existing));
+  if (rows == LedgerRows::now) return ledger;
   // Whoever asks right after a request shall find it: the server's rows come late, and take a moment to be written.
   constexpr std::chrono::milliseconds kLeast{60};
   FIRSTRING_TRY(const auto lag, ledger->lag());

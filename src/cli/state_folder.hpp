@@ -15,7 +15,9 @@ Result<std::filesystem::path> state_folder(const Context& context);
 
 /// The fleet of the state folder, with the system's user as the author of changes.
 Result<manage::Desk> open_desk(const Context& context);
-Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context);
+/// Whether to wait for the rows of what has just happened: the server writes them up to LedgerStore::lag() late.
+enum class LedgerRows { settled, now };
+Result<std::unique_ptr<store::LedgerStore>> open_ledger(const Context& context, LedgerRows rows = LedgerRows::settled);
 
 /// What `--password-file F` or `--value-file F` names: a file that only its owner can read, or for "-" standard input,
 /// asked for with `prompt` on a terminal. Without the line feed at its end. Fails if it is empty.

@@ -1,12 +1,16 @@
 """Foreign TLS stacks as phones: each makes one connection and one request, and gives the whole answer or its status (None: no
 answer)."""
 
+import atexit
+import functools
+import hashlib
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIMEOUT = 60
@@ -19,6 +23,12 @@ def _request(path):
 def status_of(output):
     found = re.search(rb"HTTP/1\.[01] (\d{3}) ", output)
     return int(found.group(1)) if found else None
+
+
+def built(certificates, sources, build):
+    """The folder of what `build` makes of these sources, in a folder that it is given; once, for all processes and runs."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
+    return certificates.kept(sources[0].stem, digest, build)
 
 
 class Client:
@@ -156,14 +166,17 @@ class Nss(Client):
 
 class Go(Client):
     def prepare(self):
-        environment = {**self.environment, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOCACHE": str(self.folder / "go-cache")}
-        subprocess.run(
-            ["go", "build", "-o", self.folder / "go-client", "."], cwd=HERE / "go", check=True, timeout=300, env=environment
-        )
+        def build(folder):
+            with tempfile.TemporaryDirectory() as cache:
+                environment = {**self.environment, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOCACHE": cache}
+                command = ["go", "build", "-o", folder / "go-client", "."]
+                subprocess.run(command, cwd=HERE / "go", check=True, timeout=300, env=environment)
+
+        self.program = built(self.certificates, [HERE / "go" / "main.go", HERE / "go" / "go.mod"], build) / "go-client"
 
     def command(self, port, identity, path, version):
         certificate = ["-cert", identity.chain, "-key", identity.key] if identity else []
-        return [self.folder / "go-client", "-address", f"127.0.0.1:{port}", "-path", path, "-version", version, *certificate, *(["-trust", self.trust.certificate] if self.trust else [])]
+        return [self.program, "-address", f"127.0.0.1:{port}", "-path", path, "-version", version, *certificate, *(["-trust", self.trust.certificate] if self.trust else [])]
 
     resumes = ("1.3",)  # up to TLS 1.2 it knows tickets only, and the server gives none
 
@@ -171,20 +184,66 @@ class Go(Client):
         return [[*self.command(port, identity, path, version), "-times", "2"]]
 
 
+class JavaMachine:
+    """One process for all that needs no options of its own: starting one costs a second of CPU."""
+
+    def __init__(self, command):
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # What it says of failed handshakes is read away, so that it cannot block; the newest is kept for who wonders.
+        self._said = b""
+        self._reader = threading.Thread(target=self._read_words, daemon=True)
+        self._reader.start()
+        atexit.register(self.stop)
+
+    def _read_words(self):
+        while line := self._process.stderr.readline():
+            self._said = (self._said + line)[-4000:]
+
+    def run(self, arguments):
+        limit = threading.Timer(TIMEOUT, self._process.kill)
+        limit.start()
+        try:
+            self._process.stdin.write(("\t".join(map(str, arguments)) + "\n").encode())
+            self._process.stdin.flush()
+            status, size = self._process.stdout.readline().split()
+            output = self._process.stdout.read(int(size))
+        finally:
+            limit.cancel()
+        return subprocess.CompletedProcess(arguments, int(status), output, self._said)
+
+    def stop(self):
+        self._process.stdin.close()
+        try:
+            self._process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@functools.cache
+def java_machine(*command):
+    return JavaMachine(command)
+
+
 class Java(Client):
     prefix = ""
+    FAST = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
     def prepare(self):
-        classes = self.folder / "classes"
-        subprocess.run(["javac", "-d", classes, HERE / "java" / "Client.java"], check=True, timeout=300)
+        source = HERE / "java" / "Client.java"
+        javac = ["javac", source, "-d"]
+        self.classes = built(self.certificates, [source], lambda folder: subprocess.run([*javac, folder], check=True, timeout=300))
 
     def command(self, port, identity, path, version):
         protocol = self.prefix + {"1.0": "TLSv1"}.get(version, f"TLSv{version}")
         certificate = [identity.pkcs12] if identity else []
-        fast = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
-        if self.trust:
-            fast.append(f"-Dtrust={self.trust.certificate}")
-        return ["java", *fast, "-cp", self.folder / "classes", "Client", "127.0.0.1", port, path, protocol, *certificate]
+        trust = [f"-Dtrust={self.trust.certificate}"] if self.trust else []
+        return ["java", *self.FAST, *trust, "-cp", self.classes, "Client", "127.0.0.1", port, path, protocol, *certificate]
+
+    def execute(self, command, path):
+        arguments = command[command.index("Client") + 1 :]
+        trust = self.trust.certificate if self.trust else ""
+        return java_machine("java", *self.FAST, "-cp", self.classes, "Client", "serve").run([trust, *arguments])
 
     resumes = ("1.0", "1.2", "1.3")
 

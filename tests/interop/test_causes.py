@@ -248,8 +248,8 @@ CASES = {
 
 
 def rows(server):
-    server.row_of(server.get_plain("/sentinel").source)  # the rows before it are written
-    return [row for row in server.ledger() if row.get("target") != "/sentinel"]
+    server.all_rows()
+    return [row for row in server.rows() if row.get("target") != "/the-end"]
 
 
 def row_after(server, before):

@@ -40,8 +40,7 @@ def newest_rows(port_of_all):
     seen = set()
 
     def new():
-        port_of_all.row_of(port_of_all.get_plain("/the-end").source)  # the rows before it are written
-        rows = [row for row in port_of_all.ledger() if row["listener"].startswith("phone") and row["connection"] not in seen]
+        rows = [row for row in port_of_all.all_rows() if row["connection"] not in seen]
         seen.update(row["connection"] for row in rows)
         return sorted(rows, key=lambda row: row["connection"])
 
@@ -139,8 +138,7 @@ def test_a_client_limited_to_dh_1024_gets_in_at_its_first_try(tmp_path, certific
     phone = clients.Nss(tmp_path, certificates)
     command = [*phone.command(server.port, certificates.own, OWN, "1.0"), "-c", ":0039"]
     answer = phone.execute(command, OWN)
-    server.row_of(server.get_plain("/the-end").source)  # the row before it is written
-    (row,) = [row for row in server.ledger() if row["address"] == "127.0.0.1"]
+    (row,) = [row for row in server.all_rows() if row["address"] == "127.0.0.1"]
     assert b" 200 " in answer.stdout, (answer, row)
     assert (row["cipher"], row["key_exchange"], row["key_exchange_bits"]) == ("DHE-RSA-AES256-SHA", "DH", 1024)
 
@@ -170,16 +168,14 @@ def test_a_listener_without_a_ladder_gives_the_same_every_time(tmp_path, certifi
         for _ in range(3):
             with pytest.raises(OSError):
                 server.get(OWN, certificates.own, version="1.0", source="127.9.1.1", trust=certificates.root_2k)
-        server.row_of(server.get_plain("/the-end").source)
-        assert {row["personality"] for row in server.ledger() if row["address"] == "127.9.1.1"} == {"legacy-2026-11"}
+        assert {row["personality"] for row in server.all_rows() if row["address"] == "127.9.1.1"} == {"legacy-2026-11"}
 
 
 def test_a_complete_handshake_without_a_request_leads_nowhere(port_of_all, certificates):
     for _ in range(3):
         with client.connect(port_of_all.port, certificates.own, source="127.9.1.2"):
             pass
-    port_of_all.row_of(port_of_all.get_plain("/the-end").source)
-    assert {row["personality"] for row in port_of_all.ledger() if row["address"] == "127.9.1.2"} == {"modern-2026-11"}
+    assert {row["personality"] for row in port_of_all.all_rows() if row["address"] == "127.9.1.2"} == {"modern-2026-11"}
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])

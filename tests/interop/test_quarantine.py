@@ -82,10 +82,6 @@ def ask(phones, name, port, identity, path):
     return phones[kind].run(port, identity, path, version).stdout
 
 
-def old_rows(server):
-    """What came to the phone listener, once all of it is written."""
-    server.row_of(server.get_plain("/the-end").source)
-    return [row for row in server.ledger() if row["listener"].startswith("phone")]
 
 
 def process_of(server):
@@ -114,7 +110,7 @@ def results(request, tmp_path_factory, certificates, phones):
     keys = f'enabled = true\nprogram = "{program}"\n' + ("secrets = true\n" if secrets else "")
     with Server(state_with(tmp_path_factory.mktemp("quarantine") / "state", certificates, keys)) as server:
         outputs = [ask(phones, cell.client, server.port, certificates.by_name(cell.identity), cell.file) for cell in CELLS]
-        rows = old_rows(server)
+        rows = server.all_rows()
         assert len(rows) == len(CELLS), "one row a connection"
         assert "quarantine: process" not in server.log_text(), "it has not ended"
         yield secrets, dict(zip(CELLS, zip(outputs, rows)))
@@ -144,7 +140,8 @@ def test_without_it_such_a_client_fails_for_a_reason_of_its_own(tmp_path, certif
     with Server(state) as server:
         names = [name for name in OLD if name.startswith("nss")]
         outputs = [ask(phones, name, server.port, certificates.own, OWN) for name in names]
-        rows = old_rows(server)
+        server.all_rows()
+        rows = [row for row in server.ledger() if row["listener"].startswith("phone")]
     assert len(rows) == len(names)
     for name, output, row in zip(names, outputs, rows):
         assert status_of(output) is None
@@ -157,7 +154,7 @@ def test_a_client_with_one_sound_suite_never_meets_it(tmp_path, certificates, ph
     with Server(state_with(tmp_path / "state", certificates)) as server:
         answer = server.get(OWN, certificates.own, version="1.0")
         output = phones["nss"].run(server.port, certificates.own, OWN, "tls1.0").stdout
-        rows = old_rows(server)
+        rows = server.all_rows()
     assert (answer.status, status_of(output)) == (200, 200)
     assert [row["quarantined"] for row in rows] == [False, False]
 

@@ -4,12 +4,16 @@ The layouts are those of real phones (two subject layouts, the shared generic ce
 server on the open internet meets.
 """
 
+import contextlib
 import dataclasses
 import datetime
+import fcntl
 import functools
+import hashlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 OWN_MAC = "000e08abcdef"
@@ -64,22 +68,18 @@ class Identity:
     chain: pathlib.Path
 
     @functools.cached_property
-    def combined(self):
-        """Chain and key in one file, as some clients want them."""
-        path = self.chain.with_suffix(".combined.pem")
-        path.write_text(self.chain.read_text() + self.key.read_text())
-        return path
-
-    @functools.cached_property
     def pkcs12(self):
-        """The same as PKCS#12 with the password `secret`, for NSS and Java."""
+        """Chain and key as PKCS#12 with the password `secret`, for NSS and Java."""
         path = self.chain.with_suffix(".p12")
-        leaf_and_more = ["-in", self.chain, "-inkey", self.key, "-name", self.name]
-        openssl("pkcs12", "-export", *leaf_and_more, "-passout", "pass:secret", "-out", path, folder=path.parent)
+        if not path.exists():
+            leaf_and_more = ["-in", self.chain, "-inkey", self.key, "-name", self.name]
+            made = path.with_suffix(f".{os.getpid()}")
+            openssl("pkcs12", "-export", *leaf_and_more, "-passout", "pass:secret", "-out", made, folder=path.parent.parent)
+            made.rename(path)  # another process may be at it too
         return path
 
     def fingerprint(self):
-        text = openssl("x509", "-in", self.certificate, "-noout", "-fingerprint", "-sha256", folder=self.chain.parent)
+        text = openssl("x509", "-in", self.certificate, "-noout", "-fingerprint", "-sha256", folder=self.chain.parent.parent)
         return text.split("=")[1].strip().replace(":", "").lower()
 
 
@@ -88,67 +88,100 @@ def _time(year):
 
 
 class Pki:
-    """All certificates that the tests need; each is made when it is first asked for and then kept."""
+    """All certificates that the tests need; each is made when it is first asked for and then kept in `folder`, which several
+    processes may share and which outlives them: what is in it is never changed. A certificate lies in a folder of its own,
+    named after it and after a digest of everything that it was made from."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "index.txt").touch()
-        (self.folder / "openssl.cnf").write_text(_CONFIG.format(folder=self.folder))
+        with self._alone():
+            for file, text in (("index.txt", ""), ("openssl.cnf", _CONFIG.format(folder=self.folder))):
+                if not (self.folder / file).exists():
+                    (self.folder / file).write_text(text)
 
-    def _key(self, name, kind):
-        path = self.folder / f"{name}.key"
+    @contextlib.contextmanager
+    def _alone(self):
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def kept(self, name, recipe, make):
+        """The folder of what `make` puts into a folder that it is given, made once for this recipe."""
+        folder = self.folder / f"{name}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]}"
+        if not folder.exists():
+            with self._alone():
+                if not folder.exists():
+                    unfinished = self.folder / f"{folder.name}.unfinished"
+                    shutil.rmtree(unfinished, ignore_errors=True)
+                    unfinished.mkdir()
+                    make(unfinished)
+                    unfinished.rename(folder)
+        return folder
+
+    def _key(self, path, kind):
         if kind == "ec":
             options = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
         else:
             options = ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{kind}"]
         openssl("genpkey", *options, "-out", path, folder=self.folder)
         path.chmod(0o600)
-        return path
 
     def make(self, name, subject, issuer=None, *, key=1024, md="sha1", years=(2006, 2036), extensions="", send=()):
         """One certificate. `issuer` None: self-signed. `key`: RSA bits, "ec" or an Identity whose key to share.
         `send`: what follows the leaf."""
-        key_file = key.key if isinstance(key, Identity) else self._key(name, key)
-        request = self.folder / f"{name}.csr"
-        certificate = self.folder / f"{name}.crt"
-        extension_file = self.folder / f"{name}.ext"
-        extension_file.write_text(extensions)
-        openssl("req", "-new", "-utf8", "-key", key_file, "-subj", subject, "-out", request, folder=self.folder)
-        if issuer is None:
-            who = ["-selfsign", "-keyfile", key_file]
-        else:
-            who = ["-cert", issuer.certificate, "-keyfile", issuer.key]
-        openssl(
-            "ca", "-batch", "-notext", "-config", self.folder / "openssl.cnf", *who, "-in", request, "-out", certificate,
-            "-md", md, "-startdate", _time(years[0]), "-enddate", _time(years[1]), "-extfile", extension_file,
-            folder=self.folder,
+        recipe = (
+            subject, issuer and issuer.certificate.parent.name, key.key.parent.name if isinstance(key, Identity) else key, md,
+            years, extensions, [one.certificate.parent.name for one in send],
         )  # fmt: skip
-        chain = self.folder / f"{name}.chain.pem"
-        chain.write_text("".join(part.certificate.read_text() for part in (_As(certificate), *send)))
-        return Identity(name, certificate, key_file, chain)
+
+        def make(folder):
+            key_file = folder / f"{name}.key"
+            if isinstance(key, Identity):
+                shutil.copy(key.key, key_file)
+            else:
+                self._key(key_file, key)
+            request, certificate, extension_file = (folder / f"{name}.{ending}" for ending in ("csr", "crt", "ext"))
+            extension_file.write_text(extensions)
+            openssl("req", "-new", "-utf8", "-key", key_file, "-subj", subject, "-out", request, folder=self.folder)
+            if issuer is None:
+                who = ["-selfsign", "-keyfile", key_file]
+            else:
+                who = ["-cert", issuer.certificate, "-keyfile", issuer.key]
+            openssl(
+                "ca", "-batch", "-notext", "-config", self.folder / "openssl.cnf", *who, "-in", request, "-out", certificate,
+                "-md", md, "-startdate", _time(years[0]), "-enddate", _time(years[1]), "-extfile", extension_file,
+                folder=self.folder,
+            )  # fmt: skip
+            sent = "".join(one.certificate.read_text() for one in send)
+            (folder / f"{name}.chain.pem").write_text(certificate.read_text() + sent)
+
+        folder = self.kept(name, recipe, make)
+        return Identity(name, folder / f"{name}.crt", folder / f"{name}.key", folder / f"{name}.chain.pem")
 
     def crl(self, name, issuer, revoked=(), *, years=(2006, 2036), form="PEM"):
         """The issuer's list of these revoked certificates, which was made and is due on the 1st of January of `years`."""
-        folder = self.folder / f"{name}.ca"
-        folder.mkdir()
-        end, since = "360101000000Z", "200101000000Z"
-        serials = [
-            openssl("x509", "-in", one.certificate, "-noout", "-serial", folder=self.folder).strip().split("=")[1]
-            for one in revoked
-        ]
-        # The columns of ca(1)'s database: status, end, revocation, serial number, file, subject.
-        lines = [f"R\t{end}\t{since}\t{serial}\tunknown\t/CN={serial}\n" for serial in serials]
-        (folder / "index.txt").write_text("".join(lines))
-        (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder))
-        path = self.folder / f"{name}.crl"
-        openssl(
-            "ca", "-gencrl", "-config", folder / "openssl.cnf", "-cert", issuer.certificate, "-keyfile", issuer.key,
-            "-crl_lastupdate", _time(years[0]), "-crl_nextupdate", _time(years[1]), "-out", path, folder=folder,
-        )  # fmt: skip
-        if form == "DER":
-            openssl("crl", "-in", path, "-outform", "DER", "-out", path, folder=folder)
-        return path
+
+        def make(folder):
+            end, since = "360101000000Z", "200101000000Z"
+            serials = [
+                openssl("x509", "-in", one.certificate, "-noout", "-serial", folder=self.folder).strip().split("=")[1]
+                for one in revoked
+            ]
+            # The columns of ca(1)'s database: status, end, revocation, serial number, file, subject.
+            lines = [f"R\t{end}\t{since}\t{serial}\tunknown\t/CN={serial}\n" for serial in serials]
+            (folder / "index.txt").write_text("".join(lines))
+            (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder))
+            path = folder / f"{name}.crl"
+            openssl(
+                "ca", "-gencrl", "-config", folder / "openssl.cnf", "-cert", issuer.certificate, "-keyfile", issuer.key,
+                "-crl_lastupdate", _time(years[0]), "-crl_nextupdate", _time(years[1]), "-out", path, folder=folder,
+            )  # fmt: skip
+            if form == "DER":
+                openssl("crl", "-in", path, "-outform", "DER", "-out", path, folder=folder)
+
+        recipe = ("crl", issuer.certificate.parent.name, [one.certificate.parent.name for one in revoked], years, form)
+        return self.kept(name, recipe, make) / f"{name}.crl"
 
     # ---- authorities --------------------------------------------------------------------------------------------------
 
@@ -389,11 +422,6 @@ class Pki:
     def by_name(self, name):
         """An Identity by its attribute ("unknown_ca"), or None for "none"."""
         return None if name == "none" else getattr(self, re.sub(r"\W", "_", name))
-
-
-@dataclasses.dataclass(frozen=True)
-class _As:
-    certificate: pathlib.Path
 
 
 # Key identifiers are left out: makers of 2006 had none, and with them a forgery would merely look unrelated.

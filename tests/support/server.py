@@ -1,5 +1,6 @@
 """The real program: a state folder, a running server, its ledger and its end."""
 
+import atexit
 import contextlib
 import functools
 import json
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from support import client, pki
+from support import client, ledger, pki
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = pathlib.Path(os.environ.get("FIRSTRING_BINARY", ROOT / "build" / "firstring"))
@@ -90,16 +91,17 @@ def config_text(
 
 
 def make_state(folder, certificates, **config):
-    """A state folder with two phones, a base layer, and a secret for each phone. Made once, then copied."""
-    template = certificates.folder / "state-template"
-    if not template.exists():
-        _make_template(template)
-    shutil.copytree(template, folder)
+    """A state folder with two phones, a base layer, and a secret for each phone. Made once in a process, then copied."""
+    shutil.copytree(_template(), folder)
     (folder / "firstring.toml").write_text(config_text(certificates, **config))
     return folder
 
 
-def _make_template(folder):
+@functools.cache
+def _template():
+    kept = tempfile.TemporaryDirectory(prefix="firstring-")
+    atexit.register(kept.cleanup)
+    folder = pathlib.Path(kept.name) / "state"
     firstring("init", folder, "--host", "localhost")
     run = functools.partial(firstring, folder=folder)
     run("device", "add", pki.OWN_MAC, "--model", "SPA504G", "--serial", "CBT12345678")
@@ -108,6 +110,7 @@ def _make_template(folder):
     for mac, user, password in ((pki.OWN_MAC, "1001", SECRET), (pki.OTHER_MAC, "1002", OTHER_SECRET)):
         account = ["--user", user, "--proxy", "sip.example", "--password-file", "-"]
         run("line", "set", mac, "1", *account, stdin=password)
+    return folder
 
 
 class Server:
@@ -200,19 +203,30 @@ class Server:
     # ---- ledger -------------------------------------------------------------------------------------------------------
 
     def ledger(self, *arguments):
-        return json_lines(firstring("ledger", "--json", "--limit", 100000, *arguments, folder=self.folder).stdout)
+        """What the command `firstring ledger` tells, with explanations and remedies."""
+        return json_lines(firstring("ledger", "--json", "--now", "--limit", 100000, *arguments, folder=self.folder).stdout)
+
+    def rows(self, *sources):
+        """The ledger's rows that are written, all or those of these addresses."""
+        return ledger.read(self.folder, *sources)
+
+    def all_rows(self):
+        """The ledger's rows of the phone listeners, once everybody has gone and every row is written."""
+        self.until(lambda: not self.connections(), "somebody is still connected")
+        self.rows_of(self.get_plain("/the-end").source)  # rows are written in the order in which connections end
+        return [row for row in self.rows() if row["listener"].startswith("phone")]
 
     def rows_of(self, *sources):
         """The ledger's rows of the connections that came from these addresses, once each has one. The server writes
         rows up to 250 ms after a connection has ended."""
-        until = time.monotonic() + DEADLINE
-        while True:
-            rows = [row for row in self.ledger() if row["address"] in sources]
-            missing = set(sources) - {row["address"] for row in rows}
-            if not missing:
-                return rows
-            assert time.monotonic() < until, f"no row for {missing}:\n{self.log_text()}"
-            time.sleep(0.05)
+        rows = []
+
+        def all_there():
+            rows[:] = self.rows(*sources)
+            return {row["address"] for row in rows} >= set(sources)
+
+        self.until(all_there, f"no row for one of {sources}")
+        return rows
 
     def rows_by_source(self, sources):
         """The only row of each of those connections. A later connection's row is waited for first, so that a second
@@ -226,6 +240,26 @@ class Server:
 
     def row_of(self, source):
         return self.rows_by_source([source])[source]
+
+    def connections(self):
+        """What the kernel knows of the server's connections: [octets that wait to be read, of each]."""
+        ports = {f"{port:04X}" for kind in self.ports.values() for port in kind}
+        waiting = []
+        for table in ("tcp", "tcp6"):
+            for line in pathlib.Path(f"/proc/{self.pid}/net/{table}").read_text().splitlines()[1:]:
+                _, local, _, state, queues, *_, inode = line.split()[:10]
+                # Not what listens (0A), nor what nobody holds any more (no inode: TIME_WAIT and such); but what waits to be
+                # accepted, which has none yet (01 established, 08 closed by the client).
+                if local.rpartition(":")[2] in ports and state != "0A" and (inode != "0" or state in ("01", "08")):
+                    waiting.append(int(queues.split(":")[1], 16))
+        return waiting
+
+    def until(self, condition, complaint):
+        """Waits for what must come true, and fails with the complaint and the log if it does not."""
+        until = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < until, f"{complaint}:\n{self.log_text()}"
+            time.sleep(0.01)
 
     def _close_notify(self):
         with contextlib.suppress(OSError):

@@ -145,7 +145,7 @@ def test_a_connection_that_ends_with_the_server_is_still_written(state, certific
             client.read_answer(sock)
             source = client.source_of(sock)
             server.stop()
-        rows = [row for row in server.ledger() if row["address"] == source]
+        rows = [row for row in server.rows() if row["address"] == source]
     assert [row["capture"] for row in rows] == files(server) and len(rows) == 1
 
 
@@ -162,6 +162,6 @@ def test_strangers_cannot_make_it_keep_more_than_a_bounded_number(running, certi
     for sock in held:
         sock.close()
     # With their places given back, the phone is captured again.
-    until(lambda: sum(row["outcome"] == "closed" for row in running.ledger()) == 100, running.log_text)
+    until(lambda: sum(row["outcome"] == "closed" for row in running.rows()) == 100, running.log_text)
     client.get(running.port, OWN, certificates.own, source=source)
     until(lambda: files(running), running.log_text)

@@ -5,6 +5,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -122,7 +123,7 @@ FAULTS = {
         r"firstring\.toml:\d+:\d+: .*legacy-2025-11.*legacy-2026-11",
     ),
     "a key of another certificate": (
-        lambda text, pki: text.replace("modern-server.key", "legacy-server.key"),
+        lambda text, pki: text.replace(str(pki.modern_server.key), str(pki.legacy_server.key)),
         r"firstring\.toml:\d+:\d+: .*key.*(match|belong)",
     ),
     "a missing file": (lambda text, pki: text.replace("maker-root.crt", "nowhere.crt"), r"firstring\.toml:\d+:\d+: .*nowhere\.crt"),
@@ -161,12 +162,13 @@ def test_check_finds_two_listeners_on_one_port(state, certificates):
     assert "18443" in diagnostics(state)
 
 
-def test_check_finds_a_key_that_others_can_read(state, certificates):
-    try:
-        certificates.modern_server.key.chmod(0o644)
-        assert re.search(r"modern-server\.key.*(600|others)", diagnostics(state))
-    finally:
-        certificates.modern_server.key.chmod(0o600)
+def test_check_finds_a_key_that_others_can_read(state, certificates, tmp_path):
+    key = tmp_path / "modern-server.key"
+    shutil.copy(certificates.modern_server.key, key)
+    key.chmod(0o644)
+    file = state / "firstring.toml"
+    file.write_text(file.read_text().replace(str(certificates.modern_server.key), str(key)))
+    assert re.search(r"modern-server\.key.*(600|others)", diagnostics(state))
 
 
 def test_check_finds_a_key_that_is_not_the_databases(state, tmp_path):
@@ -383,6 +385,23 @@ def test_ledger_json_has_the_promised_names(history):
     for row in server.ledger():
         assert {"outcome", "stage", "version", "cipher", "alert", "device", "assurance"} <= row.keys()
         assert not row["requests"] or {"status", "decision", "reason"} <= row.keys()
+
+
+def test_ledger_tells_what_the_other_tests_read_in_its_database(history):
+    server, _ = history
+    told = server.ledger()
+    for row in told:
+        assert row.pop("explanation") and isinstance(row.pop("remedy"), str)
+    assert told == server.rows()
+
+
+def test_ledger_waits_for_the_rows_of_what_has_just_happened(state, certificates):
+    """--now does not: it may or may not have them."""
+    with Server(state) as server:
+        answer = server.get(f"/{pki.OWN_MAC}.xml", certificates.own)
+        rows = json_lines(firstring("ledger", "--json", folder=state).stdout)
+        assert [row["address"] for row in rows] == [answer.source]
+        assert len(server.ledger()) == 1, "what was there stays"
 
 
 def test_explain_tells_the_story(history):

@@ -92,7 +92,7 @@ def test_no_password_no_key_and_nobody_else_is_in_it(running, tmp_path, certific
         assert form.encode() not in lower, form
     other = ssl.PEM_cert_to_DER_cert(certificates.other.certificate.read_text())
     assert other not in everything and other[50:90].hex().encode() not in lower
-    for key in certificates.folder.glob("*.key"):
+    for key in certificates.folder.glob("*/*.key"):
         assert key.read_bytes()[100:200] not in everything
     assert pki.OWN_MAC.encode() in lower
     # The rows themselves do hold it: without the cleaning, this test would find it.

@@ -18,7 +18,9 @@ def bad_server(server):
 
 def ask(server, mac, identity, agent="curl"):
     answer = server.get(f"/{mac}.xml", identity, headers=[("User-Agent", agent), ("Connection", "close")])
-    return answer, server.row_of(answer.source)
+    server.row_of(answer.source)
+    (row,) = server.ledger("--address", answer.source)
+    return answer, row
 
 
 @pytest.mark.parametrize("fault", ["another phone's", "unknown_ca", "forged"])

@@ -104,7 +104,7 @@ def test_requests_of_one_stranger(tmp_path, certificates):
         wait_for(all_told, "each request is recorded or counted")
         assert "requests of 127." in firstring("ledger", "--gaps", folder=folder).stdout
         assert "not recorded" in firstring("ledger", folder=folder).stdout
-        long = next(row for row in server.ledger() if row.get("target", "").startswith("/aaaa"))
+        long = next(row for row in server.rows() if row.get("target", "").startswith("/aaaa"))
         assert len(long["target"]) == 1024 and long["target_length"] == 1901 and len(long["target_sha256"]) == 64
     assert most[-1] <= SIZE
 
@@ -240,6 +240,6 @@ def test_a_connection_is_there_though_its_server_was_killed(tmp_path, certificat
         server.process.kill()
         server.process.wait()
     with Server(folder) as server:
-        row = next(row for row in server.ledger() if row["address"] == source)
+        (row,) = server.ledger("--address", source)
         assert row["outcome"] == "server_gone" and row["cause"] == "server_gone"
         assert "crash" in row["explanation"]

@@ -159,7 +159,7 @@ def test_complete_hellos_and_then_silence_leave_phones_a_place(tmp_path, certifi
         assert time.monotonic() - began < 28
         sources = [sock.getsockname()[0] for sock in flood]
         phone = server.row_of(answer.source)
-    rows = [row for row in server.ledger() if row["address"] in sources]
+    rows = [row for row in server.rows() if row["address"] in sources]
     evicted = [row for row in rows if row["outcome"] == "limit"]
     assert len(evicted) >= 60
     assert {row["cause"] for row in evicted} == {"evicted"}
@@ -202,7 +202,7 @@ def test_who_comes_from_elsewhere_is_turned_away_before_a_byte_is_read(tmp_path,
             with contextlib.suppress(ConnectionError), client.open_tcp(port, source="127.8.1.2") as sock:
                 assert sock.recv(1) == b""
         server.rows_of("127.9.1.2")
-        assert not [row for row in server.ledger() if row["address"] == "127.8.1.2"]
+        assert not [row for row in server.rows() if row["address"] == "127.8.1.2"]
         # But it is counted and said.
         until = time.monotonic() + DEADLINE
         while "2 connections of 127.8.1.0/24 turned away" not in firstring("ledger", folder=folder).stdout:

@@ -183,7 +183,7 @@ def test_sigterm_does_not_wait_for_idle_connections(state, certificates):
             started = time.monotonic()
             server.stop()
             assert time.monotonic() - started < DEADLINE
-    rows = server.ledger()
+    rows = server.rows()
     assert len(rows) == 2
 
 

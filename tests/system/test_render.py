@@ -75,4 +75,5 @@ def test_a_change_reaches_the_running_server(state, certificates):
     with Server(state) as server:
         assert b"Nachher" not in server.get(f"/{pki.OWN_MAC}.xml", certificates.own).body
         firstring("set", pki.OWN_MAC, "Station_Name=Nachher", folder=state)
-        assert b"Nachher" in server.get(f"/{pki.OWN_MAC}.xml", certificates.own).body
+        # It looks for changes 40 times a second.
+        server.until(lambda: b"Nachher" in server.get(f"/{pki.OWN_MAC}.xml", certificates.own).body, "it does not arrive")

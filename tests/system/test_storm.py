@@ -52,14 +52,14 @@ def rows_beside(server, before, count):
     server.rows_of(sentinel)
     until = time.monotonic() + DEADLINE
     while True:
-        rows = [row for row in server.ledger() if row["connection"] not in before and row["address"] != sentinel]
+        rows = [row for row in server.rows() if row["connection"] not in before and row["address"] != sentinel]
         if len(rows) >= count or time.monotonic() > until:
             return rows
         time.sleep(0.05)
 
 
 def test_all_phones_are_served_beside_peers_that_misbehave(demo):
-    before = {row["connection"] for row in demo.ledger()}
+    before = {row["connection"] for row in demo.rows()}
     # Longer than phones wait for the server to close: nothing may come of that once it has closed.
     window = ["--over", "3s", "--deadline", "2m"]
     report = storm(demo, "--phones", PHONES, "--think", "200ms", *window, "--misbehaving", 10, "--sources", 20)
@@ -78,7 +78,7 @@ def test_all_phones_are_served_beside_peers_that_misbehave(demo):
 
 
 def test_phones_think_between_the_flight_of_the_server_and_their_own(demo):
-    before = {row["connection"] for row in demo.ledger()}
+    before = {row["connection"] for row in demo.rows()}
     report = storm(demo, "--phones", 2, "--think", "1s", "--over", "1ms")
     assert report["until_served_us"] >= 1_000_000
     assert report["added"]["max_us"] < report["until_served_us"]
@@ -101,7 +101,7 @@ def test_phones_speak_any_tls(demo, tls):
 
 def test_entered_phones_keep_the_tls_of_their_models(demo):
     # Three of the demonstration's phones come first by their MAC addresses, one with a modern TLS.
-    before = {row["connection"] for row in demo.ledger()}
+    before = {row["connection"] for row in demo.rows()}
     report = storm(demo, "--entered", "--phones", 5, "--think", "0s", "--over", "1ms")
     assert report["served"] == 5, report
     versions = {row["device"]: row["version"] for row in rows_beside(demo, before, 5)}

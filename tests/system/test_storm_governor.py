@@ -62,7 +62,7 @@ def test_silent_and_half_hellos_of_one_address_do_not_keep_phones_out(tmp_path, 
         rows = server.rows_by_source(sources)
         assert {row["outcome"] for row in rows.values()} == {"ok"}
         served(server, certificates, 1)
-    rows = [row for row in server.ledger() if row["address"] == ATTACKER]
+    rows = [row for row in server.rows() if row["address"] == ATTACKER]
     assert sorted(row["port"] for row in rows) == sorted(ports), "one row each"
     evicted = [row for row in rows if row["outcome"] == "limit"]
     assert len(evicted) >= 10
@@ -140,11 +140,13 @@ def test_phones_that_wait_when_the_server_is_stopped_are_served_still(tmp_path, 
                         return client.read_answer(secure)
 
                 answers = [pool.submit(fetch, sock) for sock in connected]
+                # Who has said nothing when the server is to end is not waited for.
+                server.until(lambda: sum(waiting > 0 for waiting in server.connections()) == count, "no hellos")
                 server.process.terminate()
             answers = [answer.result() for answer in answers]
         assert [answer.status for answer in answers] == [200] * count
         server.stop()
-    rows = [row for row in server.ledger() if row["address"] in {answer.source for answer in answers}]
+    rows = [row for row in server.rows() if row["address"] in {answer.source for answer in answers}]
     assert len(rows) == count and {row["outcome"] for row in rows} == {"ok"}
 
 

@@ -1,4 +1,8 @@
+import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.FileInputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyStore;
@@ -7,12 +11,15 @@ import java.security.PrivateKey;
 import java.security.Security;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.util.Arrays;
 import javax.net.ssl.*;
 
 /**
  * A phone on Java's TLS stack: `Client HOST PORT PATH PROTOCOL[,PROTOCOL] [PKCS12 [twice]]` makes one GET and prints the
  * answer; `twice` makes another over a new connection, with the session of the first.
  * -Dtrust=PEM names the one CA that the server must be of.
+ * `Client serve` does so for each line of its input, the same arguments behind that PEM (or nothing), between tabs: it writes
+ * "STATUS LENGTH", a line feed and the answer.
  * The protocol SSLv2Hello makes it send its ClientHello in the format of SSL 2.0, as OpenSSL 0.9.8 did.
  * -Ddisabled= and -DdisabledInChains= are jdk.tls.disabledAlgorithms and jdk.certpath.disabledAlgorithms; -Dsuites= is what
  * it offers.
@@ -22,6 +29,32 @@ public class Client {
     Security.setProperty("jdk.tls.disabledAlgorithms", System.getProperty("disabled", ""));
     Security.setProperty("jdk.certpath.disabledAlgorithms", System.getProperty("disabledInChains", ""));
 
+    if (arguments[0].equals("serve")) {
+      serve();
+    } else {
+      visit(System.getProperty("trust", ""), arguments, System.out);
+    }
+  }
+
+  private static void serve() throws Exception {
+    BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line; (line = lines.readLine()) != null;) {
+      String[] words = line.split("\t", -1);
+      ByteArrayOutputStream answer = new ByteArrayOutputStream();
+      int status = 0;
+      try {
+        visit(words[0], Arrays.copyOfRange(words, 1, words.length), answer);
+      } catch (Exception e) {
+        e.printStackTrace();
+        status = 1;
+      }
+      System.out.println(status + " " + answer.size());
+      answer.writeTo(System.out);
+      System.out.flush();
+    }
+  }
+
+  private static void visit(String trust, String[] arguments, OutputStream out) throws Exception {
     KeyManager[] keys = null;
     if (arguments.length > 4) {
       KeyStore store = KeyStore.getInstance("PKCS12");
@@ -29,14 +62,13 @@ public class Client {
       keys = new KeyManager[] {new OneKey(store)};
     }
     SSLContext context = SSLContext.getInstance("TLS");
-    context.init(keys, trustManagers(), null);
+    context.init(keys, trustManagers(trust), null);
 
-    for (int i = 0; i < (arguments.length > 5 ? 2 : 1); ++i) get(context, arguments);
+    for (int i = 0; i < (arguments.length > 5 ? 2 : 1); ++i) get(context, arguments, out);
   }
 
-  private static TrustManager[] trustManagers() throws Exception {
-    String file = System.getProperty("trust");
-    if (file == null) return new TrustManager[] {new TrustEverybody()};
+  private static TrustManager[] trustManagers(String file) throws Exception {
+    if (file.isEmpty()) return new TrustManager[] {new TrustEverybody()};
     KeyStore store = KeyStore.getInstance("PKCS12");
     store.load(null, null);
     try (FileInputStream in = new FileInputStream(file)) {
@@ -47,7 +79,7 @@ public class Client {
     return factory.getTrustManagers();
   }
 
-  private static void get(SSLContext context, String[] arguments) throws Exception {
+  private static void get(SSLContext context, String[] arguments, OutputStream out) throws Exception {
     try (Socket plain = new Socket(arguments[0], Integer.parseInt(arguments[1]));
         SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, arguments[0], plain.getPort(), true)) {
       socket.setSoTimeout(20000);
@@ -55,8 +87,8 @@ public class Client {
       String suites = System.getProperty("suites");
       if (suites != null) socket.setEnabledCipherSuites(suites.split(","));
       socket.getOutputStream().write(("GET " + arguments[2] + " HTTP/1.0\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
-      socket.getInputStream().transferTo(System.out);
-      System.out.flush();
+      socket.getInputStream().transferTo(out);
+      out.flush();
     }
   }
 
