@@ -29,9 +29,11 @@ std::string describe_quarantine(const Personality& personality) {
 /// What a personality comes to once OpenSSL has understood it: the lists as they will be offered and chosen from.
 std::string describe(const Personality& personality) {
   if (personality.quarantine) return describe_quarantine(personality);
-  const auto root =
+  // Keys take longer than all the rest.
+  static const auto root =
       testing::Recipe{.name = "root", .rsa_bits = 2048, .hash = crypto::Hash::sha256, .is_ca = true}.make(nullptr);
-  const auto leaf = testing::Recipe{.name = "server", .rsa_bits = 2048, .hash = crypto::Hash::sha256}.make(&root);
+  static const auto leaf =
+      testing::Recipe{.name = "server", .rsa_bits = 2048, .hash = crypto::Hash::sha256}.make(&root);
   const auto context = Context::build(personality, {personality.chain, {leaf.certificate}, leaf.key}, {});
   if (!context) return context.error().what;
   auto text = fmt::format("{}\n{}\nchain {}, security level {}, DH {} bits, groups {}\n", personality.name,

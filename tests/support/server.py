@@ -31,6 +31,13 @@ SECRET = "grosses-Geheimnis-4711"  # the SIP password of the tests' own phone; m
 OTHER_SECRET = "anderes-Geheimnis-0815"
 
 
+@functools.cache
+def sanitized():
+    """Whether the program carries a sanitizer: its shadow takes terabytes of address space, and more of memory for each block."""
+    program = BINARY.read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
+
+
 def environment(**more):
     return {**os.environ, **_SANITIZERS, **{name: str(value) for name, value in more.items()}}
 

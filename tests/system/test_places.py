@@ -11,7 +11,7 @@ import time
 import pytest
 
 from support import client, pki
-from support.server import BINARY, DEADLINE, Server, firstring, json_lines, make_state
+from support.server import DEADLINE, Server, firstring, json_lines, make_state, sanitized
 
 OWN = f"/{pki.OWN_MAC}.xml"
 PATIENT = 'hello_timeout = "120s"\nhandshake_timeout = "120s"\nidle_timeout = "120s"\n'
@@ -233,7 +233,7 @@ def test_too_many_open_files_is_said_once_and_said_to_be_over(tmp_path, certific
 
 
 def test_a_server_out_of_memory_ends_connections_and_not_itself(tmp_path, certificates):
-    if any(sanitizer in BINARY.parent.name for sanitizer in ("asan", "tsan")):
+    if sanitized():
         pytest.skip("a sanitizer's shadow takes more address space than any limit")
     with start(tmp_path, certificates, "max_connections = 5000\n") as server:
         status = open(f"/proc/{server.pid}/status").read()

@@ -15,18 +15,12 @@ import time
 import pytest
 
 from support import client, pki, strangers
-from support.server import BINARY, DEADLINE, Server, firstring, make_state
+from support.server import DEADLINE, Server, firstring, make_state, sanitized
 
 OWN = f"/{pki.OWN_MAC}.xml"
 MIB = 1 << 20
 STRANGER = "127.0.0.2"
 LEDGER_SIZE = 16 * MIB
-
-
-@functools.cache
-def sanitized():
-    """AddressSanitizer reserves terabytes of address space, and holds more for each block."""
-    return b"__asan_init" in BINARY.read_bytes()
 
 
 def start(tmp_path, certificates, *, command=(), **config):
