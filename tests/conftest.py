@@ -4,6 +4,11 @@ from support import server as support_server
 from support.pki import Pki
 
 
+def pytest_collection_modifyitems(items):
+    """Files run side by side, whole: those that take longest begin, so that none is left alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("takes_long") is None)
+
+
 @pytest.fixture(scope="session")
 def certificates():
     """Kept in the build folder, for all processes of this run and the next ones."""

@@ -12,6 +12,8 @@ from interop import clients
 from support import client, pki
 from support.server import BINARY, DEADLINE, ROOT, Server, config_text, environment, firstring, json_lines, make_state
 
+pytestmark = pytest.mark.takes_long
+
 OWN = f"/{pki.OWN_MAC}.xml"
 FIXTURES = ROOT / "tests" / "fixtures" / "hello"
 LEGACY = 'personalities = ["legacy-2026-11"]\n'

@@ -9,6 +9,8 @@ from interop.matrix import OWN
 
 from support.server import Server, firstring, json_lines, make_state
 
+pytestmark = pytest.mark.takes_long
+
 RECORDED = {"1.0": "TLSv1", "1.1": "TLSv1.1", "1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 NUMBERS = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 

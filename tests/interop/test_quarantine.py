@@ -17,6 +17,8 @@ from interop.matrix import BOOTSTRAP, OWN
 from support import client
 from support.server import BINARY, DEADLINE, Server, firstring, make_state
 
+pytestmark = pytest.mark.takes_long
+
 PROGRAM = BINARY.parent / "firstring-quarantine"
 SANITIZED = BINARY.parent / "firstring-quarantine-sanitized"
 HELLO = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "hello" / "nss-ssl3.hex"

@@ -17,6 +17,8 @@ from interop import capture
 from support import client, pki
 from support.server import BINARY, DEADLINE, ROOT, Server, make_state
 
+pytestmark = pytest.mark.takes_long
+
 PERSONALITIES = {
     data["name"]: data for data in (tomllib.loads(file.read_text()) for file in sorted((ROOT / "data" / "personalities").iterdir()))
 }

@@ -9,6 +9,8 @@ import pytest
 
 from support.server import BINARY, ROOT
 
+pytestmark = pytest.mark.takes_long
+
 FULL = ["TLS 1.0 DHE 1024", "TLS 1.0 DHE 1024, server key RSA 1024", "TLS 1.0 RSA", "TLS 1.2 ECDHE P-256", "TLS 1.3 X25519"]
 ROWS = [
     *(f"full: {name}" for name in FULL),

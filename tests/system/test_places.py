@@ -13,6 +13,8 @@ import pytest
 from support import client, pki
 from support.server import DEADLINE, Server, firstring, json_lines, make_state, sanitized
 
+pytestmark = pytest.mark.takes_long
+
 OWN = f"/{pki.OWN_MAC}.xml"
 PATIENT = 'hello_timeout = "120s"\nhandshake_timeout = "120s"\nidle_timeout = "120s"\n'
 

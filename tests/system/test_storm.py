@@ -9,6 +9,8 @@ import pytest
 
 from support.server import BINARY, DEADLINE, Server, environment, firstring, json_lines
 
+pytestmark = pytest.mark.takes_long
+
 PHONES = 60
 TLS = ["tls1.0-dhe", "tls1.0-rsa", "tls1.0-ecdhe", "tls1.2-ecdhe", "tls1.3", "modern"]
 

@@ -17,6 +17,8 @@ import pytest
 from support import client, pki, strangers
 from support.server import DEADLINE, Server, firstring, make_state, sanitized
 
+pytestmark = pytest.mark.takes_long
+
 OWN = f"/{pki.OWN_MAC}.xml"
 MIB = 1 << 20
 STRANGER = "127.0.0.2"
