@@ -21,6 +21,13 @@
 
 #include "base/file.hpp"
 
+// GCC's words, which clang says otherwise.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1  // NOLINT(bugprone-reserved-identifier)
+#endif
+#endif
+
 namespace firstring::quarantine {
 namespace {
 

@@ -110,7 +110,8 @@ def test_sessions_of_strangers_leave_nothing_behind(tmp_path, certificates, kind
         for _ in range(80):
             strangers.visit(server.port, stranger, version)
         fetch(server, certificates)
-        assert server.resident_bytes() - before < 20 * MIB
+        # A sanitizer holds what was freed for a while, and more of each block: there only what grows without end is seen.
+        assert server.resident_bytes() - before < (60 if sanitized() else 20) * MIB
 
 
 def test_bodies_that_nobody_asked_for_are_not_kept(tmp_path, certificates):
@@ -122,7 +123,7 @@ def test_bodies_that_nobody_asked_for_are_not_kept(tmp_path, certificates):
             stack.enter_context(sock)
         # The only worker has read what there was to read once it answers somebody who came later.
         fetch(server, certificates)
-        assert (peak_bytes(server) - before) / count < 40 * 1024
+        assert (peak_bytes(server) - before) / count < (80 if sanitized() else 40) * 1024
 
 
 # ---- the ledger -----------------------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def flooded_ledger(tmp_path, certificates):
 def test_pipelined_requests_do_not_fill_the_disk(tmp_path, certificates):
     with flooded_ledger(tmp_path, certificates) as server:
         # Some 8 KB each: unbounded, they make several times the limit.
-        assert strangers.pipelined_requests(server.plain_port, 8, source=STRANGER) > 1000
+        assert strangers.pipelined_requests(server.plain_port, 8, source=STRANGER) > (300 if sanitized() else 1000)
         until(lambda: "not recorded" in firstring("ledger", folder=server.folder).stdout, server.log_text)
 
 
