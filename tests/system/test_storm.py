@@ -48,6 +48,12 @@ def storm(server, *arguments, status=0):
     return report
 
 
+def connections_of(server):
+    """The connections that were there, once all of them have ended."""
+    server.all_rows()
+    return {row["connection"] for row in server.rows()}
+
+
 def rows_beside(server, before, count):
     """The ledger's rows that are not in `before`, once there are `count` and a later connection's row beside them."""
     sentinel = server.get_plain("/sentinel").source
@@ -61,7 +67,7 @@ def rows_beside(server, before, count):
 
 
 def test_all_phones_are_served_beside_peers_that_misbehave(demo):
-    before = {row["connection"] for row in demo.rows()}
+    before = connections_of(demo)
     # Longer than phones wait for the server to close: nothing may come of that once it has closed.
     window = ["--over", "3s", "--deadline", "2m"]
     report = storm(demo, "--phones", PHONES, "--think", "200ms", *window, "--misbehaving", 10, "--sources", 20)
@@ -80,7 +86,7 @@ def test_all_phones_are_served_beside_peers_that_misbehave(demo):
 
 
 def test_phones_think_between_the_flight_of_the_server_and_their_own(demo):
-    before = {row["connection"] for row in demo.rows()}
+    before = connections_of(demo)
     report = storm(demo, "--phones", 2, "--think", "1s", "--over", "1ms")
     assert report["until_served_us"] >= 1_000_000
     assert report["added"]["max_us"] < report["until_served_us"]
@@ -103,7 +109,7 @@ def test_phones_speak_any_tls(demo, tls):
 
 def test_entered_phones_keep_the_tls_of_their_models(demo):
     # Three of the demonstration's phones come first by their MAC addresses, one with a modern TLS.
-    before = {row["connection"] for row in demo.rows()}
+    before = connections_of(demo)
     report = storm(demo, "--entered", "--phones", 5, "--think", "0s", "--over", "1ms")
     assert report["served"] == 5, report
     versions = {row["device"]: row["version"] for row in rows_beside(demo, before, 5)}
