@@ -60,8 +60,15 @@ def dependents():
     return found
 
 
+def modules_there():
+    """Their names, by the folder that each has under src/: "tls", "vendor/cisco"."""
+    return [str(file.parent.relative_to(ROOT / "src")) for file in sorted((ROOT / "src").glob("**/CMakeLists.txt"))]
+
+
 def module_of(path):
-    return path.split("/")[1] if path.startswith("src/") and path.count("/") > 1 else None
+    """The innermost module that holds the file, or None."""
+    holding = [name for name in modules_there() if path.startswith(f"src/{name}/")]
+    return max(holding, key=len, default=None)
 
 
 def affected_modules(paths):
@@ -136,7 +143,7 @@ def main():
         words = suites(paths)
     elif command == "modules":
         modules = affected_modules(paths)
-        words = sorted(module for module in (modules if modules is not None else [folder.name for folder in (ROOT / "src").iterdir()]))
+        words = sorted(module for module in (modules if modules is not None else modules_there()))
     elif command == "headers":
         words = [path for path in (paths or []) if path.startswith("src/") and path.endswith(".hpp") and (ROOT / path).exists()]
         if paths is None:
