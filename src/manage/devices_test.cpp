@@ -202,7 +202,7 @@ TEST_F(Devices, CaptureSaysWhereTheDeviceIsWaitedFor) {
   store::DeviceRecord record;
   record.mac = mac();
   record.address = "192.0.2.7";
-  ASSERT_TRUE(desk().fleet->keep_device_records({record}));
+  ASSERT_TRUE(desk().fleet->keep_device_records({{.before = std::nullopt, .after = record}}));
   const auto ordered = order_capture(desk(), {.who = parse_captured("00:0E:08:AB:CD:EF").value()});
   ASSERT_TRUE(ordered) << ordered.error().what;
   EXPECT_EQ(ordered->value.last_address, "192.0.2.7");
