@@ -109,8 +109,8 @@ TEST_F(AccessDecision, KnowsAStrangerWithAGoodCertificate) {
 
 TEST_F(AccessDecision, RefusesADeviceThatIsNotAsItWas) {
   auto requester = with_certificate(mac_);
-  for (const auto& [refusal, reason] :
-       {std::pair{WatchRefusal::pin_mismatch, "pin_mismatch"}, std::pair{WatchRefusal::downgraded, "downgraded"}}) {
+  for (const auto& [refusal, reason] : {std::pair{WatchRefusal::pin_mismatch, Reason::pin_mismatch},
+                                        std::pair{WatchRefusal::downgraded, Reason::downgraded}}) {
     requester.refusal = refusal;
     EXPECT_EQ(ask(requester).reason, reason);
     EXPECT_EQ(ask(requester).status, 403U);

@@ -87,7 +87,7 @@ TEST_F(Provisioning, AViewKnowsWhatOperatorsHaveGranted) {
 TEST_F(Provisioning, APhoneGetsItsOwnProfile) {
   const auto given = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
   EXPECT_EQ(given.response.status, 200U) << given.problem;
-  EXPECT_EQ(given.reason, "bound");
+  EXPECT_EQ(given.reason, Reason::bound);
   EXPECT_EQ(given.assurance, device::Assurance::certificate);
   EXPECT_THAT(given.response.body, HasSubstr(kPassword));
   EXPECT_THAT(given.response.body, HasSubstr("1001"));
@@ -182,7 +182,7 @@ TEST_F(Provisioning, ABrokenProfileIsTheOperatorsToKnow) {
       store_->set_parameters(store::Scope::of_device(mac_), {parameter("Station_Name", "{{no_such_variable}}")}));
   const auto given = answer(get("/000e08abcdef.xml"), phone(mac_), *view(), *box_);
   EXPECT_EQ(given.response.status, 500U);
-  EXPECT_EQ(given.reason, "render_failed");
+  EXPECT_EQ(given.reason, Reason::render_failed);
   EXPECT_THAT(given.problem, HasSubstr("Station_Name"));
   EXPECT_THAT(given.response.body, Not(HasSubstr("Station_Name")));
 }
