@@ -67,7 +67,8 @@ constexpr std::array kDenials{
         "Upgrade the phone's firmware to one with TLS 1.0 and AES; if there is none, write secrets = true in "
         "[quarantine], and give its account no more rights than a stranger may have."},
     CauseRule{Cause::other_device, nullptr, "A phone whose certificate names {device} asked for the file of {asked}.",
-              "Correct the Profile_Rule of the phone {device} (use $MA, not a fixed address); if it repeats over many "
+              "Correct the {url_setting} of the phone {device} (its own address in it should be a macro, not fixed); "
+              "if it repeats over many "
               "addresses, somebody is trying to read other phones' files."},
     CauseRule{
         Cause::other_maker, nullptr,
@@ -146,11 +147,10 @@ constexpr std::array kDenials{
         "Enter it: firstring device add {device} --model MODEL, or open a window: firstring enrol open --group GROUP "
         "--for 2h."},
     CauseRule{Cause::no_such_file, nullptr, "Nothing here has the name {target}.",
-              "See the phone's Profile_Rule; phones find their own file at /{mac}.xml and their model's first file at "
-              "names like /spa504G.cfg."},
+              "See the phone's {url_setting}; {own_file_name}."},
     CauseRule{Cause::needs_tls, nullptr,
               "A phone's own file was asked for over plain HTTP, where nobody can prove who he is.",
-              "Point the Profile_Rule at the https address; the bootstrap file does that by itself."},
+              "Point the phone's {url_setting} at the https address; the bootstrap file does that by itself."},
     CauseRule{Cause::method_not_allowed, nullptr, "The client used {method}; only GET and HEAD are answered.",
               "Phones read with GET; find out what the client is."},
     CauseRule{Cause::render_failed, nullptr, "The phone's own file could not be made from its parameters.",
@@ -203,12 +203,12 @@ constexpr std::array kEndings{
     // ---- no ClientHello ----
     CauseRule{Cause::not_http, [](const Case& c) { return c.row.outcome == Outcome::not_http; },
               "TLS was spoken to the plain HTTP port {local_port}.",
-              "Write the TLS port in the phone's Profile_Rule, or http:// for this one."},
+              "Write the TLS port in the phone's {url_setting}, or http:// for this one."},
     CauseRule{Cause::plain_http,
               [](const Case& c) {
                 return c.row.outcome == Outcome::not_tls && c.row.detail.find("HTTP") != std::string::npos;
               },
-              "Plain HTTP was spoken to the TLS port {local_port}.", "Write https:// in the phone's Profile_Rule."},
+              "Plain HTTP was spoken to the TLS port {local_port}.", "Write https:// in the phone's {url_setting}."},
     CauseRule{Cause::not_tls, [](const Case& c) { return c.row.outcome == Outcome::not_tls; },
               "What came to the TLS port {local_port} was no ClientHello: {detail}.",
               "A port scan does this, or a program that speaks another protocol; a phone does not."},
@@ -377,7 +377,7 @@ constexpr std::array kEndings{
                         (c.row.stage == Stage::finished && c.row.outcome != Outcome::ok));
               },
               "The client asked for '{sni}' (SNI), but {our_chain} is for another name: {how_it_ended}.",
-              "Write the name {server_name} in the phone's Profile_Rule, or get a certificate for '{sni}'."},
+              "Write the name {server_name} in the phone's {url_setting}, or get a certificate for '{sni}'."},
     CauseRule{
         Cause::client_distrusts_our_chain, [](const Case& c) { return c.client_said("unknown_ca"); },
         "The client does not trust the CA of {our_chain} and said unknown_ca.",
@@ -392,7 +392,7 @@ constexpr std::array kEndings{
         Cause::client_refuses_our_certificate,
         [](const Case& c) { return c.client_said(kRefusals) || c.client_said("certificate_revoked"); },
         "The client refused {our_chain} with {alert}.{name_check}",
-        "Compare the name in our certificate with the name in the phone's Profile_Rule, its dates with the phone's "
+        "Compare the name in our certificate with the name in the phone's {url_setting}, its dates with the phone's "
         "clock, and its CA with the ones that the firmware trusts."},
     CauseRule{Cause::client_cannot_verify_our_signature, [](const Case& c) { return c.client_said("decrypt_error"); },
               "The client could not check a signature of ours ({our_chain}) and said decrypt_error.",

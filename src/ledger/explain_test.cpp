@@ -370,6 +370,20 @@ TEST(Explain, DoesNotTakeAMissingHelloForAnOldOne) {
   EXPECT_EQ(explain({broken, {}}).cause, Cause::handshake_failed);
 }
 
+TEST(Explain, SpeaksOfAPhonesSettingsAsItsMakerNamesThem) {
+  for (const auto& [model, setting] : {std::pair{"SPA504G", "phone's Profile_Rule at"},
+                                       {"T46S", "phone's static.auto_provision.server.url at"},
+                                       {"", "phone's provisioning URL at"}}) {
+    auto entry = denied(Reason::needs_tls);
+    entry.connection.model = model;
+    EXPECT_NE(explain(entry).remedy.find(setting), std::string::npos) << explain(entry).remedy;
+  }
+  auto missing = denied(Reason::no_such_file);
+  missing.connection.model = "SPA504G";
+  EXPECT_NE(explain(missing).remedy.find("a SPA504G finds its own file at /$MA.xml"), std::string::npos)
+      << explain(missing).remedy;
+}
+
 TEST(Explain, BadRequestsAreOneCause) { EXPECT_EQ(explain(denied(Reason::head_too_large)).cause, Cause::bad_request); }
 
 TEST(Explain, DoesNotBlameASizeThatWorkedForTheSameFirmware) {

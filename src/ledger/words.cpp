@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "device/known_bad.hpp"
+#include "device/model.hpp"
 #include "hello/names.hpp"
 #include "hello/suites.hpp"
 #include "ledger/causes.hpp"
@@ -202,6 +203,22 @@ std::string of_batch(const Case& c, std::string device::KnownBad::* member) {
   return batch == nullptr ? "" : batch->*member;
 }
 
+/// The phone's, as far as the row tells; nullptr if that is not known.
+const device::Model* model_of(const Case& c) { return device::Catalogue::shipped().find(c.row.model); }
+
+/// The parameter in which a phone of this model keeps the URL that it provisions from.
+std::string url_setting(const Case& c) {
+  const auto* model = model_of(c);
+  return model == nullptr || model->document.first_file.empty() ? "provisioning URL"
+                                                                : model->document.first_file.front().first;
+}
+
+std::string own_file_name(const Case& c) {
+  const auto* model = model_of(c);
+  return model == nullptr ? "a phone's own file has its MAC address in its name"
+                          : fmt::format("a {} finds its own file at {}", model->name, model->own_profile);
+}
+
 struct Placeholder {
   std::string_view name;
   std::string (*text)(const Case&);
@@ -249,7 +266,6 @@ constexpr std::array kPlaceholders{
     Placeholder{"known_bad_remedy", [](const Case& c) { return of_batch(c, &device::KnownBad::remedy); }},
     Placeholder{"local_address", [](const Case& c) { return c.row.local_address; }},
     Placeholder{"local_port", [](const Case& c) { return std::to_string(c.row.local_port); }},
-    Placeholder{"mac", [](const Case& c) { return c.request->device.empty() ? "<mac>" : c.request->device; }},
     Placeholder{"method", [](const Case& c) { return printable(c.request->method, 20); }},
     Placeholder{"name_addresses", addresses},
     Placeholder{"name_check", name_check},
@@ -257,6 +273,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"our_groups", [](const Case& c) { return c.personality ? list(c.personality->groups) : "others"; }},
     Placeholder{"our_suites", our_suites},
     Placeholder{"our_versions", our_versions},
+    Placeholder{"own_file_name", own_file_name},
     Placeholder{"personality", [](const Case& c) { return c.row.personality; }},
     Placeholder{"queued", [](const Case& c) { return in_seconds(c.row.queued_us); }},
     Placeholder{"reason", [](const Case& c) { return std::string{to_string(c.request->reason)}; }},
@@ -269,6 +286,7 @@ constexpr std::array kPlaceholders{
     Placeholder{"status", [](const Case& c) { return std::to_string(c.request->status); }},
     Placeholder{"subject", [](const Case& c) { return printable(c.row.certificate_subject); }},
     Placeholder{"target", [](const Case& c) { return printable(c.request->target); }},
+    Placeholder{"url_setting", url_setting},
     Placeholder{"verdict_errors",
                 [](const Case& c) {
                   std::vector<std::string> errors;
