@@ -20,7 +20,7 @@ Value decide(const DeviceRecord* base, Value DeviceRecord::* member, const Devic
 auto pin_of(const DeviceRecord& record) { return std::tie(record.pinned_at, record.key); }
 
 /// Whose pin stands: of whoever alone has changed it, else the one that was made first.
-const DeviceRecord& with_pin(const DeviceRecord* base, const DeviceRecord& one, const DeviceRecord& other) {
+DeviceRecord with_pin(const DeviceRecord* base, const DeviceRecord& one, const DeviceRecord& other) {
   if (base != nullptr && pin_of(one) == pin_of(*base)) return other;
   if (base != nullptr && pin_of(other) == pin_of(*base)) return one;
   return pin_of(one) < pin_of(other) ? one : other;
