@@ -202,6 +202,7 @@ TEST_F(Devices, CaptureSaysWhereTheDeviceIsWaitedFor) {
   store::DeviceRecord record;
   record.mac = mac();
   record.address = "192.0.2.7";
+  record.pinned_at = kNow;
   ASSERT_TRUE(desk().fleet->keep_device_records({{.before = std::nullopt, .after = record}}));
   const auto ordered = order_capture(desk(), {.who = parse_captured("00:0E:08:AB:CD:EF").value()});
   ASSERT_TRUE(ordered) << ordered.error().what;
