@@ -64,14 +64,15 @@ class Size:
     in_flight: tuple = (100, 1000, 10_000)
     devices: int = 100_000
     starts: int = 3
-    counted: int = 20  # handshakes or requests under callgrind
+    counted: int = 20  # handshakes under callgrind
+    counted_requests: int = 400  # so many that the ends of their connections, which are counted too, do not matter
     storm: int = 5000  # phones
     arrival: float = 40  # seconds within which they come
     thinking: float = 6  # seconds that each computes
     patience: float = 60  # seconds after which a storm is ended: more than 1.2 times what it need take
 
 
-QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4, 20, 0.5, 0.2, 5)
+QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4, 20, 20, 0.5, 0.2, 5)
 
 
 class Bench:
@@ -356,10 +357,12 @@ def _count_of(bench, progress, name, profiles):
 
         for group, variant in bench.rows("full", "resumed", "requests"):
             progress(f"instructions: {name}, {group}, {variant.name}")
-            mode = "requests" if group == "requests" else "handshakes"
+            mode, number = "handshakes", bench.size.counted
+            if group == "requests":
+                mode, number = "requests", bench.size.counted_requests
             more = {"resumed": int(group == "resumed"), "phones": _COUNTED_PHONES}
             try:
-                with bench.loading(running, mode, variant, bench.size.counted, **more) as work:
+                with bench.loading(running, mode, variant, number, **more) as work:
                     dump()
                     work()
                     counted = dump()
@@ -367,7 +370,7 @@ def _count_of(bench, progress, name, profiles):
                 if not _cannot_resume(failure):
                     raise
                 continue
-            counts[group, variant.name] = _total(counted) / bench.size.counted
+            counts[group, variant.name] = _total(counted) / number
             if profiles:
                 shutil.copy(counted, profiles / re.sub(r"[ ,]+", "-", f"{name}-{group}-{variant.name}.callgrind"))
     return counts
