@@ -1,10 +1,11 @@
 #include "http/message.hpp"
 
 #include <fmt/format.h>
+#include <string.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -56,11 +57,35 @@ std::string imf_date(Timestamp time) {
                      clock.seconds().count());
 }
 
+/// The same, made once a second by each thread.
+const std::string& date_of(Timestamp time) {
+  struct Made {
+    std::chrono::sys_seconds second;
+    std::string text;
+  };
+  thread_local Made made;
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  if (made.text.empty() || made.second != second) made = {second, imf_date(second)};
+  return made.text;
+}
+
 void add_header(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ");
+  const auto begin = static_cast<std::ptrdiff_t>(out.size());
+  out.append(value);
   // A value made from a request must not be able to begin another header.
-  std::transform(value.begin(), value.end(), std::back_inserter(out), [](char c) { return is_control(c) ? ' ' : c; });
+  std::replace_if(out.begin() + begin, out.end(), is_control, ' ');
   out.append("\r\n");
+}
+
+/// Without a copy of the text that stays in memory: it may hold passwords.
+std::string put_before(std::string_view head, std::string text) {
+  if (text.capacity() - text.size() >= head.size()) return std::move(text.insert(0, head));
+  std::string roomier;
+  roomier.reserve(head.size() + text.size());
+  roomier.append(head).append(text);
+  explicit_bzero(text.data(), text.size());
+  return roomier;
 }
 
 }  // namespace
@@ -89,18 +114,18 @@ Response plain(unsigned status, std::string_view sentence) {
   return response;
 }
 
-std::string serialize(const Response& response, unsigned version, bool keep_alive, Body body, Timestamp date) {
+std::string serialize(Response&& response, unsigned version, bool keep_alive, Body body, Timestamp date) {
   // RFC 9110 sections 8.6 and 15.3.5: a 204 has neither.
   const bool may_have_body = response.status != 204;
   std::string out;
-  out.reserve(256 + response.body.size());
-  fmt::format_to(std::back_inserter(out), "HTTP/1.{} {} {}\r\n", version >= 11 ? 1 : 0, response.status,
-                 reason_phrase(response.status));
+  out.reserve(256);
+  out.append(version >= 11 ? "HTTP/1.1 " : "HTTP/1.0 ").append(fmt::format_int{response.status}.c_str());
+  out.append(" ").append(reason_phrase(response.status)).append("\r\n");
   add_header(out, "Server", "Firstring");
-  add_header(out, "Date", imf_date(date));
+  add_header(out, "Date", date_of(date));
   if (may_have_body) {
     if (!response.content_type.empty()) add_header(out, "Content-Type", response.content_type);
-    if (const auto length = response.length()) add_header(out, "Content-Length", fmt::to_string(*length));
+    if (const auto length = response.length()) add_header(out, "Content-Length", fmt::format_int{*length}.c_str());
   }
   for (const auto& [name, value] : response.headers) add_header(out, name, value);
   if (!keep_alive) {
@@ -109,7 +134,9 @@ std::string serialize(const Response& response, unsigned version, bool keep_aliv
     add_header(out, "Connection", "keep-alive");
   }
   out.append("\r\n");
-  if (may_have_body && body == Body::with && !response.source) out.append(response.body);
+  auto text = std::exchange(response.body, {});
+  if (may_have_body && body == Body::with && !response.source) return put_before(out, std::move(text));
+  explicit_bzero(text.data(), text.size());
   return out;
 }
 

@@ -45,8 +45,8 @@ enum class Body : unsigned char { with, without };
 /// The bytes of a response, its source's left out: with Content-Length where the length is known, never chunked
 /// (spa-phones.md 2.2), and Date. `without` for HEAD: the length is that of the body left out. Answers in HTTP/1.1
 /// to 1.1 and in HTTP/1.0 to 1.0; `version` is Request::version, 11 for a request that could not be read. Control
-/// characters in header values become spaces.
-std::string serialize(const Response& response, unsigned version, bool keep_alive, Body body = Body::with,
+/// characters in header values become spaces. Takes the body: nothing of it is left in memory but in what is returned.
+std::string serialize(Response&& response, unsigned version, bool keep_alive, Body body = Body::with,
                       Timestamp date = now());
 
 /// A short plain answer whose body is the sentence and a newline.

@@ -16,7 +16,7 @@ const Timestamp kDate = *parse_timestamp("2026-11-03T21:43:51.9Z");
 TEST(Serialize, IsTheseBytes) {
   Response response = plain(404, "There is no such file here.");
   response.headers.emplace_back("X-A", "b");
-  EXPECT_EQ(serialize(response, 11, true, Body::with, kDate),
+  EXPECT_EQ(serialize(std::move(response), 11, true, Body::with, kDate),
             "HTTP/1.1 404 Not Found\r\n"
             "Server: Firstring\r\n"
             "Date: Tue, 03 Nov 2026 21:43:51 GMT\r\n"
@@ -42,7 +42,7 @@ TEST(Serialize, SaysWhatBecomesOfTheConnection) {
 TEST(Serialize, GivesTheLengthOfABodyLeftOut) {
   Response response;
   response.body = "12345";
-  const auto bytes = serialize(response, 11, true, Body::without);
+  const auto bytes = serialize(std::move(response), 11, true, Body::without);
   EXPECT_THAT(bytes, HasSubstr("Content-Length: 5\r\n"));
   EXPECT_THAT(bytes, EndsWith("\r\n\r\n"));
 }
@@ -52,13 +52,38 @@ TEST(Serialize, GivesALengthToAnEmptyBody) { EXPECT_THAT(serialize({}, 11, true)
 TEST(Serialize, GivesNoLengthToAnAnswerThatCannotHaveABody) {
   Response response;
   response.status = 204;
-  EXPECT_THAT(serialize(response, 11, true), Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(serialize(std::move(response), 11, true), Not(HasSubstr("Content-Length")));
 }
 
 TEST(Serialize, LetsNoValueBeginAnotherHeader) {
   Response response;
   response.headers.emplace_back("Location", "/a\r\nSet-Cookie: b");
-  EXPECT_THAT(serialize(response, 11, true), HasSubstr("Location: /a  Set-Cookie: b\r\n"));
+  EXPECT_THAT(serialize(std::move(response), 11, true), HasSubstr("Location: /a  Set-Cookie: b\r\n"));
+}
+
+TEST(Serialize, TellsEachSecondsDate) {
+  for (const auto seconds : {0, 1, 0}) {
+    const auto bytes = serialize({}, 11, true, Body::with, kDate + std::chrono::seconds{seconds});
+    EXPECT_THAT(bytes, HasSubstr(seconds == 0 ? "21:43:51 GMT" : "21:43:52 GMT"));
+  }
+}
+
+TEST(Serialize, LeavesNoCopyOfTheBody) {
+  Response response;
+  response.body.reserve(10'000);
+  response.body.assign(5000, 'p');
+  const auto* const room = response.body.data();
+  const auto bytes = serialize(std::move(response), 11, true);
+  EXPECT_EQ(static_cast<const void*>(bytes.data()), room) << "the head goes into the body's room";
+  EXPECT_THAT(bytes, EndsWith("\r\n\r\n" + std::string(5000, 'p')));
+  EXPECT_EQ(response.body, "");  // NOLINT(bugprone-use-after-move): what becomes of it is said
+}
+
+TEST(Serialize, MakesRoomForTheHeadOfABodyWithout) {
+  Response response;
+  response.body.assign(5000, 'p');
+  response.body.shrink_to_fit();
+  EXPECT_THAT(serialize(std::move(response), 11, true), EndsWith("\r\n\r\n" + std::string(5000, 'p')));
 }
 
 TEST(Request, LooksUpHeadersWithoutCase) {

@@ -114,6 +114,8 @@ struct RequestReader::Impl {
         at += part.size();
         body_left -= part.size();
         if (body_left == 0) stage = Stage::complete;
+      } else if (const auto part = stage == Stage::headers ? take_header_part(bytes.substr(at)) : 0; part > 0) {
+        at += part;
       } else {
         take_head_byte(bytes[at++]);
       }
@@ -121,18 +123,28 @@ struct RequestReader::Impl {
     return at;
   }
 
+  /// Takes what is there of a header line up to its end, which is not taken, as take_head_byte would byte by byte. The
+  /// number of bytes taken.
+  std::size_t take_header_part(std::string_view bytes) {
+    const auto part = bytes.substr(0, std::min(bytes.find('\n'), limits.head_bytes - head_received));
+    if (head.capacity() - head.size() < part.size()) make_room_in_head(head.size() + part.size());
+    head.append(part);
+    head_received += part.size();
+    return part.size();
+  }
+
   /// A string that grows by itself doubles its room, and would end at twice the limit.
-  void make_room_in_head() {
+  void make_room_in_head(std::size_t least) {
     const auto most = limits.head_bytes + kHeaders + 2;  // each line end may become longer by one
     std::string roomier;
-    roomier.reserve(std::min(std::max(kFirstRoom, 2 * head.size()), most));
+    roomier.reserve(std::min(std::max({kFirstRoom, 2 * head.size(), least}), most));
     roomier = head;
     head.swap(roomier);
   }
 
   void take_head_byte(char c) {
     if (++head_received > limits.head_bytes) return refuse(kHeadTooLarge);
-    if (head.size() == head.capacity()) make_room_in_head();
+    if (head.size() == head.capacity()) make_room_in_head(head.size() + 1);
     if (c == '\n') return end_line();
     head.push_back(c);
     if (stage == Stage::request_line) check_request_line_byte(c);

@@ -88,7 +88,7 @@ void Exchange::answer(http::Response response, bool keep_alive, http::Body body)
   keep_alive_ = keep_alive && response.length().has_value();
   status_ = response.status;
   const unsigned version = is_refused() ? 11 : reader_.request().version;
-  output_ = http::serialize(response, version, keep_alive_, body);
+  output_ = http::serialize(std::move(response), version, keep_alive_, body);
   head_end_ = output_.find("\r\n\r\n") + 4;
   body_bytes_ = output_.size() - head_end_;
   sent_ = 0;
