@@ -48,7 +48,7 @@ std::string product_key(std::string_view product) {
 /// Enters a model, and every name by which it will be looked up.
 Result<void> Catalogue::add(Model model) {
   const auto index = models_.size();
-  if (find(model.name) != nullptr) {
+  if (!by_name_.emplace(to_lower(model.name), index).second) {
     return fail(Errc::conflict, fmt::format("model '{}' is there twice", model.name));
   }
   auto products = model.certificate_products;
@@ -102,9 +102,8 @@ bool Catalogue::is_foreign(const Maker& maker, std::string_view parameter) const
 }
 
 const Model* Catalogue::find(std::string_view name) const {
-  const auto found = std::find_if(models_.begin(), models_.end(),
-                                  [&](const Model& model) { return equals_ignoring_case(model.name, name); });
-  return found == models_.end() ? nullptr : &*found;
+  const auto found = by_name_.find(to_lower(name));
+  return found == by_name_.end() ? nullptr : &models_[found->second];
 }
 
 const Model* Catalogue::find_product(std::string_view product) const {

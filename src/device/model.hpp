@@ -166,6 +166,7 @@ class Catalogue {
   std::vector<Model> models_;
   std::unordered_map<const Maker*, std::unordered_set<std::string>> names_of_;  // by ParameterName::key
   std::unordered_map<std::string, std::vector<ParameterName>> parameters_;      // by parameters_key, sorted
+  std::unordered_map<std::string, std::size_t> by_name_;                        // in lower case; places in models_
   std::unordered_map<std::string, std::size_t> by_product_;                     // by product_key; places in models_
   std::unordered_map<std::string, Askers> bootstrap_files_;                     // by path in lower case
   std::vector<ProfileName> profile_names_;                                      // in the order of the data

@@ -5,22 +5,15 @@
 namespace firstring::provision {
 namespace {
 
-/// What the request claims about its sender, for the ledger alone: identity is the certificate's.
-std::optional<MacAddress> claimed_mac(const http::Request& request) {
-  const auto agent = device::parse_user_agent(request.header("User-Agent"));
-  return agent ? agent->mac : std::nullopt;
-}
-
 /// Whether the phone that was refused is of a batch that is known for it: by its certificate, by what was entered for
 /// the device it asks for, or by what it says of itself. Says what to look at, and decides nothing.
-const device::KnownBad* known_bad(const http::Request& request, const policy::Requester& requester,
+const device::KnownBad* known_bad(const std::optional<device::UserAgent>& sender, const policy::Requester& requester,
                                   const store::Device* asked_for) {
   if (requester.identity.known_bad != nullptr) return requester.identity.known_bad;
   if (asked_for != nullptr) {
     if (const auto* found = device::find_known_bad(asked_for->model, asked_for->serial)) return found;
   }
-  const auto agent = device::parse_user_agent(request.header("User-Agent"));
-  return agent ? device::find_known_bad(agent->product, agent->serial) : nullptr;
+  return sender ? device::find_known_bad(sender->product, sender->serial) : nullptr;
 }
 
 struct Document {
@@ -41,12 +34,17 @@ Result<Document> document(const device::FileMatch& file, const policy::Audience&
 
 }  // namespace
 
-Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet,
-              const crypto::SecretBox& box) {
+Claims claims_of(const http::Request& request) {
+  return {.file = device::Catalogue::shipped().match_file(request.path),
+          .sender = device::parse_user_agent(request.header("User-Agent"))};
+}
+
+Answer answer(const http::Request& request, const Claims& claims, const policy::Requester& requester,
+              const FleetView& fleet, const crypto::SecretBox& box) {
   Answer result;
-  const auto file = device::Catalogue::shipped().match_file(request.path);
+  const auto& [file, sender] = claims;
   if (file) result.requested = file->mac;
-  result.assurance = policy::assess(requester, result.requested || claimed_mac(request));
+  result.assurance = policy::assess(requester, result.requested || (sender && sender->mac));
 
   if (request.method != "GET" && request.method != "HEAD") {
     result.reason = Reason::method_not_allowed;
@@ -67,7 +65,7 @@ Answer answer(const http::Request& request, const policy::Requester& requester, 
   result.reason = access.reason;
   result.is_stranger = access.is_stranger;
   if (!access.allow) {
-    result.known_bad = known_bad(request, requester, device);
+    result.known_bad = known_bad(sender, requester, device);
     result.response = http::plain(access.status, access.sentence);
     return result;
   }

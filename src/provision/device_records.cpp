@@ -260,7 +260,7 @@ void DeviceRecords::take_in(const store::RecordChange& change, const std::option
 }
 
 void DeviceRecords::put(Shard& shard, const store::DeviceRecord& record, const store::DeviceRecord* old) {
-  if (old != nullptr) leave_place(*old);
+  if (old != nullptr && (old->address != record.address || old->ja3 != record.ja3)) leave_place(*old);
   shard.entries.insert_or_assign(record.mac, pack(record));
   enter_place(record);
 }
@@ -270,6 +270,8 @@ void DeviceRecords::enter_place(const store::DeviceRecord& record) {
   auto& place = places_[hash % kShards];
   const std::lock_guard lock{place.mutex};
   auto& devices = place.devices[hash];
+  if (!devices.empty() && devices.back() == record.mac) return;
+  std::erase(devices, record.mac);
   devices.push_back(record.mac);
   if (devices.size() > kMaxAtOnePlace) devices.erase(devices.begin());
 }

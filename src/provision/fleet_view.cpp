@@ -26,6 +26,7 @@ FleetView::FleetView(store::Fleet fleet, Site site)
 FleetView::FleetView(const FleetView& other, Site site) : fleet_(other.fleet_), site_(std::move(site)) { prepare(); }
 
 void FleetView::prepare() {
+  base_url_ = site_.base_url();
   const auto& catalogue = device::Catalogue::shipped();
   for (const auto& model : catalogue.models()) {
     auto& parameters = first_files_[&model];
@@ -50,12 +51,11 @@ void FleetView::prepare() {
 
 render::Variables FleetView::variables(const device::Model& model, const std::optional<MacAddress>& mac) const {
   constexpr std::string_view kMac = "{mac}";
-  const auto base_url = site_.base_url();
-  render::Variables variables{{"host", site_.host}, {"base_url", base_url}};
+  render::Variables variables{{"host", site_.host}, {"base_url", base_url_}};
   auto path = model.own_profile;
   const auto at = path.find(kMac);
   if (at != std::string::npos && mac) path.replace(at, kMac.size(), mac->bare());
-  if (at == std::string::npos || mac) variables.emplace("profile_url", base_url + path);
+  if (at == std::string::npos || mac) variables.emplace("profile_url", base_url_ + path);
   return variables;
 }
 

@@ -63,6 +63,7 @@ class FleetView {
 
   std::shared_ptr<const store::Fleet> fleet_;
   Site site_;
+  std::string base_url_;  ///< site_'s
   std::unordered_map<const device::Model*, Parameters> first_files_;
   std::unordered_map<const device::Maker*, std::unordered_set<std::string_view>> foreign_;  ///< names in fleet_
 };

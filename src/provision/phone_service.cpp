@@ -37,30 +37,31 @@ void PhoneService::handle(const Inquiry& inquiry, Done done) {
 Answer PhoneService::answer_to(const Inquiry& inquiry) {
   const auto fleet = fleet_.current();
   const auto& identity = inquiry.peer.identity;
-  const auto agent = device::parse_user_agent(inquiry.request.header("User-Agent"));
+  const auto claims = claims_of(inquiry.request);
+  const auto& sender = claims.sender;
   auto model = model_of_product(identity.product);
   if (model.empty() && identity.mac) {
     if (const auto* device = fleet->device(*identity.mac)) model = device->model;
   }
-  if (model.empty() && agent) model = model_of_product(agent->product);
+  if (model.empty() && sender) model = model_of_product(sender->product);
 
   auto requester = policy::requester_of(inquiry.peer);
   if (requester.verdict.accepted && identity.mac && requester.wire != policy::Wire::quarantined) {
-    const auto refusal = sight(inquiry, *identity.mac, *fleet, model, agent ? &*agent : nullptr);
+    const auto refusal = sight(inquiry, *identity.mac, *fleet, model, claims);
     if (refusal != policy::WatchRefusal::none) requester = policy::requester_of(inquiry.peer, refusal);
   }
-  auto answer = provision::answer(inquiry.request, requester, *fleet, box_);
+  auto answer = provision::answer(inquiry.request, claims, requester, *fleet, box_);
   answer.model = std::move(model);
-  if (agent) answer.firmware = agent->version;
+  if (sender) answer.firmware = sender->version;
   return answer;
 }
 
 /// Its certificate is accepted and names `mac`.
 policy::WatchRefusal PhoneService::sight(const Inquiry& inquiry, const MacAddress& mac, const FleetView& fleet,
-                                         const std::string& model, const device::UserAgent* agent) {
+                                         const std::string& model, const Claims& claims) {
   const auto& row = inquiry.row;
   const auto time = clock_();
-  const auto file = device::Catalogue::shipped().match_file(inquiry.request.path);
+  const auto& [file, sender] = claims;
   const policy::Sighting sighting{
       .seen = {.mac = mac,
                .certificate = row.certificate,
@@ -73,9 +74,9 @@ policy::WatchRefusal PhoneService::sight(const Inquiry& inquiry, const MacAddres
                .ja3 = inquiry.peer.ja3,
                .personality = row.personality,
                .model = model,
-               .firmware = agent != nullptr ? agent->version : std::string{}},
+               .firmware = sender ? sender->version : std::string{}},
       .in_url = file ? file->mac : std::nullopt,
-      .in_user_agent = agent != nullptr ? agent->mac : std::nullopt};
+      .in_user_agent = sender ? sender->mac : std::nullopt};
   using Kept = DeviceRecords::Kept;
   const auto watched =
       fleet_.records().meet(sighting, fleet.pardons(mac), watch_, fleet.device(mac) != nullptr ? Kept::yes : Kept::no);

@@ -4,6 +4,7 @@
 
 #include "base/time.hpp"
 #include "crypto/secret_box.hpp"
+#include "provision/answer.hpp"
 #include "provision/fleet_keeper.hpp"
 #include "provision/handler.hpp"
 
@@ -25,7 +26,7 @@ class PhoneService : public Handler {
  private:
   Answer answer_to(const Inquiry& inquiry);
   policy::WatchRefusal sight(const Inquiry& inquiry, const MacAddress& mac, const FleetView& fleet,
-                             const std::string& model, const device::UserAgent* agent);
+                             const std::string& model, const Claims& claims);
 
   FleetKeeper& fleet_;
   const crypto::SecretBox& box_;

@@ -27,6 +27,11 @@ store::Parameter parameter(std::string name, std::string value,
           .sealed = {}};
 }
 
+Answer answer(const http::Request& request, const policy::Requester& requester, const FleetView& fleet,
+              const crypto::SecretBox& box) {
+  return provision::answer(request, claims_of(request), requester, fleet, box);
+}
+
 /// A state folder with one phone of one account, in groups "lobby" below "hotel".
 class Provisioning : public ::testing::Test {
  protected:
