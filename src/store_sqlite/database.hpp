@@ -56,12 +56,29 @@ class Query {
   Query(SQLite::Statement& statement, sqlite3_stmt* raw) : statement_(statement), raw_(raw) {}
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
-  ~Query() { statement_.tryReset(); }
+  ~Query() {
+    statement_.tryReset();
+    sqlite3_clear_bindings(raw_);  // what bind_in_place has bound may go now
+  }
 
   /// Binds the next parameters, from the first on. Copies texts and blobs.
   template <class... Values>
   Query& bind(const Values&... values) {
     (bind_one(values), ...);
+    return *this;
+  }
+
+  /// The same without a copy: the value must stay as it is until it is bound anew or this goes. For rows that come in
+  /// large numbers.
+  template <class Value>
+  Query& bind_in_place(const Value& value) {
+    if constexpr (StableCode<Value>) {
+      bind_text(to_string(value));
+    } else if constexpr (std::is_same_v<Value, std::string>) {
+      bind_text(value);
+    } else {
+      bind_one(value);
+    }
     return *this;
   }
 
@@ -93,6 +110,13 @@ class Query {
   }
 
  private:
+  void bind_text(std::string_view text) {
+    // A null pointer would bind NULL.
+    const auto* begin = text.empty() ? "" : text.data();
+    const auto code = sqlite3_bind_text64(raw_, ++bound_, begin, text.size(), SQLITE_STATIC, SQLITE_UTF8);
+    if (code != SQLITE_OK) throw SQLite::Exception{sqlite3_db_handle(raw_), code};
+  }
+
   template <class Value>
   void bind_one(const Value& value) {
     if constexpr (StableCode<Value>) {

@@ -266,7 +266,7 @@ class SqliteLedger final : public LedgerStore {
       auto insert_request = database_->query(kInsertRequest);
       auto mark_failed = database_->query("UPDATE connection SET failed = 1 WHERE id = ? AND failed = 0");
       for (const auto& request : batch.requests) {
-        for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind(value); });
+        for_each_request_column(request, [&](const char*, const auto& value) { insert_request.bind_in_place(value); });
         insert_request.run();
         if (request.decision == Decision::deny) mark_failed.run(request.connection);
       }
