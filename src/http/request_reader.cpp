@@ -10,7 +10,7 @@
 #include "base/text.hpp"
 #include "http/target.hpp"
 
-// The head is collected byte by byte into `head`, with every line end written as CRLF, under limits that look at single
+// The head is collected line by line into `head`, with every line end written as CRLF, under limits that look at single
 // bytes: so neither the outcome nor the cost depends on how the peer splits its bytes. The request line is judged at
 // its end, everything else at the empty line, where Beast parses the whole head once.
 

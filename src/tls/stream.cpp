@@ -356,6 +356,9 @@ Result<std::unique_ptr<Stream>> Stream::accept(std::shared_ptr<const Context> co
   impl->socket.prefix.assign(received.begin(), received.end());
   impl->socket.in = received.size();
   impl->ssl.reset(SSL_new(impl->context->native()));
+  // On a tape, one record after the other: what of the next request has come must not be there when this one ends, for
+  // it may have to be withheld.
+  if (options.tape != nullptr && impl->ssl) SSL_set_read_ahead(impl->ssl.get(), 0);
   crypto::BioPtr bio{BIO_new_ex(crypto::library(), socket_method())};
   if (!impl->ssl || !bio) return crypto::openssl_failure("make a TLS connection");
   BIO_set_data(bio.get(), &impl->socket);

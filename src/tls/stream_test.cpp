@@ -478,6 +478,25 @@ TEST_F(Handshake, GivesItsBytesAndSecretsToATapeAndToNobodyElse) {
   }
 }
 
+// Of two requests that came together, the second may have to be withheld.
+TEST_F(Handshake, PutsOneRecordAfterTheOtherOnATape) {
+  for (const int version : {TLS1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Tape tape{std::chrono::steady_clock::now()};
+    connect();
+    const auto client = client_context(version, nullptr);
+    start(client.get(), version == TLS1_VERSION ? "legacy-2026-11" : "modern-2026-11", nullptr, &tape);
+    ASSERT_EQ(pump(), Status::ok) << stream_->facts().failure;
+    SSL_write(client_.get(), "first", 5);
+    EXPECT_EQ(ask("second"), "first");
+    const auto before = stream_->bytes_in();
+    std::array<std::uint8_t, 256> buffer;
+    const auto io = stream_->read(buffer);
+    EXPECT_EQ(as_text({buffer.data(), io.bytes}), "second");
+    EXPECT_GT(stream_->bytes_in(), before);
+    stream_.reset();
+  }
+}
+
 // Up to TLS 1.2, who has a session's secret and its name is taken for the phone.
 TEST_F(Handshake, KeepsNoSessionOfACapturedConnection) {
   for (const int version : {TLS1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
