@@ -23,6 +23,7 @@ TARGETS = {
     ("full", "TLS 1.0 RSA"): {"nginx": 0.75},
     ("full", "TLS 1.2 ECDHE P-256"): {"nginx": 0.75},
     ("resumed", ""): {"nginx": 0.75},
+    ("requests", ""): {"nginx": 1.0},
     ("memory", ""): {"nginx": 1.0},
 }
 
