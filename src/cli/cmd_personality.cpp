@@ -30,7 +30,7 @@ Result<int> list_personalities(Context& context) {
         const auto listeners = known.listeners_of(*one);
         return {{one->name, listeners.empty() ? Colour::none : Colour::bold},
                 {one->chain},
-                {manage::versions_of(*one)},
+                {tls::versions_of(*one)},
                 {listeners.empty() ? "-" : fmt::format("{}", fmt::join(listeners, " "))},
                 {one->description}};
       });
@@ -46,17 +46,7 @@ std::string page_of(const manage::KnownPersonalities& known, const tls::Personal
     if (values.empty()) line(what, otherwise);
     for (std::size_t i = 0; i < values.size(); ++i) line(i == 0 ? what : "", values[i]);
   };
-  line("server chain", one.chain);
-  line("versions", manage::versions_of(one));
-  line("security level", std::to_string(one.security_level));
-  line("DH group", one.dh_bits == 0 ? "none" : fmt::format("{} bits", one.dh_bits));
-  line("groups", one.groups);
-  line("signature algorithms",
-       one.signature_algorithms.empty() ? "what OpenSSL has at that level" : one.signature_algorithms);
-  line("sessions", one.sessions ? "kept in the server; no tickets" : "none");
-  line("CA names", one.send_ca_names ? "sent" : "not sent");
-  line("largest record", fmt::format("{} bytes", one.max_fragment));
-  line("alerts", manage::alerts_of(one));
+  for (const auto& [label, value] : manage::knobs_of(one)) line(label, value);
   lines("cipher suites", manage::suites_of(one), "none");
   lines("for whom", manage::matches_of(one), "nobody by its own rules");
   lines("rules that lead here", known.rules_to(one), "none");

@@ -4,21 +4,18 @@
 
 #include <algorithm>
 
+#include "tls/knobs.hpp"
+
 namespace firstring::config {
 
-Position Section::position_of(std::string_view key) const {
-  if (const auto found = positions.find(key); found != positions.end()) return found->second;
-  const auto section = positions.find("");
-  return section == positions.end() ? Position{} : section->second;
-}
-
-std::string Diagnostic::to_string() const {
-  auto text = file.string();
-  if (position.line > 0) text += fmt::format(":{}:{}", position.line, position.column);
-  text += severity == Severity::error ? ": error: " : ": warning: ";
-  text += what;
-  if (!remedy.empty()) text += "; " + remedy;
-  return text;
+tls::Personality OwnPersonality::over(const tls::Personality& base) const {
+  auto result = base;
+  result.name = name;
+  result.description = fmt::format("{} with changes of our own", base.name);
+  tls::for_each_knob([&](const auto& knob) {
+    if (positions.contains(knob.name)) result.*knob.member = this->*knob.member;
+  });
+  return result;
 }
 
 bool Loaded::ok() const {

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,38 +9,18 @@
 
 #include "base/ip_address.hpp"
 #include "base/time.hpp"
+#include "options/diagnostic.hpp"
+#include "tls/personality.hpp"
 
 namespace firstring::config {
 
 /// The file's name in the state folder.
 constexpr std::string_view kFileName = "firstring.toml";
 
-/// Where in firstring.toml something stands; 1-based. Line 0: nowhere, a default.
-struct Position {
-  unsigned line = 0;
-  unsigned column = 0;
-};
-
-enum class Severity : unsigned char { warning, error };
-
-/// One thing that is wrong with a configuration, for people: file:line:column, what, and what to do.
-struct Diagnostic {
-  Severity severity = Severity::error;
-  std::filesystem::path file;
-  Position position;
-  std::string what;
-  std::string remedy;
-
-  /// "firstring.toml:12:3: error: unknown key 'adress' in [[listener]]; did you mean 'address'?"
-  std::string to_string() const;
-};
-
-/// Each section remembers where its keys stood, so that later checks (a key that does not match its certificate) can
-/// point at them. Key "" is the section's head.
-struct Section {
-  std::map<std::string, Position, std::less<>> positions;
-  Position position_of(std::string_view key) const;  ///< of the key, else of the section
-};
+using options::Diagnostic;
+using options::Position;
+using options::Section;
+using options::Severity;
 
 struct Server : Section {
   std::string host = "localhost";  ///< the name in the URLs given to phones and in demonstration certificates
@@ -54,7 +33,7 @@ enum class ListenerKind : unsigned char { phone, bootstrap };
 struct Listener : Section {
   ListenerKind kind = ListenerKind::phone;
   Endpoint address;
-  std::vector<std::string> networks;  ///< that may connect; empty: all
+  std::vector<Prefix> networks;  ///< that may connect; empty: all
   std::vector<std::string> personalities{"legacy-2026-11", "sha1-2026-11",
                                          "modern-2026-11"};  ///< allowed ones; phone listeners only
   bool ladder = true;  ///< whether a client whose handshake failed gets another of them the next time
@@ -75,30 +54,17 @@ struct ServerChain : Section {
   std::filesystem::path ecdsa_certificate, ecdsa_key;  ///< a second pair for clients that prefer ECDSA; may be empty
 };
 
-/// A personality of the operator's own: a shipped one with some things otherwise. Only the keys that stand in the file
-/// (Section::positions) count; the defaults here mean nothing.
-struct Personality : Section {
-  std::string name, based_on;
-  std::string chain;
-  std::string min_version, max_version;  ///< "TLSv1.0" ... "TLSv1.3"
-  unsigned security_level = 2;
-  std::string ciphers, suites13, groups, signature_algorithms;
-  unsigned dh_bits = 2048;
-  bool dh_bits_below_1024 = false;
-  bool sessions = true, send_ca_names = true;
-  std::size_t max_fragment = 4096;  ///< bytes
-  std::string alerts = "exact";
+/// [[personality]], one of the operator's own: a shipped one with some things otherwise. Only the keys that stand in
+/// the file (Section::positions) count; the rest is what `based_on` has.
+struct OwnPersonality : Section, tls::Personality {
+  std::string based_on;
+  /// The whole personality: `base` with what this says otherwise. tls::fault_of may still find fault with it.
+  tls::Personality over(const tls::Personality& base) const;
 };
 
-/// Which personality some clients get: all conditions that are set must hold. What they mean: tls::Match.
-struct Rule : Section {
+/// [[rule]]: which personality some clients get; all conditions that are set must hold.
+struct PersonalityRule : Section, tls::Match {
   std::string personality;
-  std::vector<std::string> networks, listeners, server_names, ja3, ja4, models;
-  std::string firmware_below, firmware_from;
-  std::string highest_version_at_most, highest_version_at_least;
-  std::string format;
-  std::vector<unsigned> suites_exactly, offers_suites, lacks_suites, has_extensions, lacks_extensions;
-  std::string strongest_signature_hash_at_most;
 };
 
 /// A maker's CA whose device certificates we believe, and how weak such a chain may be.
@@ -161,8 +127,8 @@ struct Config {
   Server server;
   std::vector<Listener> listeners;
   std::vector<ServerChain> server_chains;
-  std::vector<Personality> personalities;
-  std::vector<Rule> rules;  ///< the first that matches wins
+  std::vector<OwnPersonality> personalities;
+  std::vector<PersonalityRule> rules;  ///< the first that matches wins
   std::vector<DeviceCa> device_cas;
   Policy policy;
   Quarantine quarantine;

@@ -7,6 +7,10 @@
 namespace firstring::config {
 namespace {
 
+using options::Option;
+using options::Presence;
+using options::Times;
+
 /// Sentences as comment lines of at most 100 columns.
 std::string comment(std::string_view sentences) {
   constexpr std::size_t kWidth = 100;
@@ -114,7 +118,8 @@ constexpr std::string_view kExampleHead[] = {
 constexpr std::string_view kReferenceHead =
     "# Configuration: firstring.toml\n"
     "\n"
-    "<!-- Made from the tables in src/config/options.cpp; FIRSTRING_UPDATE_GOLDEN=1 config_test writes it anew. -->\n"
+    "<!-- Made from the tables in src/config/options.cpp and src/tls/knobs.hpp; FIRSTRING_UPDATE_GOLDEN=1 config_test "
+    "writes it anew. -->\n"
     "\n"
     "`firstring.toml` lies in the state folder and is written by `firstring init`. It is [TOML](https://toml.io), at "
     "most\n"

@@ -61,13 +61,13 @@ Config usual() {
   return config;
 }
 
-Personality unusual_personality() {
-  Personality own;
+OwnPersonality unusual_personality() {
+  OwnPersonality own;
   own.name = "own";
   own.based_on = "legacy-2026-11";
   own.chain = "own-chain";
-  own.min_version = "TLSv1.1";
-  own.max_version = "TLSv1.2";
+  own.min_version = 0x0302;
+  own.max_version = 0x0303;
   own.security_level = 0;
   own.ciphers = "AES128-SHA:@SECLEVEL=0";
   own.suites13 = "TLS_AES_128_GCM_SHA256";
@@ -78,14 +78,14 @@ Personality unusual_personality() {
   own.sessions = false;
   own.send_ca_names = false;
   own.max_fragment = 512;
-  own.alerts = "none";
+  own.alerts = tls::AlertStyle::none;
   return own;
 }
 
-Rule unusual_rule() {
-  Rule rule;
+PersonalityRule unusual_rule() {
+  PersonalityRule rule;
   rule.personality = "own";
-  rule.networks = {"192.0.2.0/24", "2001:db8::/32"};
+  rule.networks = {*Prefix::parse("192.0.2.0/24"), *Prefix::parse("2001:db8::/32")};
   rule.listeners = {"192.0.2.7:443"};
   rule.server_names = {"phones.example"};
   rule.ja3 = {"e7d705a3286e19ea42f587b344ee6865"};
@@ -93,15 +93,15 @@ Rule unusual_rule() {
   rule.models = {"SPA5*"};
   rule.firmware_below = "7.5.6";
   rule.firmware_from = "7.5.2b";
-  rule.highest_version_at_most = "TLSv1.2";
-  rule.highest_version_at_least = "TLSv1.0";
-  rule.format = "sslv2";
+  rule.highest_version_at_most = 0x0303;
+  rule.highest_version_at_least = 0x0301;
+  rule.format = hello::Format::sslv2;
   rule.suites_exactly = {0x0039};
   rule.offers_suites = {0x0035, 0x002f};
   rule.lacks_suites = {0xc014};
   rule.has_extensions = {0};
   rule.lacks_extensions = {13, 0xff01};
-  rule.strongest_signature_hash_at_most = "sha1";
+  rule.no_hash_above_sha1 = true;
   return rule;
 }
 
@@ -114,7 +114,7 @@ Config unusual() {
   auto& listener = config.listeners[0];
   listener.kind = ListenerKind::phone;
   listener.address = *Endpoint::parse("[2001:db8::1]:8443");
-  listener.networks = {"10.0.0.0/8", "2001:db8::/32"};
+  listener.networks = {*Prefix::parse("10.0.0.0/8"), *Prefix::parse("2001:db8::/32")};
   listener.personalities = {"modern-2026-11"};
   listener.ladder = false;
   listener.ladder_window = 90min;
@@ -269,20 +269,6 @@ TEST(Tables, HaveDefaultsThatTheirOwnKindsAccept) {
   };
   Config config;
   for_each_section(config, [&](const auto& table, const auto&) { check(table); });
-}
-
-TEST(Size, ReadsWhatItWrites) {
-  for (const std::size_t bytes : {0UL, 1UL, 1023UL, 1024UL, 1025UL, 8192UL, 3UL << 20, 5UL << 30}) {
-    const auto read = parse_size(format_size(bytes));
-    ASSERT_TRUE(read);
-    EXPECT_EQ(*read, bytes);
-  }
-}
-
-TEST(Size, RefusesWhatIsNotOne) {
-  for (const auto text : {"", "KiB", "-1", "1 KiB", "1kib", "1KB", "1.5KiB", "1KiBx", "18446744073709551616"}) {
-    EXPECT_FALSE(parse_size(text)) << text;
-  }
 }
 
 TEST(Reference, IsTheCommittedPage) {

@@ -1,17 +1,14 @@
 #include "config/options.hpp"
 
-#include <fmt/format.h>
+#include "tls/knobs.hpp"
 
 #include <array>
-#include <charconv>
-#include <limits>
-
-#include "base/text.hpp"
-#include "base/time.hpp"
+#include "tls/knobs.hpp"
 
 namespace firstring::config {
 
 using namespace std::chrono_literals;
+using namespace options;
 using enum Presence;
 
 const SectionTable<Server>& server_table() {
@@ -44,7 +41,7 @@ const SectionTable<Listener>& listener_table() {
         "An address and port where phones connect. At least one is needed.",
         sample,
         {
-            {"kind", Kind{}, &Listener::kind, optional,
+            {"kind", Word<ListenerKind>{kListenerKinds}, &Listener::kind, optional,
              "phone: TLS, for everything. bootstrap: plain HTTP, only for what any phone may have.",
              "A phone fresh from its box often knows no more than http://; the bootstrap listener tells it where the "
              "phone "
@@ -120,26 +117,24 @@ const SectionTable<ServerChain>& server_chain_table() {
   return table;
 }
 
-namespace {
-
-constexpr std::array<std::string_view, 4> kVersions{"TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
-
-}  // namespace
-
-const SectionTable<Personality>& personality_table() {
-  static constexpr std::array<std::string_view, 2> kAlertStyles{"exact", "none"};
-  static const SectionTable<Personality> table = [] {
-    Personality sample;
+const SectionTable<OwnPersonality>& personality_table() {
+  static const SectionTable<OwnPersonality> table = [] {
+    OwnPersonality sample;
     sample.name = "our-modern";
     sample.based_on = "modern-2026-11";
     sample.chain = "our-chain";
-    sample.min_version = "TLSv1.2";
-    sample.max_version = "TLSv1.3";
+    sample.min_version = tls::version_number("TLSv1.2");
+    sample.max_version = tls::version_number("TLSv1.3");
+    sample.dh_bits = 2048;
     sample.ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
     sample.suites13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
     sample.groups = "X25519:P-256";
     sample.signature_algorithms = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256";
-    return SectionTable<Personality>{
+    std::vector<Option<OwnPersonality>> keys{
+        {"name", Name{}, &OwnPersonality::name, required, "Its name, which no shipped one has."},
+        {"based_on", Name{}, &OwnPersonality::based_on, required, "The shipped personality that it begins as."}};
+    tls::add_knobs(keys);
+    return SectionTable<OwnPersonality>{
         "personality",
         Times::many,
         "A TLS personality of your own: a shipped one with some things otherwise. A listener has to name it in its "
@@ -149,49 +144,17 @@ const SectionTable<Personality>& personality_table() {
         "are "
         "never given out, whatever the personality: sessions stay in the server.",
         sample,
-        {
-            {"name", Name{}, &Personality::name, required, "Its name, which no shipped one has."},
-            {"based_on", Name{}, &Personality::based_on, required, "The shipped personality that it begins as."},
-            {"chain", Name{}, &Personality::chain, optional, "The [[server_chain]] that it shows."},
-            {"min_version", OneOf{kVersions}, &Personality::min_version, optional, "The lowest TLS version."},
-            {"max_version", OneOf{kVersions}, &Personality::max_version, optional, "The highest TLS version."},
-            {"security_level", Whole{0, 5}, &Personality::security_level, optional,
-             "OpenSSL's security level: 0 for anything, 2 for 112 bits of security.",
-             "TLS 1.0 and 1.1 and SHA-1 need 0, RSA and DH of 1024 bits at most 1."},
-            {"ciphers", Text{}, &Personality::ciphers, optional,
-             "Cipher suites up to TLS 1.2 by OpenSSL's names, in this server's order of preference."},
-            {"suites13", Text{}, &Personality::suites13, optional, "Cipher suites of TLS 1.3, likewise."},
-            {"groups", Text{}, &Personality::groups, optional, "Curves for ECDHE, likewise."},
-            {"signature_algorithms", Text{}, &Personality::signature_algorithms, optional,
-             "Signature algorithms, likewise; \"\" is OpenSSL's choice."},
-            {"dh_bits", Whole{0, 4096}, &Personality::dh_bits, optional,
-             "Size of the DH group: 1024, 2048, 3072 or 4096; 0 for no DHE.",
-             "An old phone computes four times as long for twice the size."},
-            {"dh_bits_below_1024", Flag{}, &Personality::dh_bits_below_1024, optional,
-             "Whether dh_bits may be 512 or 768.", "Anybody who records such a connection can read it."},
-            {"sessions", Flag{}, &Personality::sessions, optional,
-             "Whether clients may take up an earlier session, which saves them most of the computing."},
-            {"send_ca_names", Flag{}, &Personality::send_ca_names, optional,
-             "Whether the names of the device CAs are sent with the request for a certificate.",
-             "Some stacks send none when they do not find their CA there, others choke on a long list."},
-            {"max_fragment", Size{512, 16384}, &Personality::max_fragment, optional,
-             "The largest TLS record that is sent."},
-            {"alerts", OneOf{kAlertStyles}, &Personality::alerts, optional,
-             "exact: a client whose handshake fails is told why. none: the connection is just closed.",
-             "Some old stacks hang on an alert. The ledger has what would have been said."},
-        },
+        std::move(keys),
         "as `based_on` has it"};
   }();
   return table;
 }
 
-const SectionTable<Rule>& rule_table() {
-  static constexpr std::array<std::string_view, 2> kFormats{"tls", "sslv2"};
-  static constexpr std::array<std::string_view, 1> kHashes{"sha1"};
-  static const SectionTable<Rule> table = [] {
-    Rule sample;
+const SectionTable<PersonalityRule>& rule_table() {
+  static const SectionTable<PersonalityRule> table = [] {
+    PersonalityRule sample;
     sample.personality = "legacy-2026-11";
-    sample.networks = {"192.0.2.0/24"};
+    sample.networks = {*Prefix::parse("192.0.2.0/24")};
     sample.listeners = {"0.0.0.0:443"};
     sample.server_names = {"phones.example.com"};
     sample.ja3 = {"e7d705a3286e19ea42f587b344ee6865"};
@@ -199,15 +162,18 @@ const SectionTable<Rule>& rule_table() {
     sample.models = {"SPA504G", "SPA5*"};
     sample.firmware_below = "7.5.6";
     sample.firmware_from = "7.5.2b";
-    sample.highest_version_at_most = "TLSv1.1";
-    sample.highest_version_at_least = "TLSv1.2";
-    sample.format = "sslv2";
+    sample.highest_version_at_most = tls::version_number("TLSv1.1");
+    sample.highest_version_at_least = tls::version_number("TLSv1.2");
+    sample.format = hello::Format::sslv2;
     sample.suites_exactly = sample.offers_suites = {0x0039, 0x0035};
     sample.lacks_suites = {0xc014};
     sample.has_extensions = {0x0000};
     sample.lacks_extensions = {0x000d};
-    sample.strongest_signature_hash_at_most = "sha1";
-    return SectionTable<Rule>{
+    sample.no_hash_above_sha1 = true;
+    std::vector<Option<PersonalityRule>> keys{
+        {"personality", Name{}, &PersonalityRule::personality, required, "The personality that they get."}};
+    tls::add_conditions(keys);
+    return SectionTable<PersonalityRule>{
         "rule",
         Times::many,
         "Which personality some clients get, where their listener allows it. All conditions of a rule must hold; the "
@@ -215,42 +181,7 @@ const SectionTable<Rule>& rule_table() {
         "fails "
         "goes up the ladder all the same. \"firstring personality learn MAC\" writes such a rule.",
         sample,
-        {
-            {"personality", Name{}, &Rule::personality, required, "The personality that they get."},
-            {"networks", Networks{}, &Rule::networks, optional, "The networks that they call from."},
-            {"listeners", Addresses{}, &Rule::listeners, optional,
-             "The listeners that they call, by their configured address."},
-            {"server_names", Texts{}, &Rule::server_names, optional,
-             "The names that they ask for (SNI); phones seldom do."},
-            {"ja3", Texts{}, &Rule::ja3, optional, "The JA3 fingerprints of their ClientHello.",
-             "A client of TLS 1.3 that takes up a session again says so in one more extension, which makes another "
-             "fingerprint: it is known by the one without it as well, here and for ja4."},
-            {"ja4", Texts{}, &Rule::ja4, optional, "The JA4 fingerprints of their ClientHello."},
-            {"models", Texts{}, &Rule::models, optional,
-             "The models that they are, as far as it is known who came from that address with that ClientHello last.",
-             "A star at the end stands for anything: \"SPA5*\"."},
-            {"firmware_below", Text{}, &Rule::firmware_below, optional,
-             "Their firmware, as it was seen last, is older than this.",
-             "The letter of 7.5.2b makes it newer than 7.5.2."},
-            {"firmware_from", Text{}, &Rule::firmware_from, optional,
-             "Their firmware, as it was seen last, is this one or newer."},
-            {"highest_version_at_most", OneOf{kVersions}, &Rule::highest_version_at_most, optional,
-             "The highest TLS version that they offer is this one or lower."},
-            {"highest_version_at_least", OneOf{kVersions}, &Rule::highest_version_at_least, optional,
-             "The highest TLS version that they offer is this one or higher."},
-            {"format", OneOf{kFormats}, &Rule::format, optional,
-             "The format of their ClientHello; the oldest stacks send it in that of SSL 2.0."},
-            {"suites_exactly", Numbers{}, &Rule::suites_exactly, optional,
-             "They offer these cipher suites and no others, in any order; IANA's numbers."},
-            {"offers_suites", Numbers{}, &Rule::offers_suites, optional, "They offer all of these cipher suites."},
-            {"lacks_suites", Numbers{}, &Rule::lacks_suites, optional, "They offer none of these cipher suites."},
-            {"has_extensions", Numbers{}, &Rule::has_extensions, optional,
-             "Their ClientHello has all of these extensions; IANA's numbers."},
-            {"lacks_extensions", Numbers{}, &Rule::lacks_extensions, optional,
-             "Their ClientHello has none of these extensions."},
-            {"strongest_signature_hash_at_most", OneOf{kHashes}, &Rule::strongest_signature_hash_at_most, optional,
-             "They name no signature algorithm with a newer hash than this, or name none at all."},
-        },
+        std::move(keys),
         "no such condition"};
   }();
   return table;
@@ -419,112 +350,6 @@ const SectionTable<Log>& log_table() {
            "Each line has the address, the device, the TLS version and cipher, the request and its status."},
       }};
   return table;
-}
-
-namespace {
-
-std::string joined(std::span<const std::string_view> choices, std::string_view last_separator) {
-  std::string text;
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    if (i > 0) text += i + 1 == choices.size() ? last_separator : ", ";
-    text += fmt::format("\"{}\"", choices[i]);
-  }
-  return text;
-}
-
-/// A TOML basic string.
-std::string in_quotes(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (is_control(c)) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
-
-struct SizeUnit {
-  std::string_view name;
-  std::size_t bytes;
-};
-constexpr std::array kSizeUnits{SizeUnit{"TiB", std::size_t{1} << 40}, SizeUnit{"GiB", 1U << 30},
-                                SizeUnit{"MiB", 1U << 20}, SizeUnit{"KiB", 1U << 10}};
-
-}  // namespace
-
-std::string describe(const Whole& kind) { return fmt::format("a whole number from {} to {}", kind.min, kind.max); }
-std::string describe(const Size& kind) {
-  return fmt::format("a size from {} to {}", format_size(kind.min), format_size(kind.max));
-}
-std::string describe(const Duration& kind) {
-  return fmt::format("a duration from {} to {}", format_duration(kind.min), format_duration(kind.max));
-}
-std::string describe(const Flag&) { return "true or false"; }
-std::string describe(const DateOrNone&) { return "a date, or \"\" for none"; }
-std::string describe(const Text&) { return "a text"; }
-std::string describe(const Host&) { return "a host name or an IP address"; }
-std::string describe(const Name&) { return "a name of up to 64 letters, digits, '.', '_' or '-'"; }
-std::string describe(const OneOf& kind) { return joined(kind.choices, " or "); }
-std::string describe(const Kind&) { return joined(kListenerKinds, " or "); }
-std::string describe(const Names&) { return "a list of at least one name"; }
-std::string describe(const AnyOf& kind) { return "a list of any of " + joined(kind.choices, " and "); }
-std::string describe(const Texts&) { return "a list of texts"; }
-std::string describe(const Networks&) { return "a list of networks"; }
-std::string describe(const Addresses&) { return "a list of IP addresses with ports"; }
-std::string describe(const Numbers&) { return "a list of numbers up to 0xffff"; }
-std::string describe(const File&) { return "the path of a file"; }
-std::string describe(const FileOrNone&) { return "the path of a file, or \"\" for none"; }
-std::string describe(const Address&) { return "an IP address and port"; }
-
-std::string to_toml(unsigned value) { return std::to_string(value); }
-std::string to_toml(std::size_t value) {
-  const auto text = format_size(value);
-  return text.ends_with('B') ? in_quotes(text) : text;
-}
-std::string to_toml(std::chrono::milliseconds value) { return in_quotes(format_duration(value)); }
-std::string to_toml(bool value) { return value ? "true" : "false"; }
-std::string to_toml(std::optional<std::chrono::sys_days> value) {
-  return value ? to_iso8601(Timestamp{*value}).substr(0, 10) : in_quotes("");
-}
-std::string to_toml(const std::string& value) { return in_quotes(value); }
-std::string to_toml(ListenerKind value) { return in_quotes(kListenerKinds[static_cast<std::size_t>(value)]); }
-std::string to_toml(const std::vector<std::string>& value) {
-  std::string text = "[";
-  for (const auto& item : value) {
-    if (text.size() > 1) text += ", ";
-    text += in_quotes(item);
-  }
-  return text + "]";
-}
-std::string to_toml(const std::vector<unsigned>& value) { return fmt::format("[{:#06x}]", fmt::join(value, ", ")); }
-std::string to_toml(const std::filesystem::path& value) { return in_quotes(value.string()); }
-std::string to_toml(const Endpoint& value) { return in_quotes(value.to_string()); }
-
-std::string format_size(std::size_t bytes) {
-  for (const auto& unit : kSizeUnits) {
-    if (bytes > 0 && bytes % unit.bytes == 0) return fmt::format("{}{}", bytes / unit.bytes, unit.name);
-  }
-  return std::to_string(bytes);
-}
-
-Result<std::size_t> parse_size(std::string_view text) {
-  std::size_t number = 0;
-  const auto* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  const std::string_view unit{end, static_cast<std::size_t>(last - end)};
-  if (error == std::errc{}) {
-    if (unit.empty()) return number;
-    for (const auto& known : kSizeUnits) {
-      if (unit == known.name && number <= std::numeric_limits<std::size_t>::max() / known.bytes)
-        return number * known.bytes;
-    }
-  }
-  return fail(Errc::invalid_input, fmt::format("'{}' is not a size", text.substr(0, 40)));
 }
 
 }  // namespace firstring::config

@@ -147,7 +147,7 @@ TEST_F(Report, GoesOnWhereAFileIsMissingOrACaIsGone) {
 TEST_F(Report, KnowsTheSecondPairAndTheOperatorsOwnPersonalities) {
   write("second.pem", make("second", "2026-12-31", &root_).certificate.to_pem());
   config_.server_chains[0].ecdsa_certificate = "second.pem";
-  config::Personality own;
+  config::OwnPersonality own;
   own.name = "mine";
   own.based_on = "modern-2026-11";
   auto other = own;

@@ -6,6 +6,7 @@
 
 #include "hello/client_hello.hpp"
 #include "ledger/explain.hpp"
+#include "tls/knobs.hpp"
 
 namespace firstring::manage {
 namespace {
@@ -22,6 +23,16 @@ JsonObject& add_account(JsonObject& object, const store::Line& line) {
   object.add("line", line.number).add("user", line.user).add("proxy", line.proxy).add("display", line.display);
   object.add("transport", store::to_string(line.transport)).add("srtp", line.srtp);
   return object.add("password", !line.sealed_password.empty());
+}
+
+/// What a knob holds, where that is no number and no text by its word.
+template <class K>
+const auto& plain(const K&, const typename K::Value& value) {
+  return value;
+}
+template <class T>
+std::string_view plain(const options::Word<T>& kind, const T& value) {
+  return options::word_of(kind, value);
 }
 
 JsonObject json_of(const store::DeviceRecord& record) {
@@ -168,13 +179,8 @@ JsonObject to_json(const KnownPersonalities& known, const tls::Personality& pers
 JsonObject to_json_in_full(const KnownPersonalities& known, const tls::Personality& personality) {
   JsonObject object;
   object.add("name", personality.name).add("description", personality.description).add("order", personality.order);
-  object.add("chain", personality.chain).add("min_version", tls::version_text(personality.min_version));
-  object.add("max_version", tls::version_text(personality.max_version));
-  object.add("security_level", personality.security_level).add("suites", suites_of(personality));
-  object.add("groups", personality.groups).add("signature_algorithms", personality.signature_algorithms);
-  object.add("dh_bits", personality.dh_bits).add("sessions", personality.sessions);
-  object.add("send_ca_names", personality.send_ca_names).add("max_fragment", personality.max_fragment);
-  object.add("alerts", alerts_of(personality)).add("matches", matches_of(personality));
+  tls::for_each_knob([&](const auto& knob) { object.add(knob.name, plain(knob.kind, personality.*knob.member)); });
+  object.add("suites", suites_of(personality)).add("matches", matches_of(personality));
   return object.add("rules", known.rules_to(personality)).add("listeners", known.listeners_of(personality));
 }
 

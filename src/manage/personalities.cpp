@@ -14,6 +14,7 @@
 #include "hello/client_hello.hpp"
 #include "hello/suites.hpp"
 #include "ledger/cut.hpp"
+#include "tls/knobs.hpp"
 
 namespace firstring::manage {
 namespace {
@@ -132,11 +133,12 @@ Result<KnownPersonalities> served_personalities(const std::filesystem::path& dir
   return KnownPersonalities{.state = std::move(built.state), .warning = {}};
 }
 
-std::string versions_of(const tls::Personality& personality) {
-  if (personality.min_version == personality.max_version)
-    return std::string{tls::version_text(personality.min_version)};
-  return fmt::format("{} to {}", tls::version_text(personality.min_version),
-                     tls::version_text(personality.max_version));
+std::vector<std::pair<std::string_view, std::string>> knobs_of(const tls::Personality& personality) {
+  std::vector<std::pair<std::string_view, std::string>> knobs;
+  tls::for_each_knob([&](const auto& knob) {
+    if (!knob.label.empty()) knobs.emplace_back(knob.label, knob.text(personality));
+  });
+  return knobs;
 }
 
 std::vector<std::string> matches_of(const tls::Personality& personality) {
@@ -150,10 +152,6 @@ std::vector<std::string> suites_of(const tls::Personality& personality) {
   std::vector<std::string> suites;
   for (const auto number : tls::offered_suites(personality)) suites.emplace_back(hello::suite_name(number));
   return suites;
-}
-
-std::string_view alerts_of(const tls::Personality& personality) {
-  return personality.alerts == tls::AlertStyle::none ? "none" : "exact";
 }
 
 Result<HelloOnTrial> hello_of_connection(store::LedgerStore& ledger, std::int64_t connection) {

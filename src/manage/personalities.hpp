@@ -3,6 +3,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -33,13 +35,12 @@ KnownPersonalities known_personalities(const std::optional<std::filesystem::path
 /// invalid_input if firstring.toml has errors.
 Result<KnownPersonalities> served_personalities(const std::filesystem::path& dir);
 
-/// "TLSv1.0 to TLSv1.2"
-std::string versions_of(const tls::Personality& personality);
+/// What it has of each knob (tls/knobs.hpp), for people: ("DH group", "1024 bits"). The cipher suites are suites_of.
+std::vector<std::pair<std::string_view, std::string>> knobs_of(const tls::Personality& personality);
 /// For whom it is by its own rules, each with its reason and conditions.
 std::vector<std::string> matches_of(const tls::Personality& personality);
 /// The cipher suites that OpenSSL makes of it, in the order of preference.
 std::vector<std::string> suites_of(const tls::Personality& personality);
-std::string_view alerts_of(const tls::Personality& personality);  ///< "none" or "exact"
 
 /// A ClientHello to try, and what is known of who sent it.
 struct HelloOnTrial {

@@ -116,7 +116,7 @@ bool may_lead_to(const tls::Personality& personality, const hello::ClientHello& 
 
 Strength strength_for(const tls::Personality& personality, const hello::ClientHello& hello) {
   return {.version = std::min(personality.max_version, hello.highest_version()),
-          .security_level = personality.security_level};
+          .security_level = static_cast<int>(personality.security_level)};
 }
 
 PersonalityChoice choose_personality(const Situation& situation, std::span<const tls::Personality* const> allowed,

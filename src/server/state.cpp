@@ -8,7 +8,6 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "server/own_personalities.hpp"
 
 namespace firstring::server {
 namespace {
@@ -78,7 +77,7 @@ class Builder {
               "base yours on another");
         continue;
       }
-      auto own = own_personality(section, *base);
+      auto own = section.over(*base);
       if (const auto fault = tls::fault_of(own); !fault.empty()) {
         error(section.position_of(""), fmt::format("personality '{}': {}", section.name, fault), "correct these keys");
         continue;
@@ -101,7 +100,8 @@ class Builder {
 
   void add_rules(State& state) {
     for (const auto& section : config_.rules) {
-      state.rules.push_back(own_rule(section));
+      state.rules.push_back({.match = section, .personality = section.personality});
+      state.rules.back().match.reason = "rule";
       const auto& [match, name] = state.rules.back();
       const auto position = section.position_of("personality");
       if (state.find_personality(name) == nullptr) {
@@ -131,7 +131,7 @@ class Builder {
       auto ready = std::make_shared<ListenerState>();
       ready->config = listener;
       ready->address = listener.address.to_string();
-      for (const auto& network : listener.networks) ready->networks.push_back(*Prefix::parse(network));  // checked
+      ready->networks = listener.networks;
       if (listener.kind == config::ListenerKind::phone) {
         for (const auto& name : listener.personalities) add_personality(state, *ready, name);
       }

@@ -67,7 +67,7 @@ Result<void> configure(SSL_CTX* context, const Personality& personality) {
     return crypto::openssl_failure(fmt::format("personality {}: {}", personality.name, what));
   };
 
-  SSL_CTX_set_security_level(context, personality.security_level);
+  SSL_CTX_set_security_level(context, static_cast<int>(personality.security_level));
   if (SSL_CTX_set_min_proto_version(context, personality.min_version) != 1 ||
       SSL_CTX_set_max_proto_version(context, personality.max_version) != 1) {
     return failed("set its protocol versions");

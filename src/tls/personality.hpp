@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -45,17 +46,17 @@ struct Match {
 
 /// What a client is told whose handshake fails: the exact alert, or nothing, since some old stacks hang on one.
 enum class AlertStyle : unsigned char { exact, none };
-AlertStyle alert_style(std::string_view name);  ///< "none", else exact
 
-/// What the server is in one handshake. Plain data from data/personalities/*.toml; a name once released never changes
-/// its meaning, and tests/golden/tls/ holds what each offers on the wire.
+/// What the server is in one handshake. What may be set of it: tls/knobs.hpp. Plain data from
+/// data/personalities/*.toml; a name once released never changes its meaning, and tests/golden/tls/ holds what each
+/// offers on the wire.
 struct Personality {
   std::string name;            ///< "legacy-2026-11": what it is, and the month that it was released in
   std::string description;     ///< one sentence for people
   unsigned order = 0;          ///< rules are tried from the lowest; the first that matches wins
   std::vector<Match> matches;  ///< whom it is for: one that holds is enough
   std::uint16_t min_version = 0x0303, max_version = 0x0304;
-  int security_level = 2;            ///< OpenSSL's, SSL_CTX_set_security_level(3)
+  unsigned security_level = 2;       ///< OpenSSL's, SSL_CTX_set_security_level(3)
   std::string ciphers;               ///< up to TLS 1.2, OpenSSL names in our order of preference
   std::string suites13;              ///< of TLS 1.3; empty if max_version is lower
   std::string groups;                ///< for ECDHE, OpenSSL names
@@ -65,18 +66,20 @@ struct Personality {
   std::string chain;                 ///< the [[server_chain]] of firstring.toml that it shows
   /// Whether clients may take up an earlier session. Tickets are never given out: a session stays in this server.
   bool sessions = true;
-  bool send_ca_names = true;     ///< the names of the device CAs in the CertificateRequest; some stacks choke on many
-  unsigned max_fragment = 4096;  ///< the largest TLS record that we send, 512 to 16384 bytes
+  bool send_ca_names = true;  ///< the names of the device CAs in the CertificateRequest; some stacks choke on many
+  std::size_t max_fragment = 4096;  ///< the largest TLS record that we send, 512 to 16384 bytes
   AlertStyle alerts = AlertStyle::exact;
   bool quarantine = false;  ///< only firstring-quarantine can be it; its ciphers are single names
 };
 
-/// What is wrong with it, for people; "" if nothing is.
+/// What is wrong with it over several of its knobs, for people; "" if nothing is. The range of each is in knobs.hpp.
 std::string fault_of(const Personality& personality);
 
 /// "TLSv1.0" ... "TLSv1.3" and back; 0 for another text.
 std::uint16_t version_number(std::string_view name);
 std::string_view version_text(std::uint16_t version);
+/// "TLSv1.0 to TLSv1.2"
+std::string versions_of(const Personality& personality);
 
 /// The shipped personalities in the order of their rules. A fault in that data is a bug and ends the program.
 std::span<const Personality> shipped_personalities();
