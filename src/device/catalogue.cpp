@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "device/data_table.hpp"
 #include "device/model.hpp"
+#include "options/shipped.hpp"
 
 namespace firstring::device {
 
@@ -35,7 +35,7 @@ std::optional<MacAddress> mac_in_file_name(std::string_view text) {
 }  // namespace
 
 const Catalogue& Catalogue::shipped() {
-  static const auto catalogue = read_shipped(vendor_data::files(), &Catalogue::from_toml);
+  static const auto catalogue = options::read_shipped(vendor_data::files(), &Catalogue::from_toml);
   return catalogue;
 }
 

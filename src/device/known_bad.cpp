@@ -4,8 +4,8 @@
 #include <array>
 
 #include "base/text.hpp"
-#include "device/data_table.hpp"
 #include "device/model.hpp"
+#include "options/shipped.hpp"
 
 namespace firstring::device {
 
@@ -29,81 +29,107 @@ std::string to_upper(std::string_view text) {
   return result;
 }
 
-Result<Timestamp> read_date(const Place& place, std::string_view key, const toml::node& node) {
-  const auto date = node.value<toml::date>();
-  auto time = date ? parse_timestamp(fmt::format("{:04}-{:02}-{:02}", date->year, date->month, date->day))
-                   : Result<Timestamp>{fail(Errc::invalid_input, {})};
-  if (!time) return place.error(node, fmt::format("{} is a date, as in 2006-06-15", key));
-  return time;
+/// One of these files as it stands there.
+struct SerialsText : options::Section, KnownBad::Serials {};
+struct EntryText : options::Section, KnownBad {
+  std::optional<std::chrono::sys_days> released_on, made_from_on, made_to_on;
+  std::vector<SerialsText> ranges;
+};
+struct FileText {
+  std::vector<EntryText> entries;
+};
+
+using options::FilledText;
+using options::SectionTable;
+using options::Times;
+using enum options::Presence;
+
+const SectionTable<SerialsText>& serials_table() {
+  static const SectionTable<SerialsText> table = [] {
+    SerialsText sample;
+    sample.model = "SPA2102";
+    sample.from = "FM500F100000";
+    sample.to = "FM500F699999";
+    return SectionTable<SerialsText>{"serials",
+                                     Times::many,
+                                     "The devices of one model.",
+                                     std::move(sample),
+                                     {{"model", FilledText{}, &SerialsText::model, required, "As people write it."},
+                                      {"from", FilledText{}, &SerialsText::from, required, "The first serial number."},
+                                      {"to", FilledText{}, &SerialsText::to, required, "The last, of that form."}}};
+  }();
+  return table;
 }
 
-Result<std::vector<KnownBad::Serials>> read_serials(const Place& place, const toml::node& node) {
-  const auto* array = node.as_array();
-  if (array == nullptr || array->empty() || !array->is_homogeneous<toml::table>())
-    return place.error(node, "serials is a list of tables with model, from and to");
-  std::vector<KnownBad::Serials> list;
-  for (const auto& element : *array) {
-    auto& range = list.emplace_back();
-    for (const auto& [key, value] : *element.as_table()) {
-      auto* member = key.str() == "model"  ? &range.model
-                     : key.str() == "from" ? &range.from
-                     : key.str() == "to"   ? &range.to
-                                           : nullptr;
-      if (member == nullptr) return place.error(value, fmt::format("unknown key '{}' of serials", key.str()));
-      FIRSTRING_TRY(*member, read_text(place, key.str(), value));
-    }
-    if (range.model.empty() || range.from.empty() || range.from != to_upper(range.from) ||
-        !has_form_of(range.to, range.from) || range.to < range.from) {
-      return place.error(element, "serials need a model, and from and to of one form in upper case, from the lower");
-    }
-  }
-  return list;
+constexpr std::array kCertificateWords{std::pair{std::string_view{"may_be_wrong"}, KnownBad::Certificate::may_be_wrong},
+                                       std::pair{std::string_view{"shared"}, KnownBad::Certificate::shared}};
+constexpr std::array kAssuranceWords{std::pair{std::string_view{"none"}, Assurance::none},
+                                     std::pair{std::string_view{"claimed"}, Assurance::claimed},
+                                     std::pair{std::string_view{"generic"}, Assurance::generic},
+                                     std::pair{std::string_view{"certificate"}, Assurance::certificate}};
+
+const SectionTable<EntryText>& entry_table() {
+  using E = EntryText;
+  static const SectionTable<E> table = [] {
+    E sample;
+    sample.name = "2006-06-wrong-certificates";
+    sample.released_on = std::chrono::sys_days{std::chrono::year{2026} / 11 / 24};
+    sample.fault = "have the certificate of another";
+    sample.source = "the maker's field notice";
+    sample.confidence = "vendor";
+    sample.remedy = "Have the phone replaced.";
+    return SectionTable<E>{
+        "known_bad",
+        Times::many,
+        "Hardware that left its maker with a fault; data/vendors/cisco/known-bad explains the keys.",
+        std::move(sample),
+        {{"name", FilledText{}, &E::name, required, "Stable; the ledger has it."},
+         {"released", options::DateOrNone{}, &E::released_on, required, "When the entry was written."},
+         {"serials", options::Sections<SerialsText>{&serials_table()}, &E::ranges, optional, "Which devices."},
+         {"subject", FilledText{}, &E::subject, optional, "Instead: L or ST of the certificate's subject."},
+         {"made_from", options::DateOrNone{}, &E::made_from_on, optional, "When they were made, for people."},
+         {"made_to", options::DateOrNone{}, &E::made_to_on, optional, "Likewise."},
+         {"fault", FilledText{}, &E::fault, required, "Ends: The phone is of a batch of which ..."},
+         {"source", FilledText{}, &E::source, required, "Where it is known from."},
+         {"confidence", FilledText{}, &E::confidence, required, "How sure that is."},
+         {"certificate", options::Word<KnownBad::Certificate>{kCertificateWords}, &E::certificate, optional,
+          "What its certificate is worth."},
+         {"assurance_at_most", options::Word<Assurance>{kAssuranceWords}, &E::assurance_at_most, optional,
+          "How much such a certificate can ever prove."},
+         {"remedy", FilledText{}, &E::remedy, required, "What to do."}}};
+  }();
+  return table;
 }
 
-Result<KnownBad> read_entry(const Place& place) {
-  static constexpr std::array<std::pair<std::string_view, std::string KnownBad::*>, 6> kTexts{{
-      {"name", &KnownBad::name},
-      {"subject", &KnownBad::subject},
-      {"fault", &KnownBad::fault},
-      {"source", &KnownBad::source},
-      {"confidence", &KnownBad::confidence},
-      {"remedy", &KnownBad::remedy},
-  }};
-  KnownBad entry;
-  for (const auto& [key, node] : *place.table) {
-    const auto text =
-        std::find_if(kTexts.begin(), kTexts.end(), [&](const auto& known) { return known.first == key.str(); });
-    if (text != kTexts.end()) {
-      FIRSTRING_TRY(entry.*text->second, read_text(place, key.str(), node));
-    } else if (key.str() == "released") {
-      FIRSTRING_TRY(entry.released, read_date(place, key.str(), node));
-    } else if (key.str() == "made_from") {
-      FIRSTRING_TRY(entry.made_from, read_date(place, key.str(), node));
-    } else if (key.str() == "made_to") {
-      FIRSTRING_TRY(entry.made_to, read_date(place, key.str(), node));
-    } else if (key.str() == "serials") {
-      FIRSTRING_TRY(entry.serials, read_serials(place, node));
-    } else if (key.str() == "certificate") {
-      FIRSTRING_TRY(const auto value, read_text(place, key.str(), node));
-      if (value != "may_be_wrong" && value != "shared")
-        return place.error(node, "certificate is \"may_be_wrong\" or \"shared\"");
-      entry.certificate = value == "shared" ? KnownBad::Certificate::shared : KnownBad::Certificate::may_be_wrong;
-    } else if (key.str() == "assurance_at_most") {
-      const auto most = parse_assurance(node.value<std::string>().value_or(""));
-      if (!most) return place.error(node, "assurance_at_most is \"none\", \"claimed\", \"generic\" or \"certificate\"");
-      entry.assurance_at_most = *most;
-    } else {
-      return place.error(node, fmt::format("unknown key '{}' of known-bad hardware", key.str()));
+const SectionTable<FileText>& file_table() {
+  static const SectionTable<FileText> table{
+      "a file of known-bad hardware",
+      Times::whole_file,
+      "Any number of them.",
+      FileText{},
+      {{"known_bad", options::Sections<EntryText>{&entry_table()}, &FileText::entries, optional, "One each."}}};
+  return table;
+}
+
+/// What the keys mean together.
+Result<KnownBad> checked(const std::string& file, EntryText entry) {
+  const auto time = [](const auto& day) { return day ? std::optional<Timestamp>{*day} : std::nullopt; };
+  entry.made_from = time(entry.made_from_on);
+  entry.made_to = time(entry.made_to_on);
+  if (!entry.released_on) return options::fault_at(file, entry.position_of("released"), "'released' is a date");
+  entry.released = *entry.released_on;
+  for (auto& range : entry.ranges) {
+    if (range.from != to_upper(range.from) || !has_form_of(range.to, range.from) || range.to < range.from) {
+      return options::fault_at(file, range.position_of(""),
+                               "serials need from and to of one form in upper case, from the lower");
     }
+    entry.serials.push_back(std::move(range));
   }
-  for (const auto& text : {entry.name, entry.fault, entry.source, entry.confidence, entry.remedy}) {
-    if (text.empty())
-      return place.error(*place.table, "known-bad hardware needs name, fault, source, confidence and remedy");
+  if (entry.serials.empty() == entry.subject.empty()) {
+    return options::fault_at(file, entry.position_of(""),
+                             "known-bad hardware is known by serials or by subject: by one of the two");
   }
-  if (entry.released == Timestamp{}) return place.error(*place.table, "known-bad hardware needs the date 'released'");
-  if (entry.serials.empty() == entry.subject.empty())
-    return place.error(*place.table, "known-bad hardware is known by serials or by subject: by one of the two");
-  return entry;
+  return KnownBad{std::move(entry)};
 }
 
 }  // namespace
@@ -118,7 +144,7 @@ bool contains(const KnownBad::Serials& range, std::string_view serial) {
 }
 
 std::span<const KnownBad> known_bad_hardware() {
-  static const auto all = read_shipped(known_bad_data::files(), &known_bad_from_toml);
+  static const auto all = options::read_shipped(known_bad_data::files(), &known_bad_from_toml);
   return all;
 }
 
@@ -149,19 +175,14 @@ const KnownBad* find_known_bad_subject(std::string_view value) {
 Result<std::vector<KnownBad>> known_bad_from_toml(std::span<const std::pair<std::string, std::string>> files) {
   std::vector<KnownBad> all;
   for (const auto& [file, text] : files) {
-    FIRSTRING_TRY(const auto document, parse_data(file, text));
-    const Place whole{file, &document};
-    for (const auto& [key, node] : document) {
-      const auto* list = node.as_array();
-      if (key.str() != "known_bad" || list == nullptr || !list->is_array_of_tables())
-        return whole.error(node, fmt::format("unknown key '{}'; there are [[known_bad]]", key.str()));
-      for (const auto& table : *list) {
-        FIRSTRING_TRY(auto entry, read_entry({file, table.as_table()}));
-        const bool twice =
-            std::any_of(all.begin(), all.end(), [&](const KnownBad& other) { return other.name == entry.name; });
-        if (twice) return whole.error(table, fmt::format("'{}' is there twice", entry.name));
-        all.push_back(std::move(entry));
-      }
+    FIRSTRING_TRY(auto read, options::read_whole_file(file_table(), file, text));
+    for (auto& one : read.entries) {
+      const auto position = one.position_of("");
+      FIRSTRING_TRY(auto entry, checked(file, std::move(one)));
+      const bool twice =
+          std::any_of(all.begin(), all.end(), [&](const KnownBad& other) { return other.name == entry.name; });
+      if (twice) return options::fault_at(file, position, fmt::format("'{}' is there twice", entry.name));
+      all.push_back(std::move(entry));
     }
   }
   return all;

@@ -122,7 +122,8 @@ TEST(KnownBadData, IsTakenWhenItIsWhole) {
 }
 
 TEST(KnownBadData, NamesTheLineOfAFault) {
-  EXPECT_THAT(fault_of("subjekt = \"x\""), StartsWith("x.toml:8: unknown key 'subjekt'"));
+  EXPECT_THAT(fault_of("subjekt = \"x\""),
+              StartsWith("x.toml:8:1: error: unknown key 'subjekt' in [[known_bad]]; did you mean 'subject'?"));
   EXPECT_THAT(fault_of("", "[[known_bad]\n"), StartsWith("x.toml:1"));
   EXPECT_THAT(fault_of("", "[known_bad]\n"), HasSubstr("[[known_bad]]"));
 }

@@ -102,6 +102,7 @@ std::string describe(const Duration& kind) {
 std::string describe(const Flag&) { return "true or false"; }
 std::string describe(const DateOrNone&) { return "a date, or \"\" for none"; }
 std::string describe(const Text&) { return "a text"; }
+std::string describe(const FilledText&) { return "a text that is not empty"; }
 std::string describe(const Host&) { return "a host name or an IP address"; }
 std::string describe(const Name&) { return "a name of up to 64 letters, digits, '.', '_' or '-'"; }
 std::string describe(const OneOf& kind) { return joined(kind.choices, " or "); }
@@ -200,6 +201,10 @@ std::optional<Refusal> read(const DateOrNone&, const Node& node, std::optional<s
 
 std::optional<Refusal> read(const Text&, const Node& node, std::string& value) {
   return read_text(node, "text", value);
+}
+
+std::optional<Refusal> read(const FilledText&, const Node& node, std::string& value) {
+  return read_filled_text(node, "text", value);
 }
 
 std::optional<Refusal> read(const Host&, const Node& node, std::string& value) {
@@ -328,6 +333,7 @@ std::string to_toml(const DateOrNone&, const std::optional<std::chrono::sys_days
   return value ? to_iso8601(Timestamp{*value}).substr(0, 10) : in_quotes("");
 }
 std::string to_toml(const Text&, const std::string& value) { return in_quotes(value); }
+std::string to_toml(const FilledText&, const std::string& value) { return in_quotes(value); }
 std::string to_toml(const Host&, const std::string& value) { return in_quotes(value); }
 std::string to_toml(const Name&, const std::string& value) { return in_quotes(value); }
 std::string to_toml(const OneOf&, const std::string& value) { return in_quotes(value); }

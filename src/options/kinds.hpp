@@ -47,6 +47,9 @@ struct DateOrNone {  ///< 2027-06-30, or the same in quotes; may be ""
 struct Text {  ///< any text without control characters
   using Value = std::string;
 };
+struct FilledText {  ///< the same, and not empty
+  using Value = std::string;
+};
 struct Host {  ///< a host name or an IP address
   using Value = std::string;
 };
@@ -107,6 +110,7 @@ std::string describe(const Duration& kind);
 std::string describe(const Flag& kind);
 std::string describe(const DateOrNone& kind);
 std::string describe(const Text& kind);
+std::string describe(const FilledText& kind);
 std::string describe(const Host& kind);
 std::string describe(const Name& kind);
 std::string describe(const OneOf& kind);
@@ -127,6 +131,7 @@ std::optional<Refusal> read(const Duration& kind, const Node& node, Duration::Va
 std::optional<Refusal> read(const Flag& kind, const Node& node, Flag::Value& value);
 std::optional<Refusal> read(const DateOrNone& kind, const Node& node, DateOrNone::Value& value);
 std::optional<Refusal> read(const Text& kind, const Node& node, Text::Value& value);
+std::optional<Refusal> read(const FilledText& kind, const Node& node, FilledText::Value& value);
 std::optional<Refusal> read(const Host& kind, const Node& node, Host::Value& value);
 std::optional<Refusal> read(const Name& kind, const Node& node, Name::Value& value);
 std::optional<Refusal> read(const OneOf& kind, const Node& node, OneOf::Value& value);
@@ -147,6 +152,7 @@ std::string to_toml(const Duration& kind, const Duration::Value& value);
 std::string to_toml(const Flag& kind, const Flag::Value& value);
 std::string to_toml(const DateOrNone& kind, const DateOrNone::Value& value);
 std::string to_toml(const Text& kind, const Text::Value& value);
+std::string to_toml(const FilledText& kind, const FilledText::Value& value);
 std::string to_toml(const Host& kind, const Host::Value& value);
 std::string to_toml(const Name& kind, const Name::Value& value);
 std::string to_toml(const OneOf& kind, const OneOf::Value& value);

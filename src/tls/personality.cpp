@@ -71,16 +71,12 @@ const SectionTable<ShippedPersonality>& shipped_table() {
 
 Result<Personality> read_personality(const std::string& file, std::string_view text) {
   FIRSTRING_TRY(auto read, options::read_whole_file(shipped_table(), file, text));
-  const auto fault = [&](options::Position at, std::string what) {
-    return fail(Errc::invalid_input,
-                options::Diagnostic{options::Severity::error, file, at, std::move(what), {}}.to_string());
-  };
   for (auto& match : read.match) {
     if (match.any == match.has_conditions())
-      return fault(match.position_of(""), "[[match]] needs conditions, or any = true");
+      return options::fault_at(file, match.position_of(""), "[[match]] needs conditions, or any = true");
     read.matches.push_back(std::move(match));
   }
-  if (auto what = fault_of(read); !what.empty()) return fault({}, std::move(what));
+  if (auto what = fault_of(read); !what.empty()) return options::fault_at(file, {}, std::move(what));
   return Personality{std::move(read)};
 }
 
