@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "config/config.hpp"
 #include "config/options.hpp"
+#include "tls/knobs.hpp"
 
 namespace firstring::config {
 namespace {
@@ -211,6 +212,23 @@ TEST(Example, OfUnusualValuesLeavesNoKeyAtItsDefault) {
   look(limits_table(), config.limits);
   look(log_table(), config.log);
   EXPECT_THAT(untouched, IsEmpty());
+}
+
+TEST(OwnPersonality, HasWhatStandsInItsSectionAndTheRestOfItsBase) {
+  const auto section = unusual_personality();
+  const auto& base = *tls::find_personality("modern-2026-11");
+  tls::for_each_knob([&](const auto& knob) {
+    auto one = section;
+    one.positions[std::string{knob.name}] = {1, 1};
+    const auto whole = one.over(base);
+    EXPECT_EQ(whole.name, "own");
+    EXPECT_EQ(whole.order, base.order);
+    tls::for_each_knob([&](const auto& other) {
+      const tls::Personality& from = other.name == knob.name ? static_cast<const tls::Personality&>(section) : base;
+      EXPECT_EQ(to_toml(other.kind, whole.*other.member), to_toml(other.kind, from.*other.member))
+          << other.name << " with " << knob.name << " in the section";
+    });
+  });
 }
 
 TEST(Example, ShowsEveryKeyWithItsHelp) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/file.hpp"
+#include "tls/knobs.hpp"
 #include "tls/test_pki.hpp"
 
 namespace firstring::tls {
@@ -85,6 +86,42 @@ TEST(Personality, SpecialOnesComeBeforeLegacyAndLegacyBeforeModern) {
   EXPECT_EQ(last.name, "modern-2026-11") << "but for the quarantine, which matches nobody";
   ASSERT_EQ(last.matches.size(), 1U);
   EXPECT_FALSE(last.matches[0].has_conditions()) << "the last one takes what no rule names";
+}
+
+TEST(Personality, EveryKnobIsReadAsItIsWritten) {
+  for (const auto& shipped : shipped_personalities()) {
+    auto text = fmt::format("name = \"{}\"\nquarantine = {}\n", shipped.name, shipped.quarantine);
+    const auto each = [&](auto&& visit) { for_each_knob(visit, kVersions); };
+    each([&](const auto& knob) {
+      text += fmt::format("{} = {}\n", knob.name, to_toml(knob.kind, shipped.*knob.member));
+    });
+    const std::vector<std::pair<std::string, std::string>> files{{"x.toml", text}};
+    const auto read = personalities_from_toml(files);
+    ASSERT_TRUE(read) << read.error().what;
+    each([&](const auto& knob) {
+      EXPECT_EQ(to_toml(knob.kind, (*read)[0].*knob.member), to_toml(knob.kind, shipped.*knob.member)) << knob.name;
+    });
+  }
+}
+
+TEST(Personality, AFaultNamesFileAndLine) {
+  const auto fault = [](std::string_view more) {
+    const std::vector<std::pair<std::string, std::string>> files{
+        {"x.toml", fmt::format("name = \"x\"\nchain = \"legacy\"\nciphers = \"AES128-SHA\"\n{}", more)}};
+    const auto read = personalities_from_toml(files);
+    return read ? "" : read.error().what;
+  };
+  EXPECT_EQ(fault(""), "");
+  EXPECT_EQ(fault("dh_bit = 1024\n"),
+            "x.toml:4:1: error: unknown key 'dh_bit' in a personality; did you mean 'dh_bits'?");
+  EXPECT_TRUE(
+      fault("security_level = 6\n").starts_with("x.toml:4:1: error: 'security_level' is 6, which is too large"));
+  EXPECT_TRUE(fault("max_fragment = 100\n").starts_with("x.toml:4:1: error: 'max_fragment' is 100"));
+  EXPECT_TRUE(
+      fault("[[match]]\nreason = \"r\"\nmodel = [\"X\"]\n").starts_with("x.toml:6:1: error: unknown key 'model'"));
+  EXPECT_EQ(fault("[[match]]\nreason = \"r\"\n"), "x.toml:4:1: error: [[match]] needs conditions, or any = true");
+  EXPECT_EQ(fault("min_version = \"SSLv3\"\n"),
+            "x.toml: error: min_version is SSL 3.0, which only the quarantine speaks");
 }
 
 TEST(Personality, AMisspeltKeyIsAFault) {

@@ -1,6 +1,7 @@
 """Personalities and rules of the operator's own, and the commands that show, try and make them."""
 
 import pathlib
+import re
 
 import pytest
 
@@ -27,6 +28,13 @@ def test_list_and_show_work_without_a_state_folder(tmp_path):
     assert "modern-2026-11" in firstring("personality", "list", folder=tmp_path).stdout
     (shown,) = json_of(tmp_path, "show", "legacy-2026-11")
     assert shown["suites"][0] == "ECDHE-RSA-AES256-SHA" and shown["dh_bits"] == 1024 and shown["sessions"] is True
+
+
+def test_show_as_json_has_every_key_of_a_personality(tmp_path):
+    reference = (ROOT / "docs/reference/configuration.md").read_text()
+    keys = set(re.findall(r"^### personality: (\w+)$", reference, re.M)) - {"name", "based_on"}
+    (shown,) = json_of(tmp_path, "show", "legacy-2026-11")
+    assert len(keys) >= 14 and keys <= set(shown)
 
 
 def test_show_tells_of_own_personalities_and_rules(tmp_path, certificates):
