@@ -12,8 +12,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# Libraries that one module alone may include, so that another back end needs no change elsewhere.
-OWNERS = {r"sqlite3\.h|SQLiteCpp/": "store_sqlite"}
+# Libraries that one module alone may include: another back end needs no change elsewhere, and there is one reader for TOML.
+OWNERS = {r"sqlite3\.h|SQLiteCpp/": "store_sqlite", r"toml\+\+/": "options"}
 
 
 def modules_in_order():
