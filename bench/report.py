@@ -76,7 +76,7 @@ def _compared(results):
 
 def _ratio_table(rows):
     peers = _peers(rows)
-    heading = ["Firstring in parts of"]
+    heading = ["Firstring as a fraction of"]
     heading += [f"{TITLES[peer]}, usual" for peer in peers] + [f"{TITLES[peer]}, best" for peer in peers]
     counted = any(row["instructions"].get(peer) for row in rows for peer in peers)
     heading += ["nginx, instructions"] if counted else []
@@ -92,18 +92,26 @@ def _ratio_table(rows):
     return _table(heading, lines)
 
 
-def _figure_table(rows):
-    lines = []
-    for row in rows:
-        digits = 1 if row["group"] == "memory" else 3
-        label, unit = _label(row), row["unit"]
-        for name, settings in row["values"].items():
-            for setting, values in settings.items():
-                count = row["instructions"].get(name) if setting.startswith("usual") else None
-                counted = f"{count / 1e6:.2f} M" if count else ""
-                lines.append([label, unit, TITLES[name], setting, _spread(values, digits), counted])
-                label = unit = ""  # said once
-    return _table(["", "", "", "setting", "median (least..most)", "instructions"], lines)
+def _figure_tables(rows):
+    """For each group of rows a table with a column for each contestant and setting; last, the instructions."""
+    tables = []
+    for group, unit in dict.fromkeys((row["group"], row["unit"]) for row in rows):
+        of_group = [row for row in rows if (row["group"], row["unit"]) == (group, unit)]
+        columns = list(dict.fromkeys((name, setting) for row in of_group for name, settings in row["values"].items() for setting in settings))
+        digits = 1 if group == "memory" else 3
+        lines = [
+            [_label(row)] + [_spread(row["values"][name][setting], digits) if setting in row["values"].get(name, {}) else "-" for name, setting in columns]
+            for row in of_group
+        ]
+        tables.append(_table([unit] + [f"{TITLES[name]}, {setting}" for name, setting in columns], lines))
+    if counted := [row for row in rows if row["instructions"]]:
+        names = list(dict.fromkeys(name for row in counted for name in row["instructions"]))
+        lines = [
+            [_label(row)] + [f"{row['instructions'][name] / 1e6:.2f} M" if name in row["instructions"] else "-" for name in names]
+            for row in counted
+        ]
+        tables.append(_table(["instructions"] + [TITLES[name] for name in names], lines))
+    return tables
 
 
 def targets_met(results):
@@ -132,7 +140,7 @@ def targets_met(results):
 
 
 def _of_the_first(row):
-    """{setting: its figure in parts of the first setting's, each made in its round, the median}."""
+    """{setting: its figure as a fraction of the first setting's: the median of the rounds}."""
     settings = row["values"][FIRSTRING]
     first = next(iter(settings.values()))
     return {name: statistics.median(one / few for one, few in zip(values, first, strict=True)) for name, values in settings.items()}
@@ -141,7 +149,7 @@ def _of_the_first(row):
 def _linear_table(row):
     ratios = _of_the_first(row)
     lines = [[count, _spread(values, 3), f"{ratios[count]:.2f}"] for count, values in row["values"][FIRSTRING].items()]
-    return _table(["phones in flight", row["unit"], "in parts of the first"], lines)
+    return _table(["phones in flight", row["unit"], "fraction of the first"], lines)
 
 
 def _startup_table(rows):
@@ -177,7 +185,7 @@ def text(results):
     parts = [_facts(results)]
     if rows := _compared(results):
         parts += [
-            "Firstring's median in parts of the peer's, made in each round (least..most); below 1: Firstring needs less. "
+            "Firstring's cost as a fraction of the peer's: median of the rounds (least..most); below 1, Firstring needs less. "
             "Usual: as Debian packages the peer, clients may resume. Best: the cheapest setting that was tried.",
             _ratio_table(rows),
         ]
@@ -196,7 +204,7 @@ def text(results):
         parts.append("Against the targets:")
         parts.append("\n".join(f"- {'met' if met else 'MISSED'}: {sentence}" for sentence, met in found))
     if rows := _compared(results):
-        parts += ["The figures behind the ratios.", _figure_table(rows)]
+        parts += ["The figures behind the ratios: median (least..most).", *_figure_tables(rows)]
     return "\n\n".join(parts)
 
 
@@ -245,7 +253,7 @@ def chart(results):
     width = _LEFT + _WIDTH + 40
     head = []
     out, body = head, out
-    write(16, 28, "What Firstring needs in parts of what the others need", 17, weight="bold")
+    write(16, 28, "Firstring's cost as a fraction of the others'", 17, weight="bold")
     write(16, 48, f"CPU, and memory in mid-handshake; measured {results['facts']['date']}. Shorter is better; the line is as much as the peer.", 12, "#555")
     x = 16
     for peer in peers:
