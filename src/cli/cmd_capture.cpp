@@ -26,7 +26,7 @@ Result<int> list(const Context& context, const manage::Desk& desk) {
                 {fmt::format("{} of {}", order.files.size(), order.wanted)},
                 {fmt::format("{}", fmt::join(order.files, " "))}};
       },
-      "nothing is captured\n");
+      "no captures\n");
   return 0;
 }
 
@@ -61,7 +61,7 @@ Result<int> capture(Context& context) {
   }
   if (context.given("--list") && context.given("--stop")) return context.refuse("--list and --stop exclude each other");
   if (who.empty() && !context.given("--list") && !context.given("--stop"))
-    return context.refuse("say whom: a MAC address, an IP address, or 'next' for whoever comes next");
+    return context.refuse("name what to capture: a MAC address, an IP address, or 'next' for the next client");
   FIRSTRING_TRY(const auto desk, open_desk(context));
   if (context.given("--list")) return list(context, desk);
   if (context.given("--stop")) return stop(context, desk, who);
@@ -73,13 +73,13 @@ Result<int> capture(Context& context) {
   const auto& ordered = made->value;
   const auto& order = ordered.order;
   context.terminal().complain(
-      fmt::format("until {}, {} of {} written to {}, passwords and all; ends early with: firstring capture --stop",
+      fmt::format("until {}, {} of {} written to {}, with passwords; end it early with: firstring capture --stop",
                   in_whole_seconds(order.until),
                   order.wanted == 1 ? "the next connection" : fmt::format("the next {} connections", order.wanted),
-                  who == "next" ? "anybody" : who, ordered.folder.string()));
+                  who == "next" ? "any client" : who, ordered.folder.string()));
   if (ordered.last_address) {
     context.terminal().complain(
-        fmt::format("it came from {} last, and is waited for there; if it has moved, capture its new address",
+        fmt::format("waiting for it at {}, where it came from last; if it has moved, capture its new address",
                     *ordered.last_address));
   }
   if (!context.given("--wait")) return 0;
@@ -94,23 +94,23 @@ std::vector<Command> capture_commands() {
        .summary = "Records a phone's next connections for Wireshark, already decrypted.",
        .description =
            "Writes one pcapng file a connection into evidence/ of the state folder, with the TLS secrets of that "
-           "connection inside: Wireshark and tshark show requests and answers without more ado, and of a handshake "
-           "that fails the alert. The files hold what the phone was given, its passwords too. Nothing is captured "
-           "unless this asks for it, and never for longer than 24h; beginning and end stand in the ledger as alarms.\n"
-           "A MAC address captures what comes from where that phone was seen last (or from anywhere, if it never "
-           "came), and keeps only what is that phone's. `firstring evidence` bundles the captures for a vendor and "
+           "connection inside: Wireshark and tshark show requests and responses, and the alert of a handshake that "
+           "fails. The files contain what the phone was sent, its passwords too. Only this command starts a capture, "
+           "for at most 24h; the ledger has its start and end as alarms.\n"
+           "A MAC address captures connections from where that phone was seen last (from anywhere, if it never was), "
+           "and keeps only those of that phone. `firstring evidence` bundles the captures for a vendor and "
            "leaves the passwords out.",
        .examples = {"firstring capture 000e08abcdef --wait", "firstring capture 192.0.2.7 --for 4h --count 3",
                     "firstring capture next --wait"},
        .arguments =
            {{.name = "MAC|ADDRESS|next",
              .value = {},
-             .help = "a phone, an IP address, or whoever comes next; not with --list"},
+             .help = "a phone, an IP address, or the next client; not with --list"},
             {.name = "--for", .value = "TIME", .help = "how long, at most 24h; 1h if not given", .check = is_duration},
             {.name = "--count", .value = "N", .help = "how many connections; 1 if not given", .check = is_number},
             {.name = "--wait",
              .value = {},
-             .help = "wait, and print the files as they come; exit status 1 if none did"},
+             .help = "wait, and print the files as they are written; exit status 1 if none is"},
             {.name = "--list", .value = {}, .help = "list the captures that are on or were, with their files"},
             {.name = "--stop", .value = {}, .help = "end all captures, or those of that phone or address"},
             json_flag()},

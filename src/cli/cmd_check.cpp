@@ -32,10 +32,10 @@ Result<int> check(Context& context) {
 
 std::vector<Command> check_commands() {
   return {{.name = "check",
-           .summary = "Checks firstring.toml and all that it names.",
+           .summary = "Checks firstring.toml and all files that it names.",
            .description =
-               "As `serve` does before it begins. Prints file:line:column, what is wrong and what to do, "
-               "for every fault, also of certificates and keys, and if secrets.key is not the key of the database. "
+               "As `serve` does when it starts. Prints file:line:column, what is wrong and what to do, for every "
+               "fault, those of certificates and keys included, and whether secrets.key fits the database. "
                "Exit status 1 if there is an error: then `serve` would not start. What has expired is a "
                "warning; monitor dates with `firstring expiry --fail-within 30d`.",
            .examples = {"firstring check /var/lib/firstring"},

@@ -93,7 +93,8 @@ Result<int> unpin(Context& context) {
   FIRSTRING_TRY(const auto desk, open_desk(context));
   const auto mac = context.mac("MAC");
   FIRSTRING_CHECK(manage::unpin(desk, mac));
-  context.terminal().print(fmt::format("unpinned {}: the next good certificate that it shows is pinned\n", mac.bare()));
+  context.terminal().print(
+      fmt::format("unpinned {}: the next good certificate that it presents is pinned\n", mac.bare()));
   return 0;
 }
 
@@ -112,7 +113,7 @@ Result<int> amnesty(Context& context) {
   }
   const auto granted = manage::grant_amnesty(desk, mac, context.duration("--for"));
   if (!granted) return context.refuse(granted.error());
-  context.terminal().print(fmt::format("until {}, {} may come with an older TLS version than before, and keep it\n",
+  context.terminal().print(fmt::format("until {}, {} may offer an older TLS version than before, and keep it\n",
                                        to_iso8601(granted->value.until), who));
   return 0;
 }
@@ -177,7 +178,7 @@ Result<int> pending(Context& context) {
                 {to_iso8601(device.last_seen)},
                 {std::to_string(device.attempts)}};
       },
-      "no device is pending: every one that came with a good certificate has been added\n");
+      "no device is pending: every one that presented a good certificate has been added\n");
   return 0;
 }
 
@@ -187,13 +188,13 @@ std::vector<Command> device_commands() {
   return {
       {.name = "device add",
        .summary = "Adds one phone or ATA.",
-       .description = "A device of the fleet gets its profile when it comes with its maker's certificate.",
+       .description = "A device that has been added gets its profile if it presents its maker's certificate.",
        .examples = {"firstring device add 000e08abcdef --model SPA504G",
                     "firstring device add 00:0E:08:AB:CD:EF --model SPA525G2 --serial CBT153908BX --group lobby"},
        .arguments = {mac_argument("its MAC address, in any usual form"),
                      {.name = "--model",
                       .value = "MODEL",
-                      .help = "its model, as in SPA504G; a wrong one is answered with the list",
+                      .help = "its model, as in SPA504G; for a wrong one, the list is printed",
                       .presence = Presence::required},
                      {.name = "--serial", .value = "SERIAL", .help = "its serial number"},
                      {.name = "--group", .value = "GROUP", .help = "the group that it belongs to"}},
@@ -205,7 +206,7 @@ std::vector<Command> device_commands() {
        .arguments = {json_flag()},
        .run = list},
       {.name = "device show",
-       .summary = "Shows one device with its lines, and what the server has learnt of it.",
+       .summary = "Shows one device with its lines, and what the server knows about it.",
        .description = {},
        .examples = {"firstring device show 000e08abcdef"},
        .arguments = {mac_argument("its MAC address"), json_flag()},
@@ -213,18 +214,18 @@ std::vector<Command> device_commands() {
       {.name = "device unpin",
        .summary = "Allows a device a new certificate.",
        .description =
-           "The key of the first good certificate that a device comes with is pinned; with another key it is refused "
-           "its own file (`[policy] pin` in firstring.toml). After this command the next one is pinned, and with it "
+           "The key of a device's first good certificate is pinned; with another key the device is refused its own "
+           "file (`[policy] pin` in firstring.toml). After this command the next one is pinned, and with it "
            "the device's TLS version.",
        .examples = {"firstring device unpin 000e08abcdef"},
        .arguments = {mac_argument("its MAC address")},
        .run = unpin},
       {.name = "device amnesty",
-       .summary = "Allows devices an older TLS version than before, for a time.",
+       .summary = "Grants devices a grace period to offer an older TLS version than before.",
        .description =
            "A device that offers an older TLS version than it did before is refused its own file (`[policy] ratchet` "
-           "in firstring.toml). Before firmware is set back, allow for it: what a device shows during an amnesty is "
-           "what it is held to afterwards.",
+           "in firstring.toml). Grant an amnesty before you downgrade firmware: the version that a device offers in "
+           "this time is required of it afterwards.",
        .examples = {"firstring device amnesty 000e08abcdef --for 24h", "firstring device amnesty all --for 7d",
                     "firstring device amnesty all --end"},
        .arguments = {{.name = "MAC|all",
@@ -233,11 +234,11 @@ std::vector<Command> device_commands() {
                       .presence = Presence::required,
                       .check = is_mac_or_all},
                      {.name = "--for", .value = "TIME", .help = "how long, as in 24h or 7d", .check = is_duration},
-                     {.name = "--end", .value = {}, .help = "ends the one that was granted before"}},
+                     {.name = "--end", .value = {}, .help = "end the amnesty that was granted before"}},
        .run = amnesty},
       {.name = "device remove",
        .summary = "Removes one device, with its lines and parameters.",
-       .description = "The ledger keeps what it did.",
+       .description = "The ledger keeps its connections.",
        .examples = {"firstring device remove 000e08abcdef"},
        .arguments = {mac_argument("its MAC address")},
        .run = remove},
@@ -257,8 +258,9 @@ std::vector<Command> device_commands() {
        .arguments = {{.name = "FILE", .value = {}, .help = "where to; else standard output"}},
        .run = export_},
       {.name = "device pending",
-       .summary = "Lists devices that came with a good certificate but have not been added.",
-       .description = "Add one with `firstring device add`, or let them all in for a time with `firstring enrol open`.",
+       .summary = "Lists devices that presented a good certificate but have not been added.",
+       .description = "Add one with `firstring device add`, or add all of them automatically, for a time, with "
+                      "`firstring enrol open`.",
        .examples = {"firstring device pending"},
        .arguments = {json_flag()},
        .run = pending},

@@ -48,22 +48,19 @@ Result<int> status(Context& context) {
 std::vector<Command> enrol_commands() {
   return {
       {.name = "enrol open",
-       .summary = "Lets unknown devices with a good certificate in by themselves, for a time.",
-       .description =
-           "A device that is not in the fleet but whose maker's certificate is good is added to the group at its "
-           "first request. Without a window it is refused, and waits in `firstring device pending`.",
+       .summary = "Adds unknown devices with a good certificate automatically, for a time.",
+       .description = "Adds a device whose maker's certificate is good to the group at its first request. Outside of "
+                      "an enrolment window the device is refused, and waits in `firstring device pending`.",
        .examples = {"firstring enrol open --group lobby --for 2h",
                     "firstring enrol open --group lobby --for 30m --model SPA504G"},
-       .arguments = {{.name = "--group",
-                      .value = "GROUP",
-                      .help = "the group that they get into",
-                      .presence = Presence::required},
-                     {.name = "--for",
-                      .value = "TIME",
-                      .help = "how long, as in 30m, 2h or 1d",
-                      .presence = Presence::required,
-                      .check = is_duration},
-                     {.name = "--model", .value = "MODEL", .help = "only devices of this model"}},
+       .arguments =
+           {{.name = "--group", .value = "GROUP", .help = "the group to add them to", .presence = Presence::required},
+            {.name = "--for",
+             .value = "TIME",
+             .help = "how long, as in 30m, 2h or 1d",
+             .presence = Presence::required,
+             .check = is_duration},
+            {.name = "--model", .value = "MODEL", .help = "only devices of this model"}},
        .run = open},
       {.name = "enrol close",
        .summary = "Closes every enrolment window now.",

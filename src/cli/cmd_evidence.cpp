@@ -20,13 +20,15 @@ Result<int> evidence(Context& context) {
   auto& terminal = context.terminal();
   if (evidence.documents_included && !evidence.captures.empty())
     terminal.complain(
-        "this bundle holds the phone's documents with their passwords: change them when the case is closed");
+        "this bundle contains the phone's documents with their passwords: change the passwords when the case is "
+        "closed");
   terminal.print(
       fmt::format("{}: {} connections, {} captures\n", file, evidence.entries.size(), evidence.captures.size()));
   if (evidence.captures.empty())
-    terminal.complain(fmt::format(
-        "without a capture it is half as good; record the next connection with: firstring capture {} --wait",
-        evidence.mac.bare()));
+    terminal.complain(
+        fmt::format("the bundle has no capture, which a vendor will want; record the next connection with: firstring "
+                    "capture {} --wait",
+                    evidence.mac.bare()));
   return 0;
 }
 
@@ -35,11 +37,11 @@ Result<int> evidence(Context& context) {
 std::vector<Command> evidence_commands() {
   return {
       {.name = "evidence",
-       .summary = "Bundles what is known of a phone's trouble, for its vendor.",
+       .summary = "Bundles what is known about a phone's problem, for its vendor.",
        .description =
            "Writes a .tar.gz with a page in words (who, what fails, since when, how to reproduce it), the phone's rows "
            "of the "
-           "ledger, its ClientHello, how the server was set, and the captures made with `firstring capture`. Private "
+           "ledger, its ClientHello, the server's settings, and the captures made with `firstring capture`. Private "
            "keys, "
            "other phones, and the documents with their passwords are left out; read the summary before you send it.",
        .examples = {"firstring evidence 000e08abcdef -o case.tar.gz",
@@ -54,7 +56,7 @@ std::vector<Command> evidence_commands() {
             {.name = "--since", .value = "TIME", .help = "the last 12h or 30d; 7d if not given", .check = is_duration},
             {.name = "--with-body",
              .value = {},
-             .help = "leave the phone's documents in the captures, passwords and all"}},
+             .help = "keep the phone's documents, with their passwords, in the captures"}},
        .run = evidence}};
 }
 

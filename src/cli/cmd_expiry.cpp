@@ -35,7 +35,7 @@ Result<int> expiry(Context& context) {
   print_list(
       context, all.dates, [&](const manage::Expiry& one) { return manage::to_json(one, all); },
       {"DATE", "IN", "PHONES", "WHAT", "WHAT STOPS"},
-      [&](const manage::Expiry& one) { return row_of(one, all.days_left(one)); }, "nothing stops in that time\n");
+      [&](const manage::Expiry& one) { return row_of(one, all.days_left(one)); }, "nothing expires in that time\n");
   if (!context.json() && !all.dates.empty()) context.terminal().print(fmt::format("counted: {}\n", all.counted()));
   return soon ? 1 : 0;
 }
@@ -45,17 +45,17 @@ Result<int> expiry(Context& context) {
 std::vector<Command> expiry_commands() {
   return {
       {.name = "expiry",
-       .summary = "Lists every date on which something stops, and how many phones it stops.",
+       .summary = "Lists what expires when, and how many phones that stops.",
        .description =
            "Certificates of this server and of the phones' CAs, CRLs, days in accept_expired_until, and the phones' "
-           "own certificates by month, soonest first; dates of the past stand first. The phones are those that came "
-           "within the last 30 days with a certificate of their maker; all of the fleet, if none came.",
+           "own certificates by month, oldest date first. The phones are those that came within the last 30 days with "
+           "a certificate of their maker; all of the fleet, if none came.",
        .examples = {"firstring expiry", "firstring expiry --within 365d --json", "firstring expiry --fail-within 30d"},
        .arguments =
            {{.name = "--within", .value = "TIME", .help = "only dates up to 90d from now", .check = is_duration},
             {.name = "--fail-within",
              .value = "TIME",
-             .help = "exit status 1 if a date lies less than that ahead, or in the past; for monitoring",
+             .help = "exit status 1 if something expires within that time, or has expired; for monitoring",
              .check = is_duration},
             json_flag()},
        .run = expiry}};

@@ -28,12 +28,11 @@ Result<int> explain(Context& context) {
 std::vector<Command> explain_commands() {
   return {
       {.name = "explain",
-       .summary = "Tells in words what a device or address did, and what to do.",
+       .summary = "Explains what a device or address did, and what to do.",
        .description =
            "Each connection with its steps and their times, what the phone itself computed, the cause of a failure and "
-           "its remedy; then the alarms, and when the phone should come next by the timers that its layers set. What "
-           "the "
-           "device and its model did before, and where our certificate's name leads in DNS, make the cause sharper.\n"
+           "its remedy; then the alarms, and when the phone should come next by the timers that its layers set. The "
+           "history of the device and its model, and DNS, make the cause more precise.\n"
            "With --json, one object a connection; the newest has `alarms` and `next_contact` too.",
        .examples = {"firstring explain 000e08abcdef", "firstring explain 192.0.2.7 --since 1d"},
        .arguments =

@@ -36,7 +36,7 @@ std::vector<Command> group_commands() {
        .description = "A device of the group gets the parameters of the parent, then those of the group, which win.",
        .examples = {"firstring group add berlin", "firstring group add lobby --parent berlin"},
        .arguments = {{.name = "NAME", .value = {}, .help = "its name", .presence = Presence::required},
-                     {.name = "--parent", .value = "GROUP", .help = "the group that it lies in"}},
+                     {.name = "--parent", .value = "GROUP", .help = "its parent group"}},
        .run = add_group},
       {.name = "group list",
        .summary = "Lists the groups.",

@@ -25,8 +25,8 @@ std::string demo_steps(const std::filesystem::path& dir, unsigned phone_port) {
 std::string steps(const std::filesystem::path& dir) {
   const auto toml = (dir / config::kFileName).string();
   return fmt::format(
-      "made {0}; what it needs next:\n\n"
-      "  1. the certificate and key that phones are shown, and a [[server_chain]] for each in {1}\n"
+      "made {0}; next steps:\n\n"
+      "  1. the server's certificate and key, and a [[server_chain]] for each in {1}\n"
       "     (\"legacy\" for old phones, \"modern\" for the others; keys of mode 0600)\n"
       "  2. the CA of the phones' maker, and a [[device_ca]] in {1}\n"
       "  3. one [[listener]] of kind \"phone\" at least, and of kind \"bootstrap\" for first contact in plain HTTP\n"

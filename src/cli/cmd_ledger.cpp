@@ -245,46 +245,45 @@ Result<int> ledger(Context& context) {
 }  // namespace
 
 std::vector<Command> ledger_commands() {
-  return {
-      {.name = "ledger",
-       .summary = "Lists connections and what came of them, oldest first.",
-       .description =
-           "Every accepted connection is there, also one that died at its third byte and one that is still open after "
-           "10 "
-           "minutes. With --json, one object a "
-           "connection: `outcome` and `stage` say how far it got, `version`, `cipher`, `alert`, `device` and "
-           "`assurance` how and who; `status`, `decision` and `reason` are those of its last request, and `requests` "
-           "holds all. --csv has the same fields but `requests` and `hello`.\n"
-           "--causes counts instead, by model and firmware, what the connections came to: who fails, since when, why, "
-           "and "
-           "what to do. --times tells how long phones compute in a handshake with each key exchange and key of ours. "
-           "--alarms lists what an operator should hear of: a phone in two networks, a firmware that stopped working. "
-           "--gaps "
-           "tells how much of which network is not in the ledger, since it was too much or could not be written.",
-       .examples = {"firstring ledger --since 1h --failed", "firstring ledger --alarms --since 7d",
-                    "firstring ledger --causes --since 30d"},
-       .arguments =
-           {{.name = "--mac", .value = "MAC", .help = "only this device: it came, or was asked for", .check = is_mac},
-            {.name = "--address", .value = "ADDRESS", .help = "only from this IP address"},
-            {.name = "--failed", .value = {}, .help = "only what failed or was denied"},
-            {.name = "--since",
-             .value = "TIME",
-             .help = "only the last 90s, 1h or 7d (if not given: --causes 7d, else all)",
-             .check = is_duration},
-            {.name = "--limit",
-             .value = "N",
-             .help = "the newest N; 1000 if not given. With --causes the N that fail most, 50",
-             .check = is_number},
-            {.name = "--follow", .value = {}, .help = "go on with what comes; ends with Ctrl-C"},
-            {.name = "--now", .value = {}, .help = "do not wait for the rows of what has just happened"},
-            {.name = "--causes", .value = {}, .help = "count what connections came to, by model and firmware"},
-            {.name = "--times", .value = {}, .help = "how long phones compute, by model, firmware and sizes"},
-            {.name = "--alarms", .value = {}, .help = "the alarms; with --mac, --since, --limit and --json alone"},
-            {.name = "--gaps", .value = {}, .help = "what is not recorded; with --since, --limit and --json alone"},
-            {.name = "--model", .value = "MODEL", .help = "with --causes and --times: only this model"},
-            {.name = "--csv", .value = {}, .help = "comma-separated, with a line of names"},
-            json_flag()},
-       .run = ledger}};
+  return {{.name = "ledger",
+           .summary = "Lists connections and their results, oldest first.",
+           .description =
+               "Lists every accepted connection, also one that ended at its third byte and one that is still open "
+               "after 10 minutes. With --json, one object a "
+               "connection: `outcome` and `stage` say how it ended and how far it got, `device` and `assurance` who it "
+               "was; `status`, `decision` and `reason` are those of its last request, and `requests` "
+               "holds all. --csv has the same fields but `requests` and `hello`.\n"
+               "--causes counts the causes by model and firmware: which phones fail, since when, why, and what to do. "
+               "--times shows how long phones compute in a handshake, by key exchange and server key. --alarms lists "
+               "what needs an operator's attention: a phone in two networks, a firmware that stopped working. --gaps "
+               "shows how much of which network was not recorded.",
+           .examples = {"firstring ledger --since 1h --failed", "firstring ledger --alarms --since 7d",
+                        "firstring ledger --causes --since 30d"},
+           .arguments =
+               {{.name = "--mac",
+                 .value = "MAC",
+                 .help = "only this device: it connected, or its file was requested",
+                 .check = is_mac},
+                {.name = "--address", .value = "ADDRESS", .help = "only from this IP address"},
+                {.name = "--failed", .value = {}, .help = "only what failed or was denied"},
+                {.name = "--since",
+                 .value = "TIME",
+                 .help = "only the last 90s, 1h or 7d (if not given: --causes 7d, else all)",
+                 .check = is_duration},
+                {.name = "--limit",
+                 .value = "N",
+                 .help = "the newest N; 1000 if not given. With --causes the N that fail most, 50",
+                 .check = is_number},
+                {.name = "--follow", .value = {}, .help = "print new connections as they come; end with Ctrl-C"},
+                {.name = "--now", .value = {}, .help = "do not wait for the rows of what has just happened"},
+                {.name = "--causes", .value = {}, .help = "count the causes, by model and firmware"},
+                {.name = "--times", .value = {}, .help = "how long phones compute, by model, firmware and sizes"},
+                {.name = "--alarms", .value = {}, .help = "the alarms; with --mac, --since, --limit and --json alone"},
+                {.name = "--gaps", .value = {}, .help = "what is not recorded; with --since, --limit and --json alone"},
+                {.name = "--model", .value = "MODEL", .help = "with --causes and --times: only this model"},
+                {.name = "--csv", .value = {}, .help = "comma-separated, with a line of names"},
+                json_flag()},
+           .run = ledger}};
 }
 
 }  // namespace firstring::cli

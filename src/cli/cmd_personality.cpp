@@ -48,7 +48,7 @@ std::string page_of(const manage::KnownPersonalities& known, const tls::Personal
   };
   for (const auto& [label, value] : manage::knobs_of(one)) line(label, value);
   lines("cipher suites", manage::suites_of(one), "none");
-  lines("for whom", manage::matches_of(one), "nobody by its own rules");
+  lines("for whom", manage::matches_of(one), "no client by its own rules");
   lines("rules that lead here", known.rules_to(one), "none");
   lines("listeners", known.listeners_of(one), "none here allows it");
   return text;
@@ -110,7 +110,7 @@ Result<int> test(Context& context) {
   FIRSTRING_TRY(const auto trial, manage::try_hello(known, *hello));
   if (!context.json()) {
     context.terminal().print(
-        fmt::format("A hello that goes up to {}, JA3 {}, JA4 {}\n", trial.highest_version, trial.ja3, trial.ja4));
+        fmt::format("A hello with versions up to {}, JA3 {}, JA4 {}\n", trial.highest_version, trial.ja3, trial.ja4));
   }
   for (const auto& choice : trial.choices) {
     context.terminal().print(
@@ -138,7 +138,7 @@ Result<int> learn(Context& context) {
   context.terminal().print(rule.text);
   if (write)
     context.terminal().complain(
-        "added to firstring.toml; a running server takes it up at SIGHUP (systemctl reload firstring)");
+        "added to firstring.toml; a running server applies it at SIGHUP (systemctl reload firstring)");
   return 0;
 }
 
@@ -147,14 +147,14 @@ Result<int> learn(Context& context) {
 std::vector<Command> personality_commands() {
   return {
       {.name = "personality list",
-       .summary = "Lists what the server can be in a handshake, in the order in which it is tried.",
-       .description = "Shipped personalities and those of firstring.toml, the server chain that each shows, its TLS "
-                      "versions, the listeners here that allow it, and whom it is for.",
+       .summary = "Lists the personalities in the order in which they are tried.",
+       .description = "Shipped personalities and those of firstring.toml, the server chain that each presents, its TLS "
+                      "versions, the listeners that allow it, and which clients it is for.",
        .examples = {"firstring personality list"},
        .arguments = {json_flag()},
        .run = list_personalities},
       {.name = "personality show",
-       .summary = "Shows all of one personality: what it offers, whom it is for, which rules lead to it.",
+       .summary = "Shows one personality: what it offers, which clients it is for, which rules lead to it.",
        .description = "The cipher suites are those that OpenSSL makes of it, in the order of preference.",
        .examples = {"firstring personality show legacy-2026-11"},
        .arguments = {{.name = "NAME", .value = {}, .help = "see `personality list`", .presence = Presence::required},
@@ -164,10 +164,9 @@ std::vector<Command> personality_commands() {
        .summary = "Says which personality a ClientHello would get on each listener, and why.",
        .description =
            "By firstring.toml as it is now. HELLO is hexadecimal text, the number of a connection in the ledger, @FILE "
-           "with the bytes or their hexadecimal text, or - for standard input. Of a connection in the ledger, its "
-           "address, "
-           "model and firmware count as well. What failed or worked before is known to the running server alone, and "
-           "does not.",
+           "with the bytes or their hexadecimal text, or - for standard input. For a connection in the ledger, its "
+           "address, model and firmware count as well. What failed or worked before does not: only the running server "
+           "knows it.",
        .examples = {"firstring personality test 1764000000000001",
                     "firstring personality test @hello.hex --model SPA504G"},
        .arguments = {{.name = "HELLO", .value = {}, .help = "the ClientHello", .presence = Presence::required},
@@ -179,16 +178,16 @@ std::vector<Command> personality_commands() {
       {.name = "personality learn",
        .summary = "Makes a rule for firstring.toml from the last hello of a phone.",
        .description =
-           "Prints a [[rule]] for all that call with the same ClientHello as this device, or address, did last. It "
+           "Prints a [[rule]] for all clients with the same ClientHello as this device's or address's last one. It "
            "leads to the personality that worked with that hello last, or to the one that you name.\n"
-           "With --write it is added to firstring.toml, once the whole file has been found good with it.",
+           "--write adds it to firstring.toml if the whole file is valid with it.",
        .examples = {"firstring personality learn 000e08abcdef",
                     "firstring personality learn 192.0.2.7 --use sipura-2026-11 --only-here --write"},
        .arguments = {{.name = "MAC|ADDRESS",
                       .value = {},
                       .help = "a MAC address or an IP address",
                       .presence = Presence::required},
-                     {.name = "--use", .value = "NAME", .help = "the personality that they shall get"},
+                     {.name = "--use", .value = "NAME", .help = "the personality that they get"},
                      {.name = "--only-here", .value = {}, .help = "only from the address that it came from"},
                      {.name = "--write", .value = {}, .help = "add the rule to firstring.toml"},
                      json_flag()},

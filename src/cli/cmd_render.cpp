@@ -19,13 +19,13 @@ Result<int> render(Context& context) {
 
 std::vector<Command> render_commands() {
   return {{.name = "render",
-           .summary = "Prints a device's profile, to the byte as the device would get it.",
-           .description = "Passwords stand in it in the clear, unless --as asks for what somebody less sure would see.",
+           .summary = "Prints a device's profile, byte for byte as the device would get it.",
+           .description = "It contains passwords in the clear, unless --as names a lower assurance.",
            .examples = {"firstring render 000e08abcdef", "firstring render 000e08abcdef --as none"},
            .arguments = {mac_argument("the device"),
                          {.name = "--as",
                           .value = "ASSURANCE",
-                          .help = "how sure we are who asks: none, claimed, generic or certificate (if not given)",
+                          .help = "the requester's assurance: none, claimed, generic or certificate (if not given)",
                           .check = one_of({"none", "claimed", "generic", "certificate"})}},
            .run = render}};
 }

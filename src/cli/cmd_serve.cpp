@@ -14,15 +14,16 @@ Result<int> serve(Context& context) {
 }  // namespace
 
 std::vector<Command> serve_commands() {
-  return {{.name = "serve",
-           .summary = "Serves phones until SIGTERM or Ctrl-C.",
-           .description =
-               "Stays in the foreground and logs to standard error. SIGTERM lets running requests finish. SIGHUP reads "
-               "firstring.toml anew; if that has a fault, the old one stays in force. Changes to devices and "
-               "parameters need neither.",
-           .examples = {"firstring serve /var/lib/firstring"},
-           .arguments = {{.name = "DIR", .value = {}, .help = "the state folder; or --dir"}},
-           .run = serve}};
+  return {
+      {.name = "serve",
+       .summary = "Serves phones until SIGTERM or Ctrl-C.",
+       .description =
+           "Stays in the foreground and logs to standard error. SIGTERM lets running requests finish. SIGHUP reloads "
+           "firstring.toml; if it has an error, the old configuration stays in force. Changes to devices and "
+           "parameters need neither.",
+       .examples = {"firstring serve /var/lib/firstring"},
+       .arguments = {{.name = "DIR", .value = {}, .help = "the state folder; or --dir"}},
+       .run = serve}};
 }
 
 }  // namespace firstring::cli

@@ -92,7 +92,8 @@ std::vector<Command> set_commands() {
       {.name = "set",
        .summary = "Sets parameters at one scope.",
        .description =
-           "Scopes lie over each other: base, model, group, device; the later wins. Anybody may read a public "
+           "Scopes override each other in the order base, model, group, device; the later wins. Anybody may read a "
+           "public "
            "parameter; a tenant parameter goes to phones with a certificate of their maker; a secret only to the "
            "device itself, proven by its certificate. A value may hold {{mac}}, {{MAC}}, {{mac_colons}}, {{serial}}, "
            "{{model}}, {{psn}}, {{host}}, {{base_url}} and {{profile_url}}.",

@@ -92,11 +92,12 @@ Result<int> simulate(Context& context) {
 std::vector<Command> simulate_commands() {
   return {
       {.name = "simulate",
-       .summary = "Plays a phone that fetches its profile.",
+       .summary = "Simulates a phone that fetches its profile.",
        .description =
-           "Makes the request that the phone would make, and says what the phone makes of the answer. A real TLS "
+           "Makes the request that the phone would make, and says what the phone would do with the response. A real "
+           "TLS "
            "client, with the old or new TLS of that model. Certificate, model and the server's root come "
-           "from the state folder if that was made with --demo. Exit status 0 if the phone would be content.",
+           "from the state folder if that was made with --demo. Exit status 0 if the phone would accept its profile.",
        .examples = {"firstring simulate --dir demo --server localhost:8443 --mac 000e08000504",
                     "firstring simulate --dir demo --server localhost:8443 --mac 000e08000504 --no-certificate",
                     "firstring simulate --server 192.0.2.1:443 --mac 000e08abcdef --model SPA504G --cert phone.crt "
@@ -109,7 +110,7 @@ std::vector<Command> simulate_commands() {
             {.name = "--mac", .value = "MAC", .help = "the phone", .presence = Presence::required, .check = is_mac},
             {.name = "--model", .value = "MODEL", .help = "its model; else as the state folder knows it"},
             {.name = "--firmware", .value = "VERSION", .help = "its firmware; else the newest known"},
-            {.name = "--cert", .value = "FILE", .help = "its certificate, PEM, intermediates behind"},
+            {.name = "--cert", .value = "FILE", .help = "its certificate, PEM, followed by intermediates"},
             {.name = "--key", .value = "FILE", .help = "its key, PEM, which only its owner may read"},
             {.name = "--no-certificate", .value = {}, .help = "send no certificate"},
             {.name = "--ca",
@@ -121,7 +122,9 @@ std::vector<Command> simulate_commands() {
              .value = "PATH",
              .help = "ask for this file; may hold the phone's macros, as in /$MA.xml"},
             {.name = "--http", .value = {}, .help = "plain HTTP, as a phone's first contact is"},
-            {.name = "--output", .value = "FILE", .help = "keep what came, with mode 0600: passwords may stand in it"},
+            {.name = "--output",
+             .value = "FILE",
+             .help = "keep the response, with mode 0600: it may contain passwords"},
             json_flag()},
        .run = simulate}};
 }

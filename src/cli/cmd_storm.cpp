@@ -113,9 +113,9 @@ void print(const Context& context, const simulator::StormReport& report) {
     terminal.print(fmt::format("FAILED {}: {}\n", count, visible(text)));
   if (report.phones > 0 && report.count(Ending::other_status) == report.phones) {
     terminal.print(
-        "All were answered and none was given its profile: the server may not know these phones. Enter them with\n"
+        "All got a response and none its profile: the server may not know these phones. Add them with\n"
         "  firstring storm --phones N --print-devices > phones.csv && firstring device import phones.csv\n"
-        "or play those that it knows: --entered\n");
+        "or simulate those that have been added: --entered\n");
   }
   terminal.print(fmt::format("added by server and queue: {}\n", line_of(report.added)));
   if (report.added_resumed.count > 0) {
@@ -135,7 +135,7 @@ void print(const Context& context, const simulator::StormReport& report) {
                   in_milliseconds(report.client_cpu / std::max(report.phones, 1U)),
                   100 * ratio(report.client_cpu, report.wall), in_milliseconds(report.lateness.p99)));
   if (ratio(report.client_cpu, report.wall) > 0.9 || report.lateness.p99 > std::chrono::milliseconds{100})
-    terminal.print("this side could not keep up: what it measured says little of the server\n");
+    terminal.print("this side could not keep up: its measurements say little about the server\n");
 }
 
 Result<int> storm(Context& context) {
@@ -204,15 +204,15 @@ std::string tls_clients() {
 std::vector<Command> storm_commands() {
   return {
       {.name = "storm",
-       .summary = "Plays a whole fleet that comes back after a power cut.",
+       .summary = "Simulates a whole fleet that comes back after a power cut.",
        .description =
            "Each phone comes at a moment of its own, speaks the TLS of its model, computes for a while inside the "
-           "handshake as old phones do, fetches its profile and goes. It tries once: whatever keeps it from its "
+           "handshake as old phones do, and fetches its profile. It tries once, and anything that keeps it from its "
            "profile counts as a failure. It does not check the server's certificate. Exit status 0 if all were "
            "served.\n"
            "The phones' certificates are signed by the maker of a state folder made with --demo, or by another; all "
            "share one key. The server must know the phones: --print-devices lists them for `firstring device import`.\n"
-           "For thousands of phones allow this and the server enough open files (ulimit -n).",
+           "For thousands of phones allow this program and the server enough open files (ulimit -n).",
        .examples = {"firstring storm --phones 2000 --print-devices",
                     "firstring storm --dir demo --server localhost:8443 --phones 2000 --misbehaving 10 --sources 500",
                     "firstring storm --server 192.0.2.1:443 --path /$MA.xml --maker-cert ca.crt --maker-key ca.key"},
@@ -234,7 +234,7 @@ std::vector<Command> storm_commands() {
              .value = "MAC",
              .help = "the first phone's; the others count up (02f1f5000000, which no real phone has)",
              .check = is_mac},
-            {.name = "--entered", .value = {}, .help = "play the devices that the state folder has, or N of them"},
+            {.name = "--entered", .value = {}, .help = "simulate the devices of the state folder, or N of them"},
             {.name = "--print-devices",
              .value = {},
              .help = "print the phones as CSV for `device import`, and no more"},
@@ -245,11 +245,11 @@ std::vector<Command> storm_commands() {
              .help = "the key that all phones share, PEM; made if it is not there (DIR/demo/storm.key)"},
             {.name = "--resume",
              .value = "TIMES",
-             .help = "so often each comes again at once with its TLS session (0)",
+             .help = "how often each comes again at once with its TLS session (0)",
              .check = is_number},
             {.name = "--misbehaving",
              .value = "PERCENT",
-             .help = "so many further peers, of the number of phones: half hellos, silence after the server's flight, "
+             .help = "further peers, as a percentage of the phones: half hellos, silence after the server's flight, "
                      "tries to renegotiate, and a flood from one address, in equal parts (0)",
              .check = is_number},
             {.name = "--sources",

@@ -145,7 +145,7 @@ TEST(Init, RefusesAStateFolder) {
   ASSERT_EQ(run_with({"init", dir}).status, 0);
   const auto again = run_with({"init", dir, "--demo"});
   EXPECT_EQ(again.status, 1);
-  EXPECT_THAT(again.error, HasSubstr("is a state folder already"));
+  EXPECT_THAT(again.error, HasSubstr("is already a state folder"));
 }
 
 TEST(Init, RefusesAHostThatIsNone) {
@@ -178,7 +178,7 @@ TEST_F(Commands, DeviceIsEnteredAndListed) {
 
 TEST_F(Commands, DeviceThatIsThereIsRefusedWithAHint) {
   EXPECT_EQ(refused(1, {"device", "add", kMac, "--model", "SPA504G"}),
-            "firstring device add: device 000e08abcdef is already there; see: firstring device show 000e08abcdef\n");
+            "firstring device add: device 000e08abcdef already exists; see: firstring device show 000e08abcdef\n");
 }
 
 TEST_F(Commands, DeviceOfAnUnknownModelIsRefusedWithASuggestion) {
@@ -233,7 +233,7 @@ TEST_F(Commands, ImportReportsEveryBadLineAndEntersNothing) {
   const auto csv = file("phones.csv", "mac,model\n000e08000001,SPA504G\nxyz,SPA504G\n000e08abcdef,SPA504G\n");
   const auto error = refused(1, {"device", "import", csv});
   EXPECT_THAT(error, HasSubstr(csv + ":3: 'xyz' is not a MAC address"));
-  EXPECT_THAT(error, HasSubstr(csv + ":4: device 000e08abcdef is already there\n"));
+  EXPECT_THAT(error, HasSubstr(csv + ":4: device 000e08abcdef already exists\n"));
   EXPECT_THAT(error, HasSubstr("2 bad lines; nothing added"));
   EXPECT_EQ(json_lines(ok({"device", "list", "--json"})).size(), 1U);
 }
@@ -258,7 +258,7 @@ TEST_F(Commands, GroupsLieInEachOther) {
   ok({"group", "add", "berlin"});
   ok({"group", "add", "lobby", "--parent", "berlin"});
   EXPECT_THAT(refused(1, {"group", "add", "x", "--parent", "nowhere"}), HasSubstr("there is no group 'nowhere'"));
-  EXPECT_THAT(refused(1, {"group", "add", "lobby"}), HasSubstr("already there"));
+  EXPECT_THAT(refused(1, {"group", "add", "lobby"}), HasSubstr("already exists"));
   const auto groups = json_lines(ok({"group", "list", "--json"}));
   ASSERT_EQ(groups.size(), 2U);
   EXPECT_EQ(groups[1].at("parent").as_string(), "berlin");

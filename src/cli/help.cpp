@@ -70,7 +70,7 @@ std::string help(const Program& program) {
   text += list("Options", {{"--dir DIR", "the state folder; else $FIRSTRING_DIR, else /var/lib/firstring"},
                            {"--version", "print the version"},
                            {"-h, --help", "print this, or the help of the command before it"}});
-  return text + "\n`firstring COMMAND --help` says more of each.\n";
+  return text + "\n`firstring COMMAND --help` says more about each.\n";
 }
 
 std::string family_help(const Program& program, std::string_view family) {
@@ -78,7 +78,7 @@ std::string family_help(const Program& program, std::string_view family) {
   auto text = fmt::format("Usage: firstring {} COMMAND [ARGUMENT...]\n\n{}\n", family, summary);
   Rows rows;
   for (const auto* command : program.below(family)) rows.emplace_back(command->name, command->summary);
-  return text + list("Commands", rows) + fmt::format("\n`firstring {} COMMAND --help` says more of each.\n", family);
+  return text + list("Commands", rows) + fmt::format("\n`firstring {} COMMAND --help` says more about each.\n", family);
 }
 
 std::string command_help(const Command& command) {

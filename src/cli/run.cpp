@@ -19,10 +19,10 @@ const Program& program() {
                         {"What they get", {"set", "unset", "layers", "line", "render"}},
                         {"What happened", {"ledger", "explain", "capture", "evidence"}},
                         {"Try it", {"simulate", "storm"}}};
-    program.families = {{"personality", "What the server can be in a TLS handshake, and for whom."},
+    program.families = {{"personality", "The server's chain and settings in a TLS handshake, and for which clients."},
                         {"device", "The phones and ATAs that this server knows."},
-                        {"group", "Groups of devices, which may lie in each other."},
-                        {"enrol", "Letting in unknown phones with a good certificate, for a time."},
+                        {"group", "Groups of devices; a group may have a parent."},
+                        {"enrol", "Adding unknown phones with a good certificate automatically."},
                         {"line", "The SIP accounts on a device's lines."}};
     for (auto* commands :
          {init_commands, check_commands, expiry_commands, serve_commands, device_commands, group_commands,

@@ -55,18 +55,16 @@ bool is_known_bad(const Case& c) {
 
 /// A denied request, by the decision's reason (cause_of_denial).
 constexpr std::array kDenials{
-    CauseRule{
-        Cause::no_certificate, nullptr,
-        "The phone completed TLS without showing a certificate, so nothing says that it is the phone it claims to be.",
-        "If this is a real phone, see on its Info page whether the client certificate is 'Installed'; a browser or a "
-        "scanner is refused rightly."},
-    CauseRule{
-        Cause::quarantined, nullptr,
-        "The phone {device} can do nothing better than {version} with {cipher}, and its own file with the passwords "
-        "does not go over such a line.",
-        "Upgrade the phone's firmware to one with TLS 1.0 and AES; if there is none, write secrets = true in "
-        "[quarantine], and give its account no more rights than a stranger may have."},
-    CauseRule{Cause::other_device, nullptr, "A phone whose certificate names {device} asked for the file of {asked}.",
+    CauseRule{Cause::no_certificate, nullptr,
+              "The phone completed TLS without a certificate, so nothing proves that it is the phone it claims to be.",
+              "If this is a real phone, check on its Info page that the client certificate is 'Installed'; a browser "
+              "or a scanner is rightly refused."},
+    CauseRule{Cause::quarantined, nullptr,
+              "The phone {device} supports nothing better than {version} with {cipher}, and the server does not send a "
+              "phone's own file, with its passwords, over such a connection.",
+              "Upgrade the phone's firmware to one with TLS 1.0 and AES; if there is none, write secrets = true in "
+              "[quarantine], and give its SIP account no more rights than a stranger may have."},
+    CauseRule{Cause::other_device, nullptr, "A phone whose certificate names {device} requested the file of {asked}.",
               "Correct the {url_setting} of the phone {device} (its own address in it should be a macro, not fixed); "
               "if it repeats over many "
               "addresses, somebody is trying to read other phones' files."},
@@ -75,21 +73,17 @@ constexpr std::array kDenials{
         "The certificate names {device}, but it was issued by another maker ({issuer}) than that phone's.",
         "If the phone's model is wrong here, remove it and add it with the right one. Otherwise somebody can issue "
         "certificates under that CA: find out who."},
-    CauseRule{
-        Cause::pin_mismatch, nullptr,
-        "The certificate that names {device} ({subject}) has another key than the one that this phone came with "
-        "first.",
-        "If the phone or its certificate was replaced: firstring device unpin {device}; otherwise somebody shows a "
-        "second certificate for it, and the refusal is right."},
-    CauseRule{
-        Cause::downgraded, nullptr,
-        "{device} offers an older TLS version than it has offered before: its firmware was set back, or somebody who "
-        "has its key plays an older phone.",
-        "If its firmware was set back: firstring device amnesty {device} --for 1d."},
+    CauseRule{Cause::pin_mismatch, nullptr,
+              "The certificate that names {device} ({subject}) has another key than this phone's first certificate.",
+              "If the phone or its certificate was replaced: firstring device unpin {device}; otherwise somebody "
+              "presents a second certificate for it, and the refusal is right."},
+    CauseRule{Cause::downgraded, nullptr,
+              "{device} offers an older TLS version than it has offered before: its firmware was downgraded, or "
+              "somebody with its key impersonates an older phone.",
+              "If its firmware was downgraded: firstring device amnesty {device} --for 1d."},
     CauseRule{
         Cause::generic_certificate, nullptr,
-        "The phone showed the maker's generic certificate, which many phones share and which says nothing about "
-        "which one it is.",
+        "The phone presented the maker's generic certificate, which many phones share and which does not identify one.",
         "Phones made before firmware 2.0 carry it; replace the phone, or provision it by hand in a trusted network."},
     CauseRule{Cause::unusable_certificate, nullptr,
               "The certificate leads to device CA '{device_ca}', but its subject ({subject}) does not name one phone.",
@@ -110,22 +104,21 @@ constexpr std::array kDenials{
         "phone it is.",
         "Replace the phone, or provision it by hand in a network that you trust."},
     CauseRule{
-        Cause::expired, nullptr, "The client's certificate has run out: {verdict_errors}.",
+        Cause::expired, nullptr, "The client's certificate has expired: {verdict_errors}.",
         "If phones of this maker must still be served, set accept_expired_until (a day) or accept_expired = true in "
         "that "
         "[[device_ca]] and reload."},
     CauseRule{Cause::not_yet_valid, nullptr, "The client's certificate is not valid yet: {verdict_errors}.",
-              "See whether this server's clock is right (timedatectl)."},
+              "Check that this server's clock is right (timedatectl)."},
     CauseRule{Cause::weak_key, nullptr,
-              "The client's certificate chain holds a key that is smaller than its device CA's rule allows: "
+              "The client's certificate chain contains a smaller key than its device CA's rule allows: "
               "{verdict_errors}.",
-              "Set min_rsa_bits = 1024 in that [[device_ca]] if its phones of that age shall be served, and reload."},
-    CauseRule{
-        Cause::weak_hash, nullptr,
-        "The client's certificate chain is signed with a hash that its device CA's rule does not allow: "
-        "{verdict_errors}.",
-        "Add the hash (\"sha1\", \"md5\") to weak_hashes in that [[device_ca]] if its phones of that age shall be "
-        "served, and reload."},
+              "If you must serve phones of that age, set min_rsa_bits = 1024 in that [[device_ca]] and reload."},
+    CauseRule{Cause::weak_hash, nullptr,
+              "The client's certificate chain is signed with a hash that its device CA's rule does not allow: "
+              "{verdict_errors}.",
+              "If you must serve phones of that age, add the hash (\"sha1\", \"md5\") to weak_hashes in that "
+              "[[device_ca]] and reload."},
     CauseRule{Cause::wrong_purpose, nullptr,
               "The client's certificate ({subject}) is not made for TLS clients: {verdict_errors}.",
               "A phone does not send this; find out what the client is."},
@@ -139,17 +132,17 @@ constexpr std::array kDenials{
     CauseRule{Cause::not_a_ca, nullptr,
               "A certificate in the client's chain issued another without being allowed to: {verdict_errors}.",
               "Do not forgive this: somebody uses a device's certificate as a CA; find out what the client is."},
-    CauseRule{Cause::bad_certificate, nullptr, "The client's certificate chain is not in order: {verdict_errors}.",
+    CauseRule{Cause::bad_certificate, nullptr, "The client's certificate chain is invalid: {verdict_errors}.",
               "Look at verdict_errors in the ledger row."},
-    CauseRule{
-        Cause::unknown_device, nullptr,
-        "The phone's certificate is good and names {device}, but nobody has entered that phone.",
-        "Enter it: firstring device add {device} --model MODEL, or open a window: firstring enrol open --group GROUP "
-        "--for 2h."},
-    CauseRule{Cause::no_such_file, nullptr, "Nothing here has the name {target}.",
-              "See the phone's {url_setting}; {own_file_name}."},
+    CauseRule{Cause::unknown_device, nullptr,
+              "The phone's certificate is good and names {device}, but that phone has not been added.",
+              "Add it: firstring device add {device} --model MODEL, or open an enrolment window: firstring enrol open "
+              "--group GROUP "
+              "--for 2h."},
+    CauseRule{Cause::no_such_file, nullptr, "There is no file {target} here.",
+              "Check the phone's {url_setting}; {own_file_name}."},
     CauseRule{Cause::needs_tls, nullptr,
-              "A phone's own file was asked for over plain HTTP, where nobody can prove who he is.",
+              "A phone's own file was requested over plain HTTP, where a client cannot prove which phone it is.",
               "Point the phone's {url_setting} at the https address; the bootstrap file does that by itself."},
     CauseRule{Cause::method_not_allowed, nullptr, "The client used {method}; only GET and HEAD are answered.",
               "Phones read with GET; find out what the client is."},
@@ -175,20 +168,20 @@ constexpr std::array kEndings{
               "The connection had been open for {closed} when this was written; once it has ended, its row says how.",
               ""},
     CauseRule{Cause::server_gone, [](const Case& c) { return c.row.outcome == Outcome::server_gone; },
-              "The connection was open when the server ended without a word: it crashed, was killed, or lost power.",
-              "See the system's log for why the server ended."},
+              "The connection was open when the server ended unexpectedly: it crashed, was killed, or lost power.",
+              "Look in the system's log for why the server ended."},
     CauseRule{Cause::shutdown, [](const Case& c) { return c.row.outcome == Outcome::shutdown; },
               "The server was stopped while the connection was open.", ""},
 
     // ---- a crowd ----
     CauseRule{Cause::no_memory,
               [](const Case& c) { return c.row.outcome == Outcome::limit && c.row.detail.starts_with("no memory"); },
-              "The server had no memory left when it came to this connection.",
+              "The server had no memory left for this connection.",
               "Give it what \"Which limits matter\" in docs/storms.md asks for, or lower max_connections in [limits]."},
     CauseRule{
         Cause::evicted, [](const Case& c) { return c.row.outcome == Outcome::limit; },
-        "The client was not known here and had not said what it wants, or not to the end, for {closed} when its place "
-        "was needed for others: {detail}.",
+        "The server evicted this unknown client, which had not completed its hello, handshake or request within "
+        "{closed}, to make room for others: {detail}.",
         "A flood of such connections does this: firstring ledger --alarms says who held the places. If there is none, "
         "raise max_connections in [limits]."},
     CauseRule{
@@ -196,21 +189,22 @@ constexpr std::array kEndings{
         [](const Case& c) {
           return c.row.outcome == Outcome::closed && c.row.stage == Stage::hello && c.row.hello_us >= 0;
         },
-        "The client closed TCP after its ClientHello had waited {queued} for its turn.",
+        "The client closed TCP after its ClientHello had waited {queued} in the queue.",
         "Phones seldom give up like this. If their wait is long outside of a storm (firstring ledger --alarms), this "
         "machine is too slow for them."},
 
     // ---- no ClientHello ----
     CauseRule{Cause::not_http, [](const Case& c) { return c.row.outcome == Outcome::not_http; },
-              "TLS was spoken to the plain HTTP port {local_port}.",
+              "The client spoke TLS to the plain HTTP port {local_port}.",
               "Write the TLS port in the phone's {url_setting}, or http:// for this one."},
     CauseRule{Cause::plain_http,
               [](const Case& c) {
                 return c.row.outcome == Outcome::not_tls && c.row.detail.find("HTTP") != std::string::npos;
               },
-              "Plain HTTP was spoken to the TLS port {local_port}.", "Write https:// in the phone's {url_setting}."},
+              "The client spoke plain HTTP to the TLS port {local_port}.",
+              "Write https:// in the phone's {url_setting}."},
     CauseRule{Cause::not_tls, [](const Case& c) { return c.row.outcome == Outcome::not_tls; },
-              "What came to the TLS port {local_port} was no ClientHello: {detail}.",
+              "The client sent something other than a ClientHello to the TLS port {local_port}: {detail}.",
               "A port scan does this, or a program that speaks another protocol; a phone does not."},
     CauseRule{Cause::no_bytes,
               [](const Case& c) { return c.row.outcome == Outcome::closed && c.row.stage == Stage::tcp; },
@@ -218,7 +212,7 @@ constexpr std::array kEndings{
               "A health check or a port scan does this."},
     CauseRule{
         Cause::silent, [](const Case& c) { return c.row.outcome == Outcome::timeout && c.row.stage == Stage::tcp; },
-        "The client connected and said nothing for {closed}.", "A port scan or a monitor does this; a phone does not."},
+        "The client connected and sent nothing for {closed}.", "A port scan or a monitor does this; a phone does not."},
     CauseRule{Cause::closed_in_hello,
               [](const Case& c) { return c.row.outcome == Outcome::closed && c.row.stage == Stage::hello; },
               "The client closed TCP in the middle of its ClientHello, {bytes_in} bytes into it.",
@@ -229,39 +223,35 @@ constexpr std::array kEndings{
               "Look for packet loss or a small MTU on the way."},
 
     // ---- nothing in common ----
-    CauseRule{
-        Cause::client_asked_renegotiation, [](const Case& c) { return c.row.asked_renegotiation; },
-        "The client tried to renegotiate, which this server always refuses, and then {ended}.",
-        "Configure the client not to renegotiate: the certificate is asked for in the first handshake here, so no "
-        "phone needs to; a scanner that tests for it is refused rightly."},
-    CauseRule{
-        Cause::too_old,
-        [](const Case& c) {
-          const auto highest = c.hello.highest_version();  // 0: there was no hello
-          return c.failed() && !c.row.quarantined && highest > 0 && highest <= kSsl3 &&
-                 c.row.personality_reason != kNeedsQuarantine;
-        },
-        "The client speaks nothing newer than {client_version} ({client_suites}), and nothing here can speak with it, "
-        "the quarantine neither.",
-        "Upgrade the phone's firmware to one with TLS 1.0; a scanner that tests for this is refused rightly."},
-    CauseRule{
-        Cause::ssl3_only,
-        [](const Case& c) { return c.failed() && !c.row.quarantined && c.hello.highest_version() == kSsl3; },
-        "The client speaks nothing newer than {client_version}, which is not served: personality '{personality}' "
-        "speaks {our_versions}, and the quarantine is off here.",
-        "Upgrade the phone's firmware to one with TLS 1.0; if there is none, write enabled = true in [quarantine], and "
-        "see that this listener does not exclude it."},
-    CauseRule{
-        Cause::quarantine_ended,
-        [](const Case& c) {
-          return c.failed() && c.row.quarantined && c.row.stage == Stage::hello &&
-                 c.row.detail.find("the quarantine") != std::string::npos;
-        },
-        "The client can only be served by the quarantine, and {detail}.",
-        "See the server's log for how firstring-quarantine ended. If it keeps ending when a certain client calls, that "
-        "client may be attacking it."},
+    CauseRule{Cause::client_asked_renegotiation, [](const Case& c) { return c.row.asked_renegotiation; },
+              "The client tried to renegotiate, which this server always refuses, and then {ended}.",
+              "Configure the client not to renegotiate: this server requests the certificate in the first handshake, "
+              "so no phone needs to; a scanner that tests for it is rightly refused."},
+    CauseRule{Cause::too_old,
+              [](const Case& c) {
+                const auto highest = c.hello.highest_version();  // 0: there was no hello
+                return c.failed() && !c.row.quarantined && highest > 0 && highest <= kSsl3 &&
+                       c.row.personality_reason != kNeedsQuarantine;
+              },
+              "The client speaks nothing newer than {client_version} ({client_suites}), which neither this server nor "
+              "its quarantine supports.",
+              "Upgrade the phone's firmware to one with TLS 1.0; a scanner that tests for this is rightly refused."},
+    CauseRule{Cause::ssl3_only,
+              [](const Case& c) { return c.failed() && !c.row.quarantined && c.hello.highest_version() == kSsl3; },
+              "The client speaks nothing newer than {client_version}, which is not served: personality '{personality}' "
+              "speaks {our_versions}, and the quarantine is off here.",
+              "Upgrade the phone's firmware to one with TLS 1.0; if there is none, write enabled = true in "
+              "[quarantine], and check that this listener does not exclude it."},
+    CauseRule{Cause::quarantine_ended,
+              [](const Case& c) {
+                return c.failed() && c.row.quarantined && c.row.stage == Stage::hello &&
+                       c.row.detail.find("the quarantine") != std::string::npos;
+              },
+              "The client can only be served by the quarantine, and {detail}.",
+              "Look in the server's log for how firstring-quarantine ended. If it keeps ending when a certain client "
+              "connects, that client may be attacking it."},
     CauseRule{Cause::fallback_refused, [](const Case& c) { return c.we_failed_with("inappropriate fallback"); },
-              "The client came back with a lower version than it can ({client_versions}) and said so "
+              "The client retried with a lower version than it supports ({client_versions}) and said so "
               "(TLS_FALLBACK_SCSV), as after a failed attempt.",
               "Look at the connection before this one: its failure is the cause."},
     CauseRule{Cause::no_common_version,
@@ -272,12 +262,11 @@ constexpr std::array kEndings{
               },
               "The client speaks {client_versions}, personality '{personality}' {our_versions}: no version in common.",
               "Allow the listener a personality that covers {client_version}."},
-    CauseRule{
-        Cause::weak_ciphers_only,
-        [](const Case& c) { return c.we_failed_with("no shared cipher") && c.offers_only_weak_suites(); },
-        "The client offers only RC4 and DES ({client_suites}), which personality '{personality}' does not have.",
-        "Upgrade the phone's firmware to one with AES; if there is none, write enabled = true in [quarantine], and see "
-        "that this listener does not exclude it."},
+    CauseRule{Cause::weak_ciphers_only,
+              [](const Case& c) { return c.we_failed_with("no shared cipher") && c.offers_only_weak_suites(); },
+              "The client offers only RC4 and DES ({client_suites}), which personality '{personality}' does not have.",
+              "Upgrade the phone's firmware to one with AES; if there is none, write enabled = true in [quarantine], "
+              "and check that this listener does not exclude it."},
     CauseRule{
         Cause::no_common_cipher, [](const Case& c) { return c.we_failed_with("no shared cipher"); },
         "The client offers {client_suites}, personality '{personality}' {our_suites}: nothing that both can use with "
@@ -310,28 +299,26 @@ constexpr std::array kEndings{
               "Allow the listener a personality with one of the client's groups."},
 
     // ---- what the client showed ----
-    CauseRule{
-        Cause::client_key_mismatch, signed_with_another_key,
-        "The client showed the certificate {subject}, but signed the handshake with another key.",
-        "If it is a phone, its maker installed the wrong key: replace it. Otherwise somebody shows a certificate that "
-        "is not his."},
+    CauseRule{Cause::client_key_mismatch, signed_with_another_key,
+              "The client presented the certificate {subject}, but signed the handshake with another key.",
+              "If it is a phone, its maker installed the wrong key: replace it. Otherwise somebody presents a "
+              "certificate without having its key."},
     CauseRule{Cause::certificate_list_too_long,
               [](const Case& c) { return c.we_failed_with("excessive message size"); },
               "The client sent a longer list of certificates than any phone has, and was refused.",
               "Find out what the client is."},
     CauseRule{Cause::certificate_too_complex, [](const Case& c) { return c.we_failed_with(tls::kTooComplex); },
-              "The client showed certificates with more in them than any phone's have ({detail}), and was refused.",
+              "The client presented certificates with more elements than any phone's ({detail}), and was refused.",
               "Find out what the client is: such certificates are made to cost a server its memory."},
-    CauseRule{
-        Cause::broken_handshake,
-        [](const Case& c) {
-          // OpenSSL says nothing to a peer whose records have a strange version.
-          return (c.row.stage == Stage::server_flight || c.row.stage == Stage::client_flight) && c.failed() &&
-                 (c.row.alert_from == "server" || c.we_failed_with("wrong version number"));
-        },
-        "The client sent something {where} that TLS does not allow there ({detail}), and we ended the handshake.",
-        "A scanner does this on purpose. If it is a phone, look for a middlebox that changes what passes, and record "
-        "it: firstring capture {address}."},
+    CauseRule{Cause::broken_handshake,
+              [](const Case& c) {
+                // OpenSSL says nothing to a peer whose records have a strange version.
+                return (c.row.stage == Stage::server_flight || c.row.stage == Stage::client_flight) && c.failed() &&
+                       (c.row.alert_from == "server" || c.we_failed_with("wrong version number"));
+              },
+              "The client sent something {where} that TLS does not allow there ({detail}), and we ended the handshake.",
+              "A scanner does this on purpose. If it is a phone, look for a middlebox that changes the traffic, and "
+              "capture it: firstring capture {address}."},
 
     // ---- what the client did not like about us ----
     CauseRule{Cause::dh_too_large,
@@ -368,7 +355,7 @@ constexpr std::array kEndings{
                   (c.row.stage == Stage::finished && c.row.outcome != Outcome::ok));
         },
         "Our certificate's name {server_name} leads to {name_addresses} in DNS, but the client came to "
-        "{local_address}: a phone compares the two and left{after_handshake}.",
+        "{local_address}: a phone compares the two, and it left{after_handshake}.",
         "Make the DNS entry of {server_name} name {local_address}, or let the phones connect to {name_addresses}."},
     CauseRule{Cause::name_mismatch,
               [](const Case& c) {
@@ -386,7 +373,7 @@ constexpr std::array kEndings{
     CauseRule{
         Cause::our_certificate_expired, [](const Case& c) { return c.client_said("certificate_expired"); },
         "The client finds {our_chain} outside its dates and said certificate_expired.",
-        "See the chain's dates with: firstring check. If they are right, the phone's clock is wrong: it needs NTP "
+        "Check the chain's dates with: firstring check. If they are right, the phone's clock is wrong: it needs NTP "
         "before its first https request."},
     CauseRule{
         Cause::client_refuses_our_certificate,
@@ -408,7 +395,7 @@ constexpr std::array kEndings{
     // ---- no word ----
     CauseRule{Cause::client_left_after_our_flight,
               [](const Case& c) { return c.failed() && c.row.stage == Stage::server_flight; },
-              "The client closed TCP {waited} after it got {our_chain}{and_group}, without a word.{name_check}",
+              "The client closed TCP {waited} after it got {our_chain}{and_group}, without an alert.{name_check}",
               "Most often it does not trust our chain, cannot verify its hash, or finds the DH group or key too large: "
               "compare with a phone of the same model that works."},
     CauseRule{
@@ -433,7 +420,7 @@ constexpr std::array kEndings{
                 return c.failed() && c.row.stage == Stage::hello && c.row.detail.find("closed") != std::string::npos;
               },
               "The client closed TCP before our answer to its ClientHello was written.",
-              "A scanner that only wants to be seen does this; if a phone does, look for packet loss on the way."},
+              "A port scanner does this; if a phone does, look for packet loss on the way."},
     CauseRule{Cause::handshake_failed, [](const Case& c) { return c.failed(); },
               "The handshake failed {where}: {detail}.",
               "Look at version, cipher and alert in the row, and compare with a phone of the same model that works."},
@@ -441,7 +428,7 @@ constexpr std::array kEndings{
     // ---- after the handshake ----
     CauseRule{
         Cause::no_request, [](const Case& c) { return c.row.stage == Stage::finished && c.row.outcome != Outcome::ok; },
-        "The handshake was complete, but the client asked for nothing and {ended}.{name_check}",
+        "The handshake was complete, but the client made no request and {ended}.{name_check}",
         "A phone that finds the name or address of our certificate wrong (it compares the CN, {server_name}, its DNS "
         "entry and our address) leaves like this."},
     CauseRule{Cause::slow_request,
@@ -450,13 +437,13 @@ constexpr std::array kEndings{
               "Look for packet loss on the way."},
     CauseRule{Cause::slow_reader,
               [](const Case& c) { return c.row.outcome == Outcome::timeout && c.row.stage == Stage::response; },
-              "The client did not take the whole answer within the request_timeout.",
+              "The client did not read the whole response within the request_timeout.",
               "Look for packet loss on the way."},
     CauseRule{Cause::timeout, [](const Case& c) { return c.row.outcome == Outcome::timeout; },
-              "The client said nothing more {where}.", "Look for packet loss on the way."},
+              "The client sent nothing more {where}.", "Look for packet loss on the way."},
     CauseRule{Cause::answer_aborted, [](const Case& c) { return c.row.outcome == Outcome::aborted; },
-              "The answer to {method} {target} was broken off: {detail}.",
-              "The file changed or went while it was sent: put new files beside old ones and rename them."},
+              "The response to {method} {target} was broken off: {detail}.",
+              "The file changed or disappeared while it was sent: put new files beside old ones and rename them."},
     CauseRule{Cause::closed, [](const Case&) { return true; }, "The client closed TCP {where}.",
               "If it repeats, look for a middlebox or packet loss on the way."},
 };

@@ -323,7 +323,7 @@ std::string summary(const Evidence& evidence) {
       "  ledger.jsonl     every connection, one JSON object a line\n"
       "  hello.txt        each ClientHello of the phone in words; hello.hex has its bytes\n"
       "  personality/     how the server was set in these handshakes\n";
-  if (!evidence.alarms.empty()) out += "  alarms.txt       what the server found remarkable\n";
+  if (!evidence.alarms.empty()) out += "  alarms.txt       the server's alarms about it\n";
   if (!evidence.captures.empty())
     out += "  captures/        packets for Wireshark, with the TLS secrets inside: they show decrypted\n";
   if (evidence.captures_left_out > 0)

@@ -4,7 +4,7 @@
 
 namespace firstring::ledger {
 
-Prefix network_of(const IpAddress& address) {
+Prefix ledger_network(const IpAddress& address) {
   constexpr unsigned kV4 = 96 + 24, kV6 = 48;
   const auto length = address.is_v4() ? kV4 : kV6;
   auto octets = address.octets();
@@ -14,7 +14,7 @@ Prefix network_of(const IpAddress& address) {
 
 bool NetworkBudget::take(const IpAddress& peer, RowKind kind, std::size_t bytes, Time now) {
   const auto minute = std::chrono::floor<std::chrono::minutes>(now.time_since_epoch());
-  const auto network = network_of(peer).address;
+  const auto network = ledger_network(peer).address;
   const std::lock_guard lock{mutex_};
   if (minute != minute_) {
     minute_ = minute;
@@ -34,7 +34,7 @@ bool NetworkBudget::take(const IpAddress& peer, RowKind kind, std::size_t bytes,
 bool Gaps::note(const std::optional<IpAddress>& peer, RowKind kind, Timestamp now) {
   const std::lock_guard lock{mutex_};
   const bool first = rows_.empty();
-  add({.network = peer ? network_of(*peer).to_string() : std::string{},
+  add({.network = peer ? ledger_network(*peer).to_string() : std::string{},
        .first = now,
        .last = now,
        .connections = kind == RowKind::connection ? 1 : 0,

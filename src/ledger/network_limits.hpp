@@ -14,8 +14,8 @@
 
 namespace firstring::ledger {
 
-/// The network that an address is counted with: /24 for IPv4, /48 for IPv6.
-Prefix network_of(const IpAddress& address);
+/// The network that the ledger counts an address under: /24 for IPv4, /48 for IPv6.
+Prefix ledger_network(const IpAddress& address);
 
 enum class RowKind : unsigned char {
   connection,

@@ -9,9 +9,9 @@ namespace {
 IpAddress address(const std::string& text) { return *IpAddress::parse(text); }
 
 TEST(NetworkOf, IsTheTwentyFourOrFortyEightBitsThatSitesGet) {
-  EXPECT_EQ(network_of(address("192.0.2.77")).to_string(), "192.0.2.0/24");
-  EXPECT_EQ(network_of(address("::ffff:192.0.2.77")).to_string(), "192.0.2.0/24");
-  EXPECT_EQ(network_of(address("2001:db8:7:8::9")).to_string(), "2001:db8:7::/48");
+  EXPECT_EQ(ledger_network(address("192.0.2.77")).to_string(), "192.0.2.0/24");
+  EXPECT_EQ(ledger_network(address("::ffff:192.0.2.77")).to_string(), "192.0.2.0/24");
+  EXPECT_EQ(ledger_network(address("2001:db8:7:8::9")).to_string(), "2001:db8:7::/48");
 }
 
 TEST(NetworkBudget, IsEachNetworksOwnAndBeginsAnewEachMinute) {

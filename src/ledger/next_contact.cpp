@@ -54,7 +54,7 @@ NextContact next_contact(const store::LedgerEntry& newest, unsigned failed_in_a_
                    .latest = {},
                    .remark = {}};
   if (next.parameter.empty()) {
-    next.remark = "unknown: nothing is known of when such a phone comes again";
+    next.remark = "unknown: the server does not know when such a phone comes again";
     return next;
   }
   if (!next.last_failed && !trim(timers.at).empty()) {

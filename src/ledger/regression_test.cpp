@@ -120,7 +120,7 @@ TEST_F(Regression, IsNotADeniedRequestNorAStrangersSilence) {
     auto left = bad("a");
     left.outcome = Outcome::closed;
     left.stage = Stage::hello;
-    EXPECT_FALSE(watch_.see(left)) << "while it waited for its turn";
+    EXPECT_FALSE(watch_.see(left)) << "while it was in the queue";
     auto stranger = bad("a");
     stranger.model.clear();
     EXPECT_FALSE(watch_.see(stranger));

@@ -142,8 +142,7 @@ std::optional<store::AlarmRow> StormWatch::see(const store::ConnectionRow& row) 
       .kind = "storm",
       .connection = row.id,
       .text = fmt::format("{} connections within {} s, usually {}: phones come back all at once, as after a power cut. "
-                          "They wait for their turn and none is refused; when it is over, another row says how many "
-                          "were served.",
+                          "They wait in the queue and none is refused; another row will say how many were served.",
                           with_commas(crowd), kWindowSeconds, with_commas(usual))};
 }
 

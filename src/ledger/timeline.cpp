@@ -31,8 +31,8 @@ std::string to_text(const Story::Chapter& chapter) {
   }
   constexpr std::int64_t kWorthTelling = 1'000'000;
   if (row.queued_us >= kWorthTelling) {
-    text += fmt::format("  {:>10}  its turn, after {} in the queue\n", in_milliseconds(row.hello_us + row.queued_us),
-                        in_seconds(row.queued_us));
+    text += fmt::format("  {:>10}  handshake begun, after {} in the queue\n",
+                        in_milliseconds(row.hello_us + row.queued_us), in_seconds(row.queued_us));
   }
   if (row.server_flight_us >= 0) {
     text +=
@@ -90,8 +90,8 @@ std::string computing_time(const store::ConnectionRow& row, const History& histo
 std::string timeline(const Story& story) {
   if (story.chapters.empty()) {
     return fmt::format(
-        "{}: nothing in the ledger. Either it never reached this server (see its DNS, its route and a firewall), or it "
-        "was too long ago.\n",
+        "{}: nothing in the ledger. Either it never reached this server (check its DNS, its route and the firewalls), "
+        "or its rows are too old to be kept.\n",
         story.who);
   }
   std::string text = fmt::format("{}: {} connection{} in the ledger\n", story.who, story.chapters.size(),

@@ -104,7 +104,7 @@ std::string how_it_ended(const Case& c) {
   if (c.row.alert_from == "server") return "we had no signature to offer and said " + c.row.alert;
   if (c.row.alert_from == "client") return fmt::format("it said {}", c.row.alert);
   if (c.row.outcome == Outcome::timeout) return fmt::format("it went silent for {}", waited(c));
-  return fmt::format("it closed TCP {} after it got our flight, without a word", waited(c));
+  return fmt::format("it closed TCP {} after it got our flight, without an alert", waited(c));
 }
 
 /// "; the same device worked with 1024 bits on 2026-11-17", or "".
@@ -160,8 +160,8 @@ std::string name_check(const Case& c) {
                          addresses(c), c.row.local_address);
     case Case::NameCheck::undecidable:
       return fmt::format(
-          " Our certificate's name {} leads to {} in DNS, and the client came to {}: behind address translation it "
-          "cannot be decided here whether a phone finds that right.",
+          " Our certificate's name {} leads to {} in DNS, and the client came to {}: behind address translation this "
+          "server cannot tell whether a phone accepts that.",
           name, addresses(c), c.row.local_address);
   }
   return {};

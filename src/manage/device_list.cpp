@@ -32,7 +32,7 @@ std::string read_heading(const CsvRecord& heading, Places& places) {
       return fmt::format("unknown column '{}'{}; the first line names the columns: mac,model,serial,group",
                          visible(heading.fields[i], 40), did_you_mean(name, known));
     }
-    if (places[column] != kMissing) return fmt::format("column '{}' is there twice", name);
+    if (places[column] != kMissing) return fmt::format("column '{}' appears twice", name);
     places[column] = i;
   }
   for (const auto column : {0U, 1U}) {
@@ -92,7 +92,7 @@ DeviceList read_device_list(std::string_view csv, const device::Catalogue& catal
                          did_you_mean(device.group, group_names));
     }
     const auto [earlier, fresh] = seen.emplace(device.mac, record.line);
-    if (!fresh && earlier->second == 0) return fmt::format("device {} is already there", device.mac.bare());
+    if (!fresh && earlier->second == 0) return fmt::format("device {} already exists", device.mac.bare());
     if (!fresh) return fmt::format("device {} is on line {} already", device.mac.bare(), earlier->second);
     device.created = created;
     return {};

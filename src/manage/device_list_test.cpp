@@ -55,7 +55,7 @@ TEST(DeviceList, ReportsEveryBadLineWithItsNumber) {
                   "000e08abcdf2,SPA504G,\n"),
       (Texts{"3: '000e08' is not a MAC address; write 12 hexadecimal digits, as in 000e08abcdef or 00:0e:08:ab:cd:ef",
              "4: there is no model 'SPA504'; did you mean 'SPA504G'?", "5: device 000e08abcdef is on line 2 already",
-             "6: device 000000000001 is already there", "7: there is no group 'loby'; did you mean 'lobby'?",
+             "6: device 000000000001 already exists", "7: there is no group 'loby'; did you mean 'lobby'?",
              "8: has 3 fields, and the heading 4"}));
 }
 
@@ -72,7 +72,7 @@ TEST(DeviceList, RefusesAMissingColumn) {
 }
 
 TEST(DeviceList, RefusesAColumnThatIsThereTwice) {
-  EXPECT_EQ(problems_of("mac,model,mac\n"), Texts{"1: column 'mac' is there twice"});
+  EXPECT_EQ(problems_of("mac,model,mac\n"), Texts{"1: column 'mac' appears twice"});
 }
 
 TEST(DeviceList, RefusesAnEmptyFile) { EXPECT_EQ(problems_of("\n").size(), 1U); }

@@ -35,7 +35,7 @@ Result<Changed<store::Device>> add_device(const Desk& desk, const NewDevice& dev
                       .created = desk.time()};
   const auto mac = added.mac.bare();
   if (desk.fleet->device(added.mac))
-    return fail(Errc::conflict, fmt::format("device {} is already there; see: firstring device show {}", mac, mac));
+    return fail(Errc::conflict, fmt::format("device {} already exists; see: firstring device show {}", mac, mac));
   if (!added.group.empty()) FIRSTRING_CHECK(check_group(*desk.fleet, added.group));
   FIRSTRING_TRY(auto change, commit(desk, "device.add", mac, [&](auto& fleet) { return fleet.add_device(added); }));
   return Changed<store::Device>{std::move(added), std::move(change)};

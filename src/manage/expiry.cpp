@@ -10,7 +10,7 @@ std::int64_t Expiries::days_left(const Expiry& expiry) const {
 
 std::string Expiries::counted() const {
   if (added) {
-    return fmt::format("all {} phones of the fleet, for the ledger knows none that came within the last {} days",
+    return fmt::format("all {} phones of the fleet, since the ledger has none that came within the last {} days",
                        *added, kInUse.count());
   }
   return fmt::format("{} phones that came within the last {} days", phones, kInUse.count());

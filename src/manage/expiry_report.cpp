@@ -87,7 +87,7 @@ void ExpiryReport::add_server_chain(const config::Config& config, const config::
                   .name = chain.name,
                   .at = certificate.not_after(),
                   .what = fmt::format("{} of server chain '{}': {}", part, chain.name, certificate.subject_text()),
-                  .stops = personalities.empty() ? "nothing: no listener shows it"
+                  .stops = personalities.empty() ? "nothing: no listener presents it"
                                                  : fmt::format("phones refuse us ({})", fmt::join(personalities, ", ")),
                   .personalities = personalities}));
   }
@@ -130,7 +130,7 @@ void ExpiryReport::add_device_ca(const config::Config& config, const config::Dev
               .name = section.name,
               .at = *crl.next_update(),
               .what = fmt::format("CRL of device CA '{}': {}", section.name, crl.issuer_text()),
-              .stops = "no phone; what is revoked after it goes unnoticed",
+              .stops = "no phone; what is revoked later goes unnoticed",
               .personalities = {}});
   }
 }

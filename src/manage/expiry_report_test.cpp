@@ -194,7 +194,7 @@ TEST_F(Report, ListsTheCertificateOfTheQuarantineWhereThatIsOn) {
 
 TEST_F(Report, SaysThatNobodyShowsAChain) {
   config_.listeners.clear();
-  EXPECT_THAT(ExpiryReport{config_}.list().front().stops, HasSubstr("no listener shows it"));
+  EXPECT_THAT(ExpiryReport{config_}.list().front().stops, HasSubstr("no listener presents it"));
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ Result<bool> make_empty_folder(const fs::path& dir) {
   std::error_code error;
   if (fs::exists(dir / config::kFileName, error)) {
     return fail(Errc::conflict,
-                fmt::format("{} is a state folder already; see: firstring check {}", dir.string(), dir.string()));
+                fmt::format("{} is already a state folder; see: firstring check {}", dir.string(), dir.string()));
   }
   if (const auto parent = fs::absolute(dir).lexically_normal().parent_path(); !parent.empty())
     fs::create_directories(parent, error);
@@ -93,8 +93,7 @@ Result<bool> make_empty_folder(const fs::path& dir) {
   const bool empty = fs::is_empty(dir, error);
   if (error) return failed(errno_text(error.value()));
   if (!empty)
-    return fail(Errc::conflict,
-                fmt::format("{} is not empty; name a folder that is empty or not there yet", dir.string()));
+    return fail(Errc::conflict, fmt::format("{} is not empty; name an empty folder or a new one", dir.string()));
   return false;
 }
 

@@ -14,7 +14,7 @@ Result<Change> add_group(const Desk& desk, const store::Group& group) {
   if (const auto bad = bad_label(group.name); !bad.empty()) return fail(Errc::invalid_input, "the group's name " + bad);
   FIRSTRING_TRY(const auto groups, desk.fleet->groups());
   if (std::any_of(groups.begin(), groups.end(), [&](const auto& other) { return other.name == group.name; }))
-    return fail(Errc::conflict, fmt::format("group {} is already there; see: firstring group list", group.name));
+    return fail(Errc::conflict, fmt::format("group {} already exists; see: firstring group list", group.name));
   if (!group.parent.empty()) FIRSTRING_CHECK(check_group(*desk.fleet, group.parent));
   return commit(desk, "group.add", "group:" + group.name, [&](auto& fleet) { return fleet.add_group(group); });
 }

@@ -32,7 +32,7 @@ Result<const device::Model*> model_of(const Desk& desk, const store::Scope& scop
 Result<void> check_known(const device::Model* model, const std::string& parameter) {
   const auto& catalogue = device::Catalogue::shipped();
   if (model != nullptr ? catalogue.knows_parameter(*model, parameter) : catalogue.knows_parameter(parameter)) return {};
-  return fail(Errc::not_found, fmt::format("{} knows no parameter '{}'{}; with --force it is set all the same",
+  return fail(Errc::not_found, fmt::format("{} has no parameter '{}'{}; --force sets it anyway",
                                            model != nullptr ? model->name : "no model", parameter,
                                            catalogue.suggest_parameter(parameter, model)));
 }
@@ -44,10 +44,10 @@ Result<void> check_exposed(const ParameterChanges& changes, const store::Paramet
                                           parameter.name, how_to_set_secret(changes.scope, parameter.name)));
   }
   if (is_secret_by_nature(parameter.name) && changes.doubt == Doubt::refuse) {
-    return fail(Errc::denied,
-                fmt::format("{} is a password by its name, and would be {} here; {}; --force sets it all the same",
-                            parameter.name, store::to_string(parameter.parameter_class),
-                            how_to_set_secret(changes.scope, parameter.name)));
+    return fail(
+        Errc::denied,
+        fmt::format("{} is a password by its name, and would be {} here; {}; --force sets it anyway", parameter.name,
+                    store::to_string(parameter.parameter_class), how_to_set_secret(changes.scope, parameter.name)));
   }
   return {};
 }

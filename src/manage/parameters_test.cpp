@@ -139,7 +139,7 @@ TEST_F(Parameters, ThatTheModelDoesNotKnowAreRefusedWithWhatItKnows) {
   const auto unknown = change("000e08abcdef", "Proxy_5_", "sip.example.com");
   const auto refused = refusal(unknown);
   EXPECT_EQ(refused.code, Errc::not_found);
-  EXPECT_THAT(refused.what, HasSubstr("SPA504G knows no parameter 'Proxy_5_'; did you mean 'Proxy_"));
+  EXPECT_THAT(refused.what, HasSubstr("SPA504G has no parameter 'Proxy_5_'; did you mean 'Proxy_"));
   EXPECT_THAT(refused.what, Not(HasSubstr("did you mean 'Proxy_5_'")));
 }
 

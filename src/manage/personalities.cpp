@@ -55,7 +55,7 @@ Result<Seen> find_seen(store::LedgerStore& ledger, const Whom& whom) {
   }
   if (seen.ja4.empty()) {
     return fail(Errc::not_found,
-                fmt::format("the ledger has no ClientHello of {} that is whole: let it call once, then try again",
+                fmt::format("the ledger has no ClientHello of {} that is whole: let it connect once, then try again",
                             whom.text()));
   }
   return seen;
@@ -200,10 +200,9 @@ Result<LearntRule> learn_rule(const KnownPersonalities& known, store::LedgerStor
   FIRSTRING_TRY(const auto seen, find_seen(ledger, query.whom));
   const auto& personality = query.personality.empty() ? seen.worked : query.personality;
   if (personality.empty()) {
-    return fail(Errc::not_found,
-                fmt::format("{} has never got through a handshake with this hello: say which personality "
-                            "it shall get with --use NAME; see `firstring personality list`",
-                            query.whom.text()));
+    return fail(Errc::not_found, fmt::format("{} has never completed a handshake with this hello: name its personality "
+                                             "with --use NAME; see `firstring personality list`",
+                                             query.whom.text()));
   }
   FIRSTRING_CHECK(known.find(personality));
   return LearntRule{.personality = personality,

@@ -22,9 +22,10 @@ Access allow(Reason reason, Audience audience) {
 
 Access decide_profile(const MacAddress& requested, const Requester& requester, const FleetFacts& device) {
   if (!requester.tls)
-    return deny(403, Reason::needs_tls, "This file is given over TLS only, to the phone that it belongs to.");
+    return deny(403, Reason::needs_tls, "This file is sent over TLS only, to the phone that it belongs to.");
   if (!requester.verdict.present)
-    return deny(403, Reason::no_certificate, "This file is given only to a phone that shows its maker's certificate.");
+    return deny(403, Reason::no_certificate,
+                "This file is sent only to a phone that presents its maker's certificate.");
   if (!requester.verdict.accepted) {
     return deny(403, requester.verdict.reason(),
                 fmt::format("Your certificate was not accepted: {}.", to_string(requester.verdict.reason())));
@@ -41,12 +42,12 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, c
   }
   if (requester.identity.mac == requested && requester.wire == Wire::quarantined) {
     return deny(403, Reason::quarantined,
-                "Your connection is protected by nothing better than SSL 3.0, RC4 or 3DES: this file holds passwords.");
+                "Your connection uses SSL 3.0, RC4 or 3DES, which are too weak for this file: it contains passwords.");
   }
   const auto audience = Audience::bound(requester.verdict, requester.identity, requested, requester.wire);
   if (!audience) return deny(403, Reason::other_device, "Your certificate names another phone.");
   if (!device.is_known) {
-    auto access = deny(404, Reason::unknown_device, "This phone has not been entered here.");
+    auto access = deny(404, Reason::unknown_device, "This phone has not been added here.");
     access.is_stranger = true;
     return access;
   }
@@ -57,9 +58,9 @@ Access decide_profile(const MacAddress& requested, const Requester& requester, c
     case WatchRefusal::none:
       break;
     case WatchRefusal::pin_mismatch:
-      return deny(403, Reason::pin_mismatch, "This phone is known here by another certificate.");
+      return deny(403, Reason::pin_mismatch, "This phone came with another certificate before.");
     case WatchRefusal::downgraded:
-      return deny(403, Reason::downgraded, "This phone has spoken a newer TLS version before.");
+      return deny(403, Reason::downgraded, "This phone offered a newer TLS version before.");
   }
   return allow(Reason::bound, *audience);
 }

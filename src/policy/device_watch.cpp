@@ -37,7 +37,7 @@ std::optional<WatchAlarm> disagreement(const MacAddress& mac, const Sighting& si
   const auto differs = [&](const std::optional<MacAddress>& other) { return other && *other != mac; };
   if (!differs(sighting.in_url) && !differs(sighting.in_user_agent)) return std::nullopt;
   auto text = fmt::format("The phone whose certificate names {}", mac.bare());
-  if (sighting.in_url) text += fmt::format(" asked for the file of {}", sighting.in_url->bare());
+  if (sighting.in_url) text += fmt::format(" requested the file of {}", sighting.in_url->bare());
   if (sighting.in_user_agent) {
     text += fmt::format("{} calls itself {} in its User-Agent", sighting.in_url ? " and" : "",
                         sighting.in_user_agent->bare());
@@ -84,7 +84,7 @@ Watched watch(const store::DeviceRecord* old, const Sighting& sighting, const Pa
   } else if (!same_key && settings.pin != Strictness::off) {
     result.alarms.push_back(
         {AlarmKind::second_certificate,
-         fmt::format("A second certificate for {}: its key is another than the one pinned since {}{}; if the phone or "
+         fmt::format("A second certificate for {}: its key differs from the one pinned since {}{}; if the phone or "
                      "its certificate was replaced: firstring device unpin {}",
                      mac, to_iso8601(old->pinned_at), refused_too(settings.pin), mac)});
     if (settings.pin == Strictness::enforce) result.refusal = WatchRefusal::pin_mismatch;
@@ -108,7 +108,7 @@ Watched watch(const store::DeviceRecord* old, const Sighting& sighting, const Pa
              time >= pardons.amnesty_until) {
     result.alarms.push_back(
         {AlarmKind::downgrade,
-         fmt::format("{} offers no more than {} though it has offered {}{}; if its firmware was set back: firstring "
+         fmt::format("{} offers no more than {} though it has offered {}{}; if its firmware was downgraded: firstring "
                      "device amnesty {} --for 1d",
                      mac, hello::version_name(seen.strongest_version), hello::version_name(old->strongest_version),
                      refused_too(settings.ratchet), mac)});

@@ -247,7 +247,7 @@ TEST_F(DeviceWatch, NoticesMacAddressesThatDisagree) {
   auto odd = sighting(hours{1});
   odd.in_url = other_;
   EXPECT_THAT(kinds(watch_it(odd)), ElementsAre(AlarmKind::mac_disagreement));
-  EXPECT_THAT(watch_it(odd).alarms[0].text, HasSubstr("asked for the file of 000e08abcdee"));
+  EXPECT_THAT(watch_it(odd).alarms[0].text, HasSubstr("requested the file of 000e08abcdee"));
   odd.in_url = std::nullopt;
   odd.in_user_agent = other_;
   EXPECT_THAT(kinds(watch_it(odd)), ElementsAre(AlarmKind::mac_disagreement));

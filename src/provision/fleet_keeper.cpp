@@ -93,8 +93,8 @@ void FleetKeeper::run() {
       const auto time = std::chrono::steady_clock::now();
       if (!refreshed && time - complained_ > kComplainEvery) {
         complained_ = time;
-        spdlog::error("fleet: serving revision {} on, since a newer one cannot be read: {}", view_.load()->revision(),
-                      refreshed.error().what);
+        spdlog::error("fleet: still serving revision {}, since a newer one cannot be read: {}",
+                      view_.load()->revision(), refreshed.error().what);
       }
     }
     if (site_changed) {
@@ -157,7 +157,7 @@ void FleetKeeper::keep_records() {
   if (kept) return;
   if (keep_records_at_ - complained_of_records_ < kComplainEvery) return;
   complained_of_records_ = keep_records_at_;
-  spdlog::error("records of {} devices are held back, since they cannot be written: {}", count, kept.error().what);
+  spdlog::error("records of {} devices wait in memory, since they cannot be written: {}", count, kept.error().what);
 }
 
 bool FleetKeeper::enter_or_note(const Stranger& stranger) {
@@ -182,7 +182,7 @@ bool FleetKeeper::enter_or_note(const Stranger& stranger) {
                                              .created = time});
       if (added || added.error().code == Errc::conflict) {
         if (added)
-          spdlog::info("enrolment: {} ({}) entered into group '{}'", stranger.mac.bare(), model->name, open->group);
+          spdlog::info("enrolment: added device {} ({}) to group '{}'", stranger.mac.bare(), model->name, open->group);
         if (const auto forgotten = store_->forget_pending(stranger.mac); !forgotten)
           spdlog::warn("enrolment of {}: {}", stranger.mac.bare(), forgotten.error().what);
         return true;

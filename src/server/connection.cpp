@@ -179,7 +179,7 @@ void Connection::wait_for_turn() {
   const auto count = ::recv(socket_.native_handle(), &next, 1, MSG_PEEK);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return wait(Socket::wait_read, &Connection::wait_for_turn);
   if (count > 0) {
-    // Waiting on would not wait. What it sent stays in the socket until its turn.
+    // The socket stays readable, so waiting on it would spin. What it sent stays there until the handshake begins.
     waiting_self_ = shared_from_this();
     return;
   }
@@ -461,7 +461,7 @@ void Connection::deadline_passed() {
 
 void Connection::peer_closed(std::string detail) {
   if (phase_ == Phase::answering)
-    return finish(Outcome::closed, Stage::response, "the client closed before it had the whole answer");
+    return finish(Outcome::closed, Stage::response, "the client closed before it had the whole response");
   if (!exchange_->is_empty()) {
     if (detail.empty()) detail = "the client closed in the middle of a request";
     return finish(Outcome::closed, Stage::request, std::move(detail));

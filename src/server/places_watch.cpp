@@ -33,7 +33,7 @@ std::string places_are_short(std::size_t open, const std::vector<Admission::Hold
     named += fmt::format("{}{} ({})", i == 0 ? "" : ", ", largest[i].first.to_string(), largest[i].second);
   }
   return fmt::format("places are short: {} connections are open; most are held by {}", open,
-                     named.empty() ? "nobody any more" : named);
+                     named.empty() ? "no network any more" : named);
 }
 
 }  // namespace firstring::server

@@ -37,7 +37,7 @@ TEST(PlacesAreShort, NamesThoseThatHoldMostOfAllWorkers) {
   const auto at = [](const char* text) { return *IpAddress::parse(text); };
   EXPECT_EQ(places_are_short(198, {{at("192.0.2.1"), 60}, {at("198.51.100.4"), 61}, {at("192.0.2.1"), 60}}),
             "places are short: 198 connections are open; most are held by 192.0.2.1 (120), 198.51.100.4 (61)");
-  EXPECT_EQ(places_are_short(0, {}), "places are short: 0 connections are open; most are held by nobody any more");
+  EXPECT_EQ(places_are_short(0, {}), "places are short: 0 connections are open; most are held by no network any more");
 }
 
 }  // namespace

@@ -149,8 +149,8 @@ void QuarantineKeeper::ended(const std::shared_ptr<Child>& child) {
   if (child->retired) return;
   link_.connect({});
   if (std::chrono::steady_clock::now() - child->began > kLongLife) next_pause_ = {};
-  spdlog::error("quarantine: process {} ended {}; its clients were cut off, and it is started again in {} ms",
-                child->pid, how_it_ended(status), next_pause_.count());
+  spdlog::error("quarantine: process {} ended {}; its clients were disconnected, and it restarts in {} ms", child->pid,
+                how_it_ended(status), next_pause_.count());
   start_later();
 }
 

@@ -36,8 +36,7 @@ Result<FileDescriptor> lock_folder(const std::filesystem::path& dir) {
   FileDescriptor fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!fd) return fail(Errc::io, fmt::format("lock {}: {}", path.string(), errno_text(errno)));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(Errc::conflict,
-                fmt::format("{} is being served already by another process; stop that one first", dir.string()));
+    return fail(Errc::conflict, fmt::format("another process already serves {}; stop that one first", dir.string()));
   }
   return fd;
 }
@@ -285,7 +284,7 @@ class Server {
       set_log_level(state_->config);
       spdlog::info("reloaded; {} listeners", open_.size());
     } else {
-      spdlog::error("reload refused, serving on as before: {}", applied.error().what);
+      spdlog::error("reload refused, the old configuration stays in force: {}", applied.error().what);
     }
     notify_systemd(applied ? "READY=1\nSTATUS=serving"
                            : "READY=1\nSTATUS=serving; the last reload was refused, see the log");

@@ -117,7 +117,7 @@ class Builder {
       };
       if (std::none_of(state.listeners.begin(), state.listeners.end(), meant)) {
         error(section.position_of("listeners"), "there is no [[listener]] with such an address",
-              "write the addresses as they stand in their sections");
+              "write the addresses as in their sections");
       } else if (std::none_of(state.listeners.begin(), state.listeners.end(),
                               [&](const auto& listener) { return meant(listener) && allows(listener); })) {
         error(position, fmt::format("no listener that this rule is for allows the personality '{}'", name),
@@ -157,7 +157,7 @@ class Builder {
     if (section.kind == config::ListenerKind::bootstrap) {
       what = "speaks plain HTTP";
     } else if (config_.quarantine.enabled && section.quarantine) {
-      what = "gives clients to the quarantine (SSL 3.0, RC4, 3DES)";
+      what = "hands clients to the quarantine (SSL 3.0, RC4, 3DES)";
     } else if (old != listener.personalities.end()) {
       what = fmt::format("speaks TLS below 1.2 (personality '{}')", (*old)->name);
     } else {
@@ -165,8 +165,7 @@ class Builder {
     }
     diagnostics_.push_back(
         {config::Severity::warning, config_.file, section.position_of("address"),
-         fmt::format("the listener on {} {}, and everybody who reaches that address may connect", listener.address,
-                     what),
+         fmt::format("the listener on {} {}, and anybody who reaches that address may connect", listener.address, what),
          "name your phones' networks: networks = [\"10.0.0.0/8\"], or listen on a private address; see "
          "docs/closed-networks.md"});
   }
@@ -176,7 +175,7 @@ class Builder {
     const auto* personality = state.find_personality(name);
     if (personality == nullptr) return unknown_personality(position, name, all_names(state));
     if (personality->quarantine) {
-      return error(position, fmt::format("'{}' is no personality that a listener can take on itself", name),
+      return error(position, fmt::format("a listener cannot use the personality '{}' itself", name),
                    "remove it here, and write enabled = true in [quarantine]");
     }
     if (chain(personality->chain) == nullptr) {

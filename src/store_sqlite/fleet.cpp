@@ -36,12 +36,12 @@ std::optional<std::string> null_if_empty(const std::string& text) {
 }
 
 auto no_device(const MacAddress& mac) {
-  return fail(Errc::not_found, fmt::format("device {} is not there; enter it with: firstring device add", mac.bare()));
+  return fail(Errc::not_found, fmt::format("device {} does not exist; add it with: firstring device add", mac.bare()));
 }
 
 auto no_group(std::string_view name) {
   return fail(Errc::not_found,
-              fmt::format("group '{}' is not there; make it with: firstring group add", printable(name, 40)));
+              fmt::format("group '{}' does not exist; add it with: firstring group add", printable(name, 40)));
 }
 
 class SqliteFleet final : public FleetStore {
@@ -82,7 +82,7 @@ class SqliteFleet final : public FleetStore {
         }
         insert.run(device.mac, device.model, device.serial, null_if_empty(device.group), device.created);
         if (database_->changes() == 0) {
-          return fail(Errc::conflict, fmt::format("add device {}: it is there already", device.mac.bare()));
+          return fail(Errc::conflict, fmt::format("add device {}: it already exists", device.mac.bare()));
         }
         forget.run(device.mac);
         ++done;
@@ -120,7 +120,7 @@ class SqliteFleet final : public FleetStore {
       query("INSERT INTO device_group (name, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")
           .run(group.name, null_if_empty(group.parent));
       if (database_->changes() == 0) {
-        return fail(Errc::conflict, fmt::format("add group '{}': it is there already", group.name));
+        return fail(Errc::conflict, fmt::format("add group '{}': it already exists", group.name));
       }
       return {};
     });

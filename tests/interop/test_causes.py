@@ -183,7 +183,7 @@ CASES = {
         {}, lambda b, s: b.java(s, f"-Dtrust={b.certificates.stranger_root.certificate}"), ["'modern'", "certificate_unknown"],
     ),
     "client_left_after_our_flight": (
-        {}, lambda b, s: b.go(s, "-leave", "close"), ["'modern'", "without a word"],
+        {}, lambda b, s: b.go(s, "-leave", "close"), ["'modern'", "without an alert"],
     ),
     "client_silent_after_our_flight": (
         {"extra": QUICK}, lambda b, s: b.go(s, "-leave", "wait"), ["'modern'", "we waited 1."],

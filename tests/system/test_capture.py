@@ -117,8 +117,8 @@ def test_it_is_limited_in_time_and_number(state):
     for arguments in (["--for", "25h"], ["--for", "0s"], ["--count", "0"], ["--count", "100000"]):
         assert firstring("capture", "next", *arguments, folder=state, status=2).stdout == ""
     assert "neither a MAC address" in firstring("capture", "nonsense", folder=state, status=2).stderr
-    assert "say whom" in firstring("capture", folder=state, status=2).stderr
-    assert firstring("capture", "--list", folder=state).stdout == "nothing is captured\n"
+    assert "name what to capture" in firstring("capture", folder=state, status=2).stderr
+    assert firstring("capture", "--list", folder=state).stdout == "no captures\n"
     for _ in range(20):
         firstring("capture", "next", folder=state)
     assert "20 captures are on already" in firstring("capture", "next", folder=state, status=1).stderr

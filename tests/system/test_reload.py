@@ -159,7 +159,7 @@ def test_what_has_expired_does_not_hinder_a_start(state, certificates):
 def test_a_reload_does_not_change_a_valid_certificate_for_one_that_has_expired(running, certificates):
     rewrite(running, lambda text: replace_modern(text, certificates, certificates.expired_server))
     running.reload()
-    assert "reload refused, serving on as before: the certificate of server chain 'modern' (CN=localhost)" in running.log_text()
+    assert "reload refused, the old configuration stays in force: the certificate of server chain 'modern' (CN=localhost)" in running.log_text()
     with client.connect(running.port, trust=certificates.server_root) as sock:  # who looks at the date
         assert sock.version() == "TLSv1.2"
 
@@ -218,7 +218,7 @@ def test_a_reload_says_that_the_key_has_become_another(running, certificates, tm
     file.write_text(other_key(tmp_path / "other"))
     running.reload()
     said = running.log_text()
-    assert "secrets.key: error: it is not the key of" in said and "reload refused, serving on as before" in said
+    assert "secrets.key: error: it is not the key of" in said and "reload refused, the old configuration stays in force" in said
     assert running.get(OWN, certificates.own).status == 200
     file.write_text(right)
     running.reload()
