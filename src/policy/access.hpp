@@ -17,10 +17,10 @@ struct Access {
   bool allow = false;
   unsigned status = 403;
   Reason reason = Reason::unknown;
-  std::string sentence;              ///< for the peer: no more than it knows already
+  std::string sentence;              ///< for the peer: says no more than it knows already
   std::optional<Audience> audience;  ///< set if allowed
-  bool is_stranger =
-      false;  ///< its certificate is good and names the device it asks for, but nobody entered that device
+  /// Its certificate is good and names the device whose file it requests, but that device has not been added.
+  bool is_stranger = false;
 };
 
 /// What the fleet knows of the device that a file belongs to.

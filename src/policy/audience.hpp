@@ -9,16 +9,16 @@
 
 namespace firstring::policy {
 
-/// What keeps a connection's secrets, apart from who is at its other end.
+/// How well a connection is protected, whoever the peer is.
 enum class Wire : unsigned char {
-  sound,                    ///< TLS that this process speaks
-  quarantined,              ///< spoken by firstring-quarantine: neither the line nor what it says of the peer is proof
-  quarantined_but_allowed,  ///< the same, where the operator lets secrets over it all the same ([quarantine] secrets)
+  sound,        ///< TLS that this process speaks
+  quarantined,  ///< TLS of firstring-quarantine: neither the connection nor what it says about the peer can be trusted
+  quarantined_but_allowed,  ///< the same, but the operator allows secrets ([quarantine] secrets)
 };
 
-/// Who a document is rendered for, and so which parameters may stand in it. There is no way to one that sees secrets
-/// but for a verified certificate that names the device (`bound`), or an operator who holds the state folder's key and
-/// asks for a preview by name. Invariant 2 of the architecture rests on this class.
+/// Who a document is rendered for, and so which parameters it may contain. Only two ways lead to one that sees secrets:
+/// a verified certificate that names the device (`bound`), and an operator with the state folder's key who asks for a
+/// preview by name (`operator_preview`). Invariant 2 of the architecture rests on this class.
 class Audience {
  public:
   /// Anybody at all: public parameters.

@@ -13,7 +13,7 @@
 
 namespace firstring::policy {
 
-/// What becomes of a phone that is not as it was: nothing, an alarm, or an alarm and a refusal.
+/// What a changed phone causes: nothing, an alarm, or an alarm and a refusal.
 enum class Strictness : unsigned char { off, alarm, enforce };
 std::optional<Strictness> parse_strictness(std::string_view text);  ///< "off", "alarm", "enforce"
 
@@ -28,7 +28,7 @@ struct WatchSettings {
 /// What operators have granted to one device: store::Pardon.
 struct Pardons {
   std::optional<Timestamp> unpinned_at;  ///< a pin made until then is void
-  Timestamp amnesty_until{};             ///< the ratchet gives way until then
+  Timestamp amnesty_until{};             ///< end of the grace period in which the ratchet does not apply
 };
 
 /// One request of a device, on a connection whose accepted certificate names it.
@@ -61,7 +61,7 @@ struct Watched {
   std::vector<WatchAlarm> alarms;  ///< may have been raised before: see WatchSettings::resync_period
 };
 
-/// Holds a sighting against the device's record; `old` is nullptr for the first one. Pure.
+/// Compares a sighting with the device's record; `old` is nullptr for the first one. Pure.
 ///
 /// Pin on first use: the key of the first accepted certificate is the device's; the same key in another certificate is
 /// a renewal. A sighting with another key, or a refused one, changes no record.

@@ -20,16 +20,18 @@
 
 namespace firstring::policy {
 
-/// Whether a connection ended in a way that another personality might mend: the client refused what we showed it by an
-/// alert that says so, or left or went silent after our flight, or had nothing in common with us. A complete handshake
-/// that no request followed is no such end: every chain of ours bears the same name, so another would not mend that.
+/// Whether a connection ended in a way that another personality might fix: the client refused our certificate or
+/// parameters by an alert that says so, or left or went silent after our flight, or had nothing in common with us. A
+/// complete handshake that no request followed does not count: all our chains have the same name, so another would not
+/// help.
 bool blames_personality(const store::ConnectionRow& row);
 
-/// What worked and what failed for whom, so that a client whose handshake failed gets another personality the next
-/// time. A client is known by its address and its JA3: many phones may share that, and need different personalities.
+/// Which personality worked and which failed for which client, so that a client whose handshake failed gets another
+/// personality the next time. A client is known by its address and its JA3: many phones may share that, and need
+/// different personalities.
 ///
-/// Any thread; locks are held for a look-up and split over the clients. Bounded: of kMaxClients, those not heard of for
-/// longest are forgotten. A stranger can fill it, and then clients begin at the bottom of the ladder again.
+/// Any thread: kShards locks, each held for a look-up. Bounded: beyond kMaxClients the one used longest ago is evicted.
+/// A stranger can fill it, and then clients begin at the bottom of the ladder again.
 class Ladder {
  public:
   static constexpr std::size_t kMaxClients = 16'384;
@@ -40,16 +42,14 @@ class Ladder {
   };
 
   /// `usual`, unless it has failed for this client and has not worked since. Then, out of `allowed`:
-  /// 1. the one that worked last and has not failed since ("ladder_worked"). Where it is weaker than the usual one,
-  /// that
-  ///    one gets another chance when `window` has passed since it failed, then twice the window, and so on;
+  /// 1. the one that worked last and has not failed since ("ladder_worked"). If it is weaker than the usual one, the
+  ///    usual one is tried again when `window` has passed since it failed, then twice the window, and so on;
   /// 2. the first that has not failed within `window`, the strongest first, and of two alike the one with a chain that
   ///    has not failed ("ladder"); from the second failure on also those that worked once;
   /// 3. when all have failed, any of them.
-  /// Where several have failed within the window and worked within four, different phones share the address, and each
-  /// gets its turn. Something like chance has a hand in this, in 2 and in 3: two phones that come in turn would
-  /// otherwise take each other's personality for ever. The same questions in the same order get the same answers all
-  /// the same.
+  /// If several have failed within the window and worked within four, different phones share the address, and the
+  /// personalities alternate. This, 2 and 3 are pseudo-random: two phones that come alternately would otherwise get
+  /// each other's personality for ever. The same calls in the same order give the same results.
   PersonalityChoice choose(const Client& client, const PersonalityChoice& usual, const hello::ClientHello& hello,
                            std::span<const tls::Personality* const> allowed, Timestamp now,
                            std::chrono::milliseconds window) const;
@@ -61,7 +61,7 @@ class Ladder {
 
  private:
   static constexpr std::size_t kShards = 16;
-  static constexpr std::size_t kMaxRungs = 16;  ///< personalities remembered of one client
+  static constexpr std::size_t kMaxRungs = 16;  ///< personalities remembered for one client
 
   struct Rung {
     std::size_t personality = 0;     ///< hash of its name
@@ -79,7 +79,7 @@ class Ladder {
   };
   struct Shard {
     mutable std::mutex mutex;
-    std::list<Entry> entries;  ///< the one heard of last in front
+    std::list<Entry> entries;  ///< the one used last in front
     std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key;
   };
 

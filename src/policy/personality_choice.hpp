@@ -10,13 +10,13 @@
 
 namespace firstring::policy {
 
-/// What is known of who came from an address with a hello last: a hint, no proof. Empty where it is not known.
+/// The last device that came from an address with a hello: a hint, no proof. Empty fields: unknown.
 struct Past {
   std::string model, firmware;
   std::string personality;  ///< the one that worked last
 };
 
-/// All that is known of a client when the server must decide what to be.
+/// All that is known of a client when the server chooses a personality.
 struct Situation {
   const hello::ClientHello& hello;
   IpAddress address{};
@@ -24,7 +24,7 @@ struct Situation {
   Past past{};
 };
 
-/// One [[rule]]: whom it is for, and the name of the personality that they get where their listener allows it.
+/// One [[rule]]: which clients it is for, and the name of the personality that they get if their listener allows it.
 struct Rule {
   tls::Match match;
   std::string personality;
@@ -41,8 +41,8 @@ bool matches(const tls::Match& match, const Situation& situation);
 bool can_meet(const tls::Personality& personality, const hello::ClientHello& hello);
 
 /// Whether a failed handshake may lead such a client to this personality: one that offers TLS 1.3 and knows SHA-256
-/// never to one of lower versions, whose chains and groups are for clients that can do no better. A network between the
-/// two can make any handshake fail.
+/// never to one of lower versions, whose chains and groups are for clients that can do no better. An attacker on the
+/// path can make any handshake fail.
 bool may_lead_to(const tls::Personality& personality, const hello::ClientHello& hello);
 
 /// How strong what the two agree on can be. The higher version counts first.
@@ -54,14 +54,14 @@ struct Strength {
 };
 Strength strength_for(const tls::Personality& personality, const hello::ClientHello& hello);
 
-/// What to be for this client, out of `allowed` (in the order of their data) and never anything else:
+/// The personality for this client, out of `allowed` (in the order of their data) and never any other:
 /// 1. the first rule that matches ("rule"),
-/// 2. what worked for it last ("worked_last"), unless 3 and 4 lead to something stronger: what once was too much for it
-///    may have been mended since,
+/// 2. what worked for it last ("worked_last"), unless 3 and 4 lead to something stronger: what the client could not do
+///    then it may be able to do now,
 /// 3. the first that has a version in common with it and whose own data match, for the reason that they name,
-/// 4. the last that has a version in common with it, else the last, so that OpenSSL refuses the handshake in due form
-///    ("no_rule_matched").
-/// nullptr only if `allowed` is empty. What failed before is the ladder's to know.
+/// 4. the last that has a version in common with it, else the last, so that OpenSSL refuses the handshake with a
+///    proper alert ("no_rule_matched").
+/// nullptr only if `allowed` is empty. Only the ladder knows what failed before.
 PersonalityChoice choose_personality(const Situation& situation, std::span<const tls::Personality* const> allowed,
                                      std::span<const Rule> rules);
 

@@ -20,7 +20,7 @@ struct Offer {
 /// Whether the two have a protocol version and a suite in common.
 bool can_agree(const Offer& offer, const hello::ClientHello& hello);
 
-/// Whether the quarantine can speak with this client, and none of `others` can. Then and only then may it be tried.
+/// Whether the quarantine can speak with this client, and none of `others` can. Only then may the quarantine be tried.
 bool needs_quarantine(const hello::ClientHello& hello, std::span<const Offer> others, const Offer& quarantine);
 
 }  // namespace firstring::policy

@@ -19,7 +19,7 @@ Value decide(const DeviceRecord* base, Value DeviceRecord::* member, const Devic
 
 auto pin_of(const DeviceRecord& record) { return std::tie(record.pinned_at, record.key); }
 
-/// Whose pin stands: of whoever alone has changed it, else the one that was made first.
+/// Whose pin is kept: that of the only writer that changed it, else the one that was made first.
 DeviceRecord with_pin(const DeviceRecord* base, const DeviceRecord& one, const DeviceRecord& other) {
   if (base != nullptr && pin_of(one) == pin_of(*base)) return other;
   if (base != nullptr && pin_of(other) == pin_of(*base)) return one;

@@ -10,20 +10,20 @@
 
 namespace firstring::policy {
 
-/// What a connection has shown of its peer. Facts alone: what follows from them is requester_of's to say.
+/// The facts that a connection has about its peer, without conclusions: those are requester_of's.
 struct PeerFacts {
   bool tls = false;
   bool quarantined = false;              ///< firstring-quarantine speaks its TLS
-  bool secrets_over_quarantine = false;  ///< the operator lets secrets go that way: [quarantine] secrets
-  bool handshake_finished = false;       ///< both Finished are there
+  bool secrets_over_quarantine = false;  ///< [quarantine] secrets: the operator allows them that way
+  bool handshake_finished = false;       ///< both Finished messages were exchanged
   tls::ChainVerdict verdict;             ///< on the chain that the client sent
-  device::CertificateIdentity identity;  ///< what that chain's leaf says of itself
+  device::CertificateIdentity identity;  ///< that chain's leaf names
   std::string key;                       ///< crypto::Certificate::key_fingerprint of the leaf, hexadecimal; "": none
   std::string ja3;                       ///< of its hello, hello::without_session: what the client is known by
   std::uint16_t offered_version = 0;     ///< hello::ClientHello::highest_version; 0 if the hello does not tell
 };
 
-/// Who asks, as far as it is known. On a connection without TLS there is no verdict and no identity.
+/// Who sends a connection's requests, as far as known. Without TLS there is no verdict and no identity.
 struct Requester {
   bool tls = false;
   Wire wire = Wire::sound;
@@ -32,10 +32,10 @@ struct Requester {
   WatchRefusal refusal = WatchRefusal::none;  ///< of the device that the certificate names
 };
 
-/// The one way to a Requester. Pure. `refusal`: what the watch over the device that the certificate names has found.
+/// The only way to make a Requester. Pure. `refusal`: the result of watch() for the device that the certificate names.
 Requester requester_of(const PeerFacts& facts, WatchRefusal refusal = WatchRefusal::none);
 
-/// How sure we are who asks; `claims_mac`: the URL or the User-Agent names one.
+/// How sure the server is who the requester is; `claims_mac`: the URL or the User-Agent names one.
 device::Assurance assess(const Requester& requester, bool claims_mac);
 
 }  // namespace firstring::policy

@@ -77,14 +77,14 @@ bool Admission::is_tight(Kind kind) const { return open_of(kind) > 0 && open_of(
 bool Admission::is_begun_tight() const { return waiting_ > 0 && begun_ >= most_of(limits_.begun); }
 
 bool Admission::has_long_wait(Time now) const {
-  const auto waits_long = [&](const List& lane) { return !lane.empty() && now - lane.front().at_ >= kLongWait; };
+  const auto waits_long = [&](const List& list) { return !list.empty() && now - list.front().at_ >= kLongWait; };
   return waits_long(unknown_) || waits_long(known_);
 }
 
 // ---- the way of a connection ----
 
 void Admission::arrive(Place& place, Kind kind, const IpAddress& from, Time expendable_at) {
-  place.network_ = networks_.try_emplace(network_of(from)).first;
+  place.network_ = networks_.try_emplace(admission_network(from)).first;
   place.kind_ = kind;
   place.at_ = expendable_at;
   try {
@@ -178,7 +178,7 @@ void Admission::leave(Place& place) {
   --open_[index(place.kind_)];
 }
 
-// ---- turns ----
+// ---- the queue ----
 
 bool Admission::last_quarter_is_free() const { return begun_ < most_of(limits_.begun); }
 
@@ -188,7 +188,7 @@ bool Admission::is_held_back(const Place& place, Time now) const {
   return holds_too_much || suspects_.is_suspect(address, now);
 }
 
-Admission::List* Admission::next_lane() {
+Admission::List* Admission::next_list() {
   const bool others_wait = !unknown_.empty() || !known_.empty();
   if (!held_back_.empty() && last_quarter_is_free() && (!others_wait || turns_of_others_ + 1 >= kSuspectsTurn)) {
     turns_of_others_ = 0;
@@ -203,16 +203,16 @@ Admission::List* Admission::next_lane() {
 
 Admission::Place* Admission::next(Time now) {
   if (!may_begin()) return nullptr;
-  for (auto* lane : {&unknown_, &known_}) {
-    while (!lane->empty() && is_held_back(lane->front(), now)) {
-      auto& place = lane->front();
+  for (auto* list : {&unknown_, &known_}) {
+    while (!list->empty() && is_held_back(list->front(), now)) {
+      auto& place = list->front();
       place.unlink();
       held_back_.push_back(place);
     }
   }
-  auto* lane = next_lane();
-  if (lane == nullptr) return nullptr;
-  auto& place = lane->front();
+  auto* list = next_list();
+  if (list == nullptr) return nullptr;
+  auto& place = list->front();
   step_out(place);
   place.has_begun_ = true;
   ++place.network_->second.begun;
@@ -221,7 +221,7 @@ Admission::Place* Admission::next(Time now) {
   return &place;
 }
 
-// ---- who goes ----
+// ---- eviction ----
 
 Admission::Time Admission::patience_ends(bool is_nearly_full, Time now) const {
   return now - (is_nearly_full ? kLeastPatience : kPatience);

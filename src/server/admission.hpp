@@ -16,30 +16,33 @@ namespace firstring::server {
 
 class Connection;
 
-/// Who of a worker's connections begins its handshake next, who may stay when it has its answer, and who makes room
-/// when places are short. It decides only: no I/O, no threads, and time is given.
+/// The queue for handshakes of one worker: which of its connections begins its handshake next, which may be kept alive
+/// after a response, and which is evicted when places are short. It decides only: no I/O, no threads, and the caller
+/// gives the time. docs/storms.md tells operators the same.
 ///
-/// A connection is silent until its ClientHello or its first request is complete. With a ClientHello it then waits for
-/// its turn with its socket open, and then has begun, and holds what TLS takes up, until it is settled. Turns:
+/// A connection is silent until its ClientHello or its first request is complete. With a ClientHello it then waits in
+/// the queue with its socket open. Once it has begun its handshake it holds TLS's memory until settle(). The order:
 ///
-/// - first those of whom nothing is known, for a phone without its configuration is deaf until it is served; then those
-///   that were here before; in each lane whoever came first. Who has waited for kHeadStart longer goes before all.
-/// - suspects (Suspects) last, but each kSuspectsTurn-th turn is theirs. So is it with a network that holds more than a
-///   quarter of what may have begun, once three quarters have: the last quarter stays for the others.
+/// - first connections of which nothing is known, since a phone without its configuration is out of service; then known
+///   ones; each in the order of arrival. One that has waited for kHeadStart longer than the others goes first.
+/// - suspects (Suspects) last, but one start in kSuspectsTurn is theirs. The same holds for a network with more than a
+///   quarter of Limits::begun, once three quarters have begun: the last quarter is left to the others.
 ///
-/// Places: phone and bootstrap listeners have each a share that the other kind cannot take. Known is who comes with an
-/// address and a hello that the fleet's records know, or has shown a certificate that was accepted: a stranger
-/// elsewhere can have neither.
+/// Places: phone and bootstrap listeners each have a share that the other kind cannot take. A connection is known if
+/// the fleet's records have its address with its hello, or if it has presented a certificate that was accepted: a
+/// stranger elsewhere can have neither.
 ///
-/// - From the half of its places on (or when somebody has waited for kLongWait), a kind keeps nobody alive who was
-///   refused, nor anybody whose network holds many.
-/// - From three quarters on, each new connection makes room for itself; so does one that waits for its turn when three
-///   quarters of what may have begun have. In this order go: who has its last answer and does not close; strangers that
-///   are kept alive; silent ones; strangers that have been in a handshake or a request for longer than kPatience
-///   (kLeastPatience once fifteen sixteenths are taken), the oldest first; known ones that are kept alive. Of those
-///   kept alive and of the silent ones it is the oldest of the network that has most of them.
+/// - When half of its places are taken (or a connection has waited for kLongWait), a kind keeps no connection alive
+/// that
+///   was refused, nor any whose network holds many.
+/// - From three quarters on, one connection is evicted for each new one, and for each that waits once three quarters of
+///   Limits::begun have begun. The order: those that have had their last response and do not close; strangers kept
+///   alive; silent ones; strangers that have been in a handshake or a request for longer than kPatience (kLeastPatience
+///   once fifteen sixteenths are taken), the oldest first; known ones kept alive. Of those kept alive and of the silent
+///   ones, the oldest of the network that has most of them.
 ///
-/// Nobody else goes: not who waits for us, no known phone in a handshake or a request, no stranger before its time.
+/// No other connection is evicted: none that waits for us, no known phone in a handshake or a request, no stranger
+/// before its time.
 class Admission {
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
   struct Network;
@@ -50,19 +53,19 @@ class Admission {
 
   static constexpr std::chrono::seconds kHeadStart{5};
   static constexpr std::size_t kSuspectsTurn = 8;
-  static constexpr std::size_t kNetworksLookedAt = 8;  ///< for one that may go
+  static constexpr std::size_t kNetworksLookedAt = 8;  ///< to find one to evict
   static constexpr std::chrono::seconds kPatience{10};
   static constexpr std::chrono::seconds kLeastPatience{5};
-  static constexpr std::chrono::milliseconds kTimeToClose{500};  ///< with the last answer in hand
-  static constexpr std::chrono::seconds kLongWait{1};            ///< for its turn
-  static constexpr std::size_t kFew = 8;                         ///< so many no network holds "many"
+  static constexpr std::chrono::milliseconds kTimeToClose{500};  ///< after the last response
+  static constexpr std::chrono::seconds kLongWait{1};            ///< in the queue
+  static constexpr std::size_t kFew = 8;  ///< a network with at most so many does not hold "many"
 
   enum class Kind : unsigned char { phone, bootstrap };
   static constexpr std::size_t kKinds = 2;
 
   struct Limits {
     std::size_t connections = 0;               ///< open at once
-    std::size_t begun = 0;                     ///< of them, how many may have begun and not be settled
+    std::size_t begun = 0;                     ///< of them, in a handshake or later: begun and not settled
     std::array<std::size_t, kKinds> own = {};  ///< of them, by Kind: places that the other kind cannot take
   };
   /// With the shares: half for phones and an eighth for bootstrap where there are listeners of both kinds, else none.
@@ -72,7 +75,7 @@ class Admission {
   class Place : public Hook {
    public:
     explicit Place(Connection* holder = nullptr) : connection(holder) {}
-    Connection* const connection;  ///< whose it is; of no interest here
+    Connection* const connection;  ///< its owner; not used here
 
    private:
     friend Admission;
@@ -89,43 +92,43 @@ class Admission {
 
   void set_limits(Limits limits) { limits_ = limits; }
 
-  /// A connection that was just accepted. From `expendable_at` on, a silent one may have to make room.
+  /// A connection was just accepted. If it is silent, it may be evicted from `expendable_at` on.
   void arrive(Place& place, Kind kind, const IpAddress& from, Time expendable_at);
-  /// Its ClientHello is complete; next() will give it when its turn has come.
+  /// Its ClientHello is complete: it enters the queue, and next() returns it some time.
   void queue(Place& place, Familiarity familiarity, Time now);
   /// A request of it is complete, or one has begun on a connection kept alive.
   void ask(Place& place, Time now);
-  /// It has shown a certificate that was accepted.
+  /// It has presented a certificate that was accepted.
   void know(Place& place);
-  /// It has its answer and is kept alive.
+  /// It has its response and is kept alive.
   void idle(Place& place, Time now);
-  /// It is over but for the closing, and went like this.
+  /// All is done but for the closing; `conduct` counts for its network.
   void settle(Place& place, Conduct conduct, Time now);
-  /// Its place is free. It may not have arrived at all.
+  /// Frees its place. Allowed also before arrive().
   void leave(Place& place);
 
-  /// Whose turn it is, from now on one that has begun; nullptr if nobody waits or nobody may begin.
+  /// Takes the next connection from the queue; it counts as begun. nullptr if none waits or none may begin.
   Place* next(Time now);
-  /// Whether next() may give somebody.
+  /// Whether next() may return a connection.
   bool may_begin() const { return waiting_ > 0 && begun_ < limits_.begun; }
   /// Whether one more connection of this kind has a place.
   bool has_place(Kind kind) const { return open_of(kind) < places(kind); }
-  /// One that has to go so that the next of this kind has a place in time; nullptr: none is short, or nobody may go. It
-  /// stays until it leaves.
+  /// The connection to evict so that the next of this kind has a place in time; nullptr: places are not short, or none
+  /// may be evicted. Returned again until it leaves.
   Place* expendable(Kind kind, Time now);
-  /// The same for those that wait for their turn.
+  /// The same for those in the queue.
   Place* expendable_begun(Time now);
   enum class Answer : unsigned char { served, refused };
-  /// Whether a connection with this answer may be kept alive.
+  /// Whether a connection may be kept alive after this response.
   bool may_stay(const Place& place, Answer answer, Time now) const;
 
-  /// Whether somebody has to go for the next one, of either kind or for those that wait.
+  /// Whether the next connection of either kind, or one in the queue, needs another evicted.
   bool is_short() const { return is_tight(Kind::phone) || is_tight(Kind::bootstrap) || is_begun_tight(); }
   struct Holder {
     IpAddress network;
     std::size_t open = 0;
   };
-  /// Networks with most places, at most `most`, the largest first. Looks at all of them.
+  /// The networks with the most open connections, at most `most` of them, the largest first. O(networks).
   std::vector<Holder> holders(std::size_t most) const;
 
   std::size_t open() const { return open_[0] + open_[1]; }
@@ -161,7 +164,7 @@ class Admission {
     std::set<std::pair<std::size_t, IpAddress>> by_size_;
   };
 
-  /// Those of one kind of listener that may have to go.
+  /// Those of one kind of listener that may be evicted.
   struct Expendable {
     List closing;  // the oldest first
     Crowd strangers_idle, silent;
@@ -180,17 +183,17 @@ class Admission {
   void enter_busy(Place& place, Time now);
   void step_out(Place& place);
   bool is_held_back(const Place& place, Time now) const;
-  List* next_lane();
+  List* next_list();
   bool last_quarter_is_free() const;
 
   Limits limits_;
   Suspects suspects_;
   Networks networks_;
   std::array<Expendable, kKinds> expendable_;
-  List unknown_, known_, held_back_;  // those that wait, whoever came first in front
+  List unknown_, known_, held_back_;  // the queue: three lists, the oldest first
   std::array<std::size_t, kKinds> open_{};
   std::size_t waiting_ = 0, begun_ = 0;
-  std::size_t turns_of_others_ = 0;  // since a suspect had one, while one waited
+  std::size_t turns_of_others_ = 0;  // starts of others since a suspect had one, while one waited
 };
 
 }  // namespace firstring::server

@@ -507,24 +507,24 @@ TEST(Admission, LosesNobodyAndKeepsItsBoundsWhateverHappens) {
 }
 
 TEST(Admission, KeepsTheOrderOfArrivalWithinALane) {
-  EXPECT_TRUE(rc::check([](const std::vector<bool>& lanes) {
+  EXPECT_TRUE(rc::check([](const std::vector<bool>& queue) {
     Admission admission;
     admission.set_limits({.connections = 1000, .begun = 1000});
     std::deque<Place> all;
     Admission::Time now{std::chrono::hours{1}};
-    for (const bool known : lanes) {
+    for (const bool known : queue) {
       now += milliseconds{700};
       auto& place = all.emplace_back();
       admission.arrive(place, Kind::phone, kOffice, now);
       admission.queue(place, known ? Familiarity::known : Familiarity::unknown, now);
     }
     std::array<std::size_t, 2> last{};
-    for (std::size_t i = 0; i < lanes.size(); ++i) {
+    for (std::size_t i = 0; i < queue.size(); ++i) {
       const auto* place = admission.next(now);
       RC_ASSERT(place != nullptr);
       const auto at = static_cast<std::size_t>(
           std::find_if(all.begin(), all.end(), [&](const auto& one) { return &one == place; }) - all.begin());
-      auto& before = last[lanes[at] ? 1 : 0];
+      auto& before = last[queue[at] ? 1 : 0];
       RC_ASSERT(before <= at + 1);
       before = at + 1;
     }

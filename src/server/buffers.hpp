@@ -7,14 +7,15 @@
 
 namespace firstring::server {
 
-/// The memory that a worker's connections may hold for what comes in or goes out, beyond what each has for free. Who
-/// needs more than is left waits, in the order of arrival, and the next ones behind it: so nobody who needs much is
-/// passed by for ever. Nobody should hold a part while it waits for more. It counts only. One worker's own.
+/// The budget, in bytes, for what a worker's connections hold of messages beyond kFreeBytes each. A lease that needs
+/// more than is left waits, in the order of arrival, and later ones wait behind it, so that a large one is not passed
+/// over for ever. A connection should hold no part while it waits for more. Only counts; allocates nothing. One
+/// thread's own.
 class Buffers {
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
  public:
-  /// One connection's part; gives it back when it goes. `on_room`: called once what was waited for has been given.
+  /// One connection's part; given back on destruction. `on_room`: called once the bytes that it waited for are its own.
   class Lease : public Hook {
    public:
     explicit Lease(Buffers& buffers, std::function<void()> on_room) : buffers_(buffers), on_room_(std::move(on_room)) {}
@@ -22,12 +23,12 @@ class Buffers {
     Lease& operator=(const Lease&) = delete;
     ~Lease() { shrink(0); }
 
-    /// Holds `bytes` from now on, if it held less. False: there is no room; nothing changes until on_room.
+    /// Grows to `bytes` if it holds less. False: no room yet; holds as much as before until on_room.
     bool grow(std::size_t bytes);
-    /// Holds at most `bytes` from now on, and waits for no more.
+    /// Shrinks to `bytes` if it holds more, and stops waiting.
     void shrink(std::size_t bytes);
-    /// Holds `bytes`, whatever is left: for what turned out larger than the lease that was taken for it. While it
-    /// exceeds the limit nobody else is given any, so there is one such excess at a time.
+    /// Holds `bytes` even beyond the limit: for a message that turned out larger than its lease. While the limit is
+    /// exceeded no other lease grows, so there is one such excess at a time.
     void exceed(std::size_t bytes);
     std::size_t bytes() const { return bytes_; }
     bool waits() const { return is_linked(); }
@@ -39,7 +40,7 @@ class Buffers {
     std::size_t bytes_ = 0, wanted_ = 0;
   };
 
-  /// `limit`: bytes. A lease that is larger is given when nobody holds any.
+  /// `limit`: bytes. A lease larger than that is granted when no other holds any.
   void set_limit(std::size_t limit);
   std::size_t used() const { return used_; }
   std::size_t limit() const { return limit_; }
@@ -52,13 +53,13 @@ class Buffers {
   boost::intrusive::list<Lease, boost::intrusive::constant_time_size<false>> waiting_;
 };
 
-/// What one message that comes in holds of a worker's buffers: a hello, or a request. The first kFreeBytes are free.
+/// What one incoming message, a hello or a request, holds of a worker's buffers. The first kFreeBytes are free.
 class Intake {
  public:
   Intake(Buffers& buffers, std::function<void()> on_room) : buffers_(buffers), on_room_(std::move(on_room)) {}
 
-  /// How many bytes may be read on top of `held` ones; 0 if there is no room for `whole`, what the message may come to:
-  /// then on_room follows when there is.
+  /// How many bytes may be read in addition to `held`; 0 if there is no room for `whole`, the most that the message may
+  /// need: then on_room is called when there is.
   std::size_t may_read(std::size_t held, std::size_t whole);
   /// Holds at most `bytes` from now on.
   void shrink(std::size_t bytes);

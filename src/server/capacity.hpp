@@ -10,20 +10,20 @@
 
 namespace firstring::server {
 
-/// Memory that this process may use, and by whose word.
+/// Memory that this process may use, and what limits it.
 struct MemoryLimit {
   std::uint64_t bytes = 0;
   std::string source;  ///< "memory.max of the cgroup /system.slice/firstring.service"
   std::string remedy;  ///< "raise MemoryMax= in the unit"
 };
 
-/// What this machine gives, as far as connections need it.
+/// What limits the number of connections on this machine.
 struct Machine {
   std::size_t descriptors = SIZE_MAX;   ///< open files
   std::optional<MemoryLimit> memory{};  ///< the smallest limit; nullopt: none is known
 };
 
-/// Raises the limit of open files as far as it may go, and reads it and the limits of memory: cgroup (version 1 and 2),
+/// Raises the limit of open files to its hard limit, and reads it and the limits of memory: cgroup (version 1 and 2),
 /// RLIMIT_AS, and what /proc/meminfo calls available now.
 Machine read_machine();
 
@@ -37,31 +37,30 @@ struct Capacity {
 
 /// Descriptors that are not for connections: databases, listeners, event loops.
 inline constexpr std::size_t kOtherDescriptors = 200;
-/// The most that one connection takes up that is silent or waits for its turn, or that speaks plain HTTP: its own
-/// objects, kFreeBytes of a hello or a request with what is made of them, its row in the making, and what the kernel
-/// has for its socket. connection_test.cpp adds it up.
+/// Bytes, at most, of a connection that is silent, waits in the queue or speaks plain HTTP: its objects, kFreeBytes of
+/// a hello or a request with what is parsed from them, its row in the making, and the kernel's memory for its socket.
+/// connection_test.cpp adds it up.
 inline constexpr std::size_t kOpenBytes = 20 << 10;
-/// And one from the beginning of its handshake to its end: 42 KiB were measured (Release, TLS 1.0 and 1.2) after our
-/// flight; the rest is for certificates of 16 KiB and 1,000 elements, the most that is taken
+/// Bytes, at most, of a connection from the start of its handshake to its end: 42 KiB were measured (Release, TLS 1.0
+/// and 1.2) after our flight; the rest is for certificates of 16 KiB and 1,000 elements, the most that is taken
 /// (tls/certificate_weight.hpp), some 100 octets each, for which OpenSSL has given back a buffer of 21 KiB by then.
 inline constexpr std::size_t kBegunBytes = 112 << 10;
 
-/// What a connection may hold of a hello, of a request or of an answer without a part of the buffers: more than phones
-/// send.
+/// Bytes of a hello, a request or a response that take nothing from the buffers: more than phones send.
 inline constexpr std::size_t kFreeBytes = 2 << 10;
-/// What is read from a socket at once.
+/// Bytes read from a socket at once.
 inline constexpr std::size_t kReadBytes = 4 << 10;
-/// What a larger hello may come to: twice its most in each of two vectors that grow, and once more in OpenSSL.
+/// Bytes that a larger hello may need: twice its most in each of two vectors that grow, and once more in OpenSSL.
 inline constexpr std::size_t kLargeHelloBytes = std::size_t{5} * (64 << 10);
-/// What an answer may come to before it is made. Should one be larger, it counts as what it is.
+/// Bytes reserved for a response before it is rendered. A larger one counts with its true size.
 inline constexpr std::size_t kAnswerBytes = 64 << 10;
-/// What a request with a larger head may come to: the head, what is made of it, and what came behind it.
+/// Bytes that a request with a larger head may need: the head, what is parsed from it, and what was read after it.
 constexpr std::size_t large_request_bytes(std::size_t most_head_bytes) {
   constexpr std::size_t kHeaderPairs = 16 << 10;
   return 4 * most_head_bytes + kHeaderPairs + kReadBytes;
 }
 
-/// The most that buffers take, and the least that each worker needs to get on.
+/// Bytes: the most of all buffers, and the least for each worker.
 inline constexpr std::size_t kMostBuffers = 64U << 20;
 inline constexpr std::size_t kLeastBuffers = 1U << 20;
 
@@ -69,7 +68,7 @@ inline constexpr std::size_t kLeastBuffers = 1U << 20;
 /// half, but at most kMostBuffers, is for buffers; of the rest, those that are only open get at most half.
 Capacity capacity(std::size_t wanted, const Machine& machine);
 
-/// What the kernel would do to phones that wait for us to accept them; empty if nothing is amiss. `somaxconn`:
+/// Warnings about the kernel's queue of connections to accept; empty if its settings are good. `somaxconn`:
 /// net.core.somaxconn; `abort_on_overflow`: net.ipv4.tcp_abort_on_overflow.
 std::vector<std::string> backlog_warnings(std::optional<std::uint64_t> somaxconn,
                                           std::optional<std::uint64_t> abort_on_overflow);

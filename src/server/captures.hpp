@@ -26,15 +26,15 @@ using TapePtr = std::unique_ptr<tls::Tape, ReleaseTape>;
 /// Carries out `firstring capture`: which connections get a tape, which of them become a file in evidence/, and the
 /// alarm rows that mark the beginning and end of each order.
 ///
-/// Whose a connection is shows only when it is over. So while an order for a device is on, whoever comes from where
-/// that device was seen last is taped (everybody, if that is not known), in memory and within a bound; only what turns
-/// out to be that device's own is written, and nothing else ever reaches the disk.
+/// Which device a connection is of shows only when it is over. So while an order for a device is on, connections from
+/// where that device was seen last (all, if that is not known) are recorded in memory, within a bound; only those that
+/// turn out to be that device's are written, and nothing else reaches the disk.
 class Captures {
  public:
   static constexpr std::size_t kMaxTapes = 64;      ///< at once, of Tape::kMaxBytes each
   static constexpr std::size_t kMaxFiles = 10'000;  ///< in the folder
 
-  /// Begins a thread of its own, which writes the files and what the orders came to: nobody waits for a slow disk or a
+  /// Starts a thread that writes the files and the results of orders, so that no connection waits for a slow disk or a
   /// locked database. `store`: a connection for this thread alone. `queue`: for the rows of captured connections and
   /// for alarms.
   Captures(std::filesystem::path folder, std::unique_ptr<store::FleetStore> store, ledger::Recorder::Queue& queue);
@@ -44,7 +44,7 @@ class Captures {
 
   /// config::Limits::evidence_size. Any thread.
   void set_limit(std::size_t bytes) { limit_ = bytes; }
-  /// Whether begin need be asked. Any thread.
+  /// Whether any order is on, so that begin() is worth a call. Any thread.
   bool any() const { return any_.load(std::memory_order_relaxed); }
 
   /// A tape for a connection from `peer` that is accepted now, if an order may be for it and there is room. Any thread.
@@ -54,7 +54,7 @@ class Captures {
   /// ledger once the file is written. Any thread.
   bool take(TapePtr& tape, store::ConnectionRow& row, const std::vector<store::CaptureOrder>& orders, Timestamp time);
 
-  /// The orders as of now, to be said again and again: they end by time too. Does not block. Any thread.
+  /// Tells the orders as of now. To be called at intervals, since orders end by time too. Does not block. Any thread.
   void follow(const std::vector<store::CaptureOrder>& orders);
 
   /// Writes what was taken, and ends the thread. What is taken later is not written.

@@ -41,7 +41,7 @@ struct ConnectionServices {
   Admission* admission = nullptr;
   Buffers* inputs = nullptr;           ///< what large hellos and requests hold
   Buffers* answers = nullptr;          ///< what answers hold
-  std::function<void()> begin_soon{};  ///< somebody waits who may begin
+  std::function<void()> begin_soon{};  ///< a connection in the queue may begin
 };
 
 /// One accepted TCP connection, from its first byte to its ledger row:
@@ -62,15 +62,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Admission::Place& place() { return place_; }
   void start();
-  /// Its turn has come (Admission): the part of a handshake that costs us work begins.
+  /// Admission has taken it from the queue: begins the handshake, the part that costs us work.
   void begin();
-  /// Closes at once, for the sake of others: whom Admission names.
+  /// Evicts it: closes at once, to make room for others. For connections that Admission names.
   void make_room();
   /// Lets a request that is being read or answered finish, and closes otherwise.
   void drain();
   /// Ends at once, with the outcome "shutdown".
   void abort();
-  /// To be called now and then: a connection that lives long gets a row while it does.
+  /// To be called at intervals: writes a row of a long-lived connection while it is open.
   void report_if_long_lived();
 
  private:
@@ -98,7 +98,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void follow(Next next, Step again, Step then);
   void wait(boost::asio::socket_base::wait_type type, Step next);
   void wait_a_while(Step next);
-  /// Until go_on, nothing is waited for on the socket.
+  /// Waits for go_on, and for nothing on the socket.
   void pause(Step again);
   void go_on();
 
@@ -151,7 +151,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t timer_number_ = 0;
   std::uint64_t wait_number_ = 0;
   std::uint64_t inquiry_number_ = 0;  ///< of the request that is with the handler
-  /// While it waits for its turn, or for room, and for nothing on its socket.
+  /// Keeps it alive while it waits in the queue or for room, and for nothing on its socket.
   std::shared_ptr<Connection> waiting_self_;
   Step paused_ = nullptr;  ///< what go_on goes on with
 

@@ -26,7 +26,7 @@ namespace firstring::server {
 /// A connection's way from its first byte to a finished handshake: reads the ClientHello, chooses the personality, and
 /// then has OpenSSL, here or in firstring-quarantine, do the rest:
 ///
-///   read_hello -> (its turn: Admission) -> begin -> advance
+///   read_hello -> (queue: Admission) -> begin -> advance
 ///
 /// Holds of the hello what the ledger's row and the choice need, and no more: thousands wait in here for slow phones.
 class Handshake {
@@ -51,10 +51,10 @@ class Handshake {
   /// The client came from there with this hello before.
   bool is_familiar() const { return is_familiar_; }
 
-  /// How long a client waits for a quarantine that has just ended or has its hands full.
+  /// How long a client waits for a quarantine that has just ended or is overloaded.
   static constexpr std::chrono::seconds kQuarantinePatience{5};
-  /// Begins what costs us work (then advance()). `waited`: for the quarantine, since its turn came; `pause` if it is to
-  /// be tried again. The quarantine takes the socket, and its end of a pair comes into its place.
+  /// Begins what costs us work (then advance()). `waited`: for the quarantine, since it left the queue; `pause` if it
+  /// is to be tried again. The quarantine takes the socket, and its end of a pair comes into its place.
   Next begin(Socket& socket, tls::Tape* tape, std::chrono::microseconds waited);
   /// One step of the handshake (nothing: it is finished). Then the channel is there, whatever came of it.
   Next advance();

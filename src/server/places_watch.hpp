@@ -9,8 +9,8 @@
 
 namespace firstring::server {
 
-/// Notices when places run short and when that is over, so that it is said once each: an attack lasts for hours, and
-/// comes and goes. Time is given.
+/// Notices when places run short and when that is over, so that each is logged once: an attack comes and goes for
+/// hours. The caller gives the time.
 class PlacesWatch {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -25,7 +25,7 @@ class PlacesWatch {
     over
   };  ///< began_again: an alarm was raised not long ago
 
-  /// To be called each second or so.
+  /// To be called about once a second.
   Event tick(bool is_short, Time now);
   /// Of what is on, or has just ended.
   std::chrono::seconds lasted() const { return std::chrono::duration_cast<std::chrono::seconds>(last_ - began_); }

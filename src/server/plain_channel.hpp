@@ -5,7 +5,7 @@
 
 namespace firstring::server {
 
-/// A connection without TLS, as if it were one with: the socket itself.
+/// A connection without TLS behind the interface of one with TLS: the socket itself.
 class PlainChannel : public tls::Channel {
  public:
   /// `socket` is the caller's, non-blocking. `tape`: nullptr if none runs.

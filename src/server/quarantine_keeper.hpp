@@ -26,15 +26,15 @@ struct QuarantineProcess {
   bool operator==(const QuarantineProcess&) const = default;
 };
 
-/// Keeps firstring-quarantine running: starts it, starts it again when it ends (each time later, if it keeps ending),
-/// and in place of an old one whose settings have changed, which may finish what it has begun. All on the thread of
-/// `io`; only link() is for others too.
+/// Keeps firstring-quarantine running: starts it, restarts it when it ends (with a growing pause, if it keeps ending),
+/// and replaces it when its settings change; the old one may finish its connections. All on the thread of `io`; link()
+/// on any.
 class QuarantineKeeper {
  public:
   explicit QuarantineKeeper(boost::asio::io_context& io) : io_(io), pause_(io) {}
   ~QuarantineKeeper();
 
-  /// What shall run from now on; nullopt: nothing.
+  /// What to run from now on; nullopt: nothing.
   void apply(std::optional<QuarantineProcess> wanted);
 
   /// Where connections hand their clients over.

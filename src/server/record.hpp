@@ -18,8 +18,8 @@
 
 namespace firstring::server {
 
-/// What one connection leaves in the ledger: its row, and one for each request. Copies what the parts of the connection
-/// found; decides nothing of who asks.
+/// The ledger rows of one connection: its own, and one for each request. Copies what the parts of the connection found;
+/// does not decide who asks.
 class Record {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -35,7 +35,7 @@ class Record {
   std::int64_t since_accept(TimePoint at) const;
 
   void hello_complete(TimePoint at) { hello_us_ = since_accept(at); }
-  /// It waited for its turn until then.
+  /// It was in the queue until then.
   void waited_until(TimePoint at) { queued_us_ = since_accept(at) - hello_us_; }
   std::int64_t hello_us() const { return hello_us_; }
   std::int64_t queued_us() const { return queued_us_; }

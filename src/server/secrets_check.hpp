@@ -11,7 +11,7 @@ namespace firstring::server {
 
 /// What is wrong with dir/secrets.key: that it cannot be read, or that it is not the key of what is sealed in
 /// dir/firstring.db; a warning if it opens some of that only. Nothing sealed, nothing wrong. Changes nothing, and opens
-/// no secret. A database that is not there is left to whoever opens it.
+/// no secret. A missing database is reported by its opener, not here.
 std::vector<config::Diagnostic> check_secrets(const std::filesystem::path& dir);
 
 /// build_state and check_secrets: what `firstring check` reports, and the first phase of start and reload.

@@ -5,7 +5,7 @@
 
 namespace firstring::server {
 
-IpAddress network_of(const IpAddress& address) {
+IpAddress admission_network(const IpAddress& address) {
   if (address.is_v4()) return address;
   auto octets = address.octets();
   std::fill(octets.begin() + 8, octets.end(), std::uint8_t{0});

@@ -10,10 +10,11 @@
 
 namespace firstring::server {
 
-/// Where a peer comes from, as far as one peer can hardly choose it: an IPv4 address, or an IPv6 /64.
-IpAddress network_of(const IpAddress& address);
+/// The network that admission counts a peer under: its IPv4 address, or its IPv6 /64, which one site can hardly change.
+/// (The ledger counts larger ones: ledger_network.)
+IpAddress admission_network(const IpAddress& address);
 
-/// What a connection that has ended says about where it came from.
+/// How a connection that has ended counts for its network.
 struct Conduct {
   double bad = 0;
   double good = 0;
@@ -21,17 +22,17 @@ struct Conduct {
 Conduct conduct_of(const store::ConnectionRow& row);
 
 /// Networks whose connections mostly misbehave: they hold a place and never finish a ClientHello, let a handshake that
-/// cost us work run out, or try to renegotiate. Good connections outweigh bad ones, so that a misfit behind the address
-/// of an office does not make its other phones suspect. Everything fades, and the number of networks is bounded. One
-/// worker's own; time is given.
+/// cost us work time out, or try to renegotiate. Good connections outweigh bad ones, so that one misfit behind an
+/// office's address does not make its other phones suspect. Counts decay with kHalfLife; at most kMaxNetworks are kept,
+/// and the one noted longest ago is evicted. One thread's own; the caller gives the time.
 class Suspects {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
   static constexpr std::size_t kMaxNetworks = 4096;
   static constexpr std::chrono::minutes kHalfLife{5};
-  static constexpr double kEnough = 16;   ///< bad ones before a network can be suspect
-  static constexpr double kOutweigh = 3;  ///< and so many of them for each good one
+  static constexpr double kEnough = 16;   ///< bad connections, decayed, before a network can be suspect
+  static constexpr double kOutweigh = 3;  ///< bad ones for each good one, at least
 
   void note(const IpAddress& network, Conduct conduct, Time now);
   bool is_suspect(const IpAddress& network, Time now) const;

@@ -22,8 +22,8 @@ void note(Suspects& suspects, int count, Conduct conduct, Suspects::Time at = kN
 }
 
 TEST(NetworkOf, IsOneIpv4AddressOrAnIpv6Slash64) {
-  EXPECT_EQ(network_of(kHere), kHere);
-  EXPECT_EQ(network_of(*IpAddress::parse("2001:db8:1:2:3:4:5:6")), *IpAddress::parse("2001:db8:1:2::"));
+  EXPECT_EQ(admission_network(kHere), kHere);
+  EXPECT_EQ(admission_network(*IpAddress::parse("2001:db8:1:2:3:4:5:6")), *IpAddress::parse("2001:db8:1:2::"));
 }
 
 TEST(Conduct, SpeaksAgainstWhoHoldsAPlaceAndSaysNothing) {

@@ -26,11 +26,12 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::minutes kReportEvery{1};
 /// It works again when it has not failed for so long: with one descriptor to spare it works each second time.
 constexpr std::chrono::seconds kAcceptWorks{5};
-/// Accepted in one go before other events get their turn.
+/// Connections accepted at once before other events are handled.
 constexpr std::size_t kAcceptBatch = 64;
 /// With all places taken: how often it is looked whether somebody may go.
 constexpr std::chrono::milliseconds kRoomPause{100};
-/// How long handshakes begin in one go before what has begun already gets its turn: about a dozen of the old phones'.
+/// How long a batch of handshakes may take to begin before those that have begun go on: about a dozen of the old
+/// phones'.
 constexpr std::chrono::milliseconds kBeginTime{5};
 
 }  // namespace
@@ -267,7 +268,7 @@ void Worker::await_room() {
 void Worker::begin_soon() {
   if (beginning_) return;
   beginning_ = true;
-  // Behind everything that is ready now: whoever has begun is ahead of whoever has not.
+  // After everything that is ready now: handshakes that have begun go before those that have not.
   asio::post(io_, [this] { begin_waiting(); });
 }
 

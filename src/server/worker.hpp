@@ -26,28 +26,28 @@ struct WorkerListener {
   FileDescriptor socket;  ///< empty: keep the one that this worker has for the listener's configured address
 };
 
-/// What one worker may take up.
+/// One worker's share of places and memory.
 struct WorkerShare {
   Admission::Limits places;
-  std::size_t buffers = 0;  ///< bytes, half of them for what comes in and half for answers
+  std::size_t buffers = 0;  ///< bytes, half of them for incoming messages and half for responses
 };
 
-/// One thread with its own event loop, listening sockets and connections. Nothing of it is shared with its siblings.
+/// One thread with its own event loop, listening sockets and connections; shares nothing with other workers.
 class Worker {
  public:
   /// `box`: for the secrets in phones' documents; outlives this.
   Worker(ConnectionServices services, const crypto::SecretBox* box);
   ~Worker();
 
-  /// Takes a new state and the full list of listeners; those not named any more are closed. From any thread.
+  /// Switches to a new state and list of listeners; closes listeners that are not in it. From any thread.
   void apply(std::shared_ptr<const State> state, std::vector<WorkerListener> listeners, WorkerShare share);
-  /// Stops listening and lets what runs finish. From any thread.
+  /// Stops listening and lets running requests finish. From any thread.
   void drain();
-  /// Ends what is left, and the thread. From any thread but the worker's.
+  /// Ends the connections that are left, and the thread. From any thread but the worker's.
   void stop();
   /// How many connections are open; any thread.
   std::size_t connections() const { return open_.load(); }
-  /// Whether somebody had to wait for a place, or to go for one, since the last call; any thread.
+  /// Whether a connection had to wait for a place, or was evicted, since the last call; any thread.
   bool take_short() { return is_short_.exchange(false); }
   /// Calls `tell`, on this worker's thread, with the networks that hold most places. From any thread.
   void ask_holders(std::size_t most, std::function<void(std::vector<Admission::Holder>)> tell);
@@ -61,14 +61,15 @@ class Worker {
   boost::system::error_code take(const Acceptor& acceptor, FileDescriptor fd,
                                  const boost::asio::ip::tcp::endpoint& peer);
   void resume_accepting();
-  /// Now and then from now on: long-lived connections have rows while they live.
+  /// From now on at intervals: long-lived connections get rows while they live.
   void report_long_lived();
-  /// For want of descriptors or memory: all listeners pause. Said once, and once more when it is over.
+  /// No descriptors or memory: all listeners pause. Logged once, and once more when it is over.
   void accept_failed(const Acceptor& acceptor, const boost::system::error_code& failure);
   void accept_worked();
   /// From no network that may connect: closed with a reset, and counted.
   void turn_away(FileDescriptor fd, const IpAddress& from);
-  /// While somebody has no place, or may not begin, somebody may have to go whose time is over by and by.
+  /// While a connection has no place, or may not begin: looks again for one to evict, since more become evictable with
+  /// time.
   void await_room();
   bool make_room(Admission::Kind kind);
   bool make_room_for_begun();
@@ -77,7 +78,7 @@ class Worker {
   void begin_soon();
   void begin_waiting();
   void ended(Connection& connection);
-  /// Held, so that one that ends does not end the walk through them.
+  /// Owning, so that a connection that ends does not invalidate the iteration.
   std::vector<std::shared_ptr<Connection>> live_connections() const;
 
   tls::VerdictCache verdicts_;

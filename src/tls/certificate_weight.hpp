@@ -26,7 +26,7 @@ inline constexpr std::size_t kMaxCertificateElements = 1000;
 /// header of 4 octets. What is malformed is counted as far as it goes, and left for OpenSSL to refuse.
 CertificateWeight weigh_certificates(ByteView message, CertificateFormat format);
 
-/// Why no phone has such a chain, for the ledger; "" if it is within the bounds. Begins with kTooComplex.
+/// Which bound it exceeds, as a text for the ledger that begins with kTooComplex; "" if none.
 std::string excess_of(const CertificateWeight& weight);
 inline constexpr const char* kTooComplex = "the client's certificates are too complex";
 

@@ -256,20 +256,20 @@ struct DeviceTrust::Anchor {
 };
 
 /// The moments at which a certificate begins and ceases to be valid; for OpenSSL notAfter itself is too late.
-void add_turns(const Certificate& certificate, std::vector<Timestamp>& turns) {
-  turns.push_back(certificate.not_before());
-  turns.push_back(certificate.not_after());
+void add_changes(const Certificate& certificate, std::vector<Timestamp>& changes) {
+  changes.push_back(certificate.not_before());
+  changes.push_back(certificate.not_after());
 }
 
 Result<DeviceTrust> DeviceTrust::build(std::vector<DeviceCa> cas) {
   DeviceTrust trust;
   for (auto& ca : cas) {
-    for (const auto& certificate : ca.roots) add_turns(certificate, trust.turns_);
-    for (const auto& certificate : ca.intermediates) add_turns(certificate, trust.turns_);
+    for (const auto& certificate : ca.roots) add_changes(certificate, trust.changes_);
+    for (const auto& certificate : ca.intermediates) add_changes(certificate, trust.changes_);
     for (const auto& crl : ca.crls) {
-      if (crl.next_update()) trust.turns_.push_back(*crl.next_update());
+      if (crl.next_update()) trust.changes_.push_back(*crl.next_update());
     }
-    trust.turns_.push_back(ca.expired_accepted_before);
+    trust.changes_.push_back(ca.expired_accepted_before);
     auto anchor = std::make_shared<Anchor>();
     anchor->ca = std::move(ca);
     anchor->store.reset(X509_STORE_new());
@@ -298,15 +298,15 @@ ChainVerdict DeviceTrust::judge(const std::vector<Certificate>& chain, Timestamp
   const std::vector<Certificate> looked_at{
       chain.begin(), chain.begin() + static_cast<std::ptrdiff_t>(std::min(chain.size(), kMaxDepth))};
   auto verdict = judge_at(looked_at, at);
-  auto turns = turns_;
-  for (const auto& certificate : looked_at) add_turns(certificate, turns);
+  auto changes = changes_;
+  for (const auto& certificate : looked_at) add_changes(certificate, changes);
   verdict.holds_from = Timestamp::min();
   verdict.holds_until = Timestamp::max();
-  for (const auto turn : turns) {
-    if (turn <= at) {
-      verdict.holds_from = std::max(verdict.holds_from, turn);
+  for (const auto change : changes) {
+    if (change <= at) {
+      verdict.holds_from = std::max(verdict.holds_from, change);
     } else {
-      verdict.holds_until = std::min(verdict.holds_until, turn);
+      verdict.holds_until = std::min(verdict.holds_until, change);
     }
   }
   return verdict;

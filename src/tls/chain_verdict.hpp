@@ -20,7 +20,7 @@ struct DeviceCa {
   std::vector<crypto::Certificate> intermediates;
   unsigned min_rsa_bits = 2048;
   std::vector<std::string> weak_hashes;
-  Timestamp expired_accepted_before = Timestamp::min();  ///< until then what has run out is forgiven
+  Timestamp expired_accepted_before = Timestamp::min();  ///< an expired chain is forgiven until then
   std::vector<crypto::Crl> crls;
 };
 
@@ -37,7 +37,7 @@ enum class ChainFault : unsigned char {
   weak_hash,
   not_yet_valid,
   expired,
-  crl_expired,  ///< a CRL was due for renewal; always forgiven
+  crl_expired,  ///< a CRL is past its next update; always forgiven
   other,
 };
 Reason reason_of(ChainFault fault);
@@ -55,7 +55,7 @@ struct ChainVerdict {
   bool accepted = false;
   std::string ca;                  ///< DeviceCa::name that the chain leads to; "" if to none
   std::vector<ChainError> errors;  ///< forgiven ones too
-  /// It is the same at any time from the one on and before the other, as long as the DeviceTrust is the same.
+  /// The verdict holds from the first time on and before the second, as long as the DeviceTrust is the same.
   Timestamp holds_from = Timestamp::max(), holds_until = Timestamp::min();
 
   /// none, accepted, or that of the worst error that is not forgiven.
@@ -68,7 +68,8 @@ class DeviceTrust {
   /// Fails if a CRL is signed by none of its CA's certificates.
   static Result<DeviceTrust> build(std::vector<DeviceCa> cas);
 
-  /// `chain` as the peer sent it, its own certificate first; at most kMaxDepth of it is looked at.
+  /// The verdict at time `at` on `chain` as the peer sent it, its own certificate first. Only the first
+  /// kMaxDepth certificates are read.
   static constexpr std::size_t kMaxDepth = 8;
   ChainVerdict judge(const std::vector<crypto::Certificate>& chain, Timestamp at) const;
 
@@ -81,7 +82,7 @@ class DeviceTrust {
 
   std::vector<std::shared_ptr<const Anchor>> anchors_;
   std::vector<crypto::Certificate> roots_;
-  std::vector<Timestamp> turns_;  ///< moments at which a verdict may change, whatever the chain
+  std::vector<Timestamp> changes_;  ///< moments at which a verdict may change, whatever the chain
 };
 
 }  // namespace firstring::tls

@@ -25,7 +25,7 @@ struct TlsFacts {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   Stage stage = Stage::hello;                                       ///< how far the handshake got: hello to finished
-  TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< epoch: not yet
+  TimePoint server_flight_at{}, client_flight_at{}, finished_at{};  ///< the epoch: did not happen yet
   Alert alert;                                                      ///< the first fatal one, else the first
   std::string failure;                                              ///< OpenSSL's reason or the socket's, once failed
   std::string_view version;       ///< "TLSv1", as OpenSSL and Apache write it; "" before the ServerHello
@@ -35,7 +35,7 @@ struct TlsFacts {
   crypto::KeyType shown_key = crypto::KeyType::rsa;  ///< of the certificate that we showed
   bool resumed = false;
   bool asked_renegotiation = false;  ///< the client sent a second ClientHello
-  bool timed_out = false;            ///< the quarantine gave up waiting; the time of a Stream is its owner's to keep
+  bool timed_out = false;            ///< the quarantine gave up waiting; a Stream's owner keeps its time itself
   std::int64_t rtt_us = -1;          ///< round_trip_us of a socket that only the quarantine has
   std::vector<crypto::Certificate> client_chain;  ///< as it came, at most DeviceTrust::kMaxDepth of it
 };
@@ -58,18 +58,20 @@ class Channel {
     std::size_t bytes = 0;
   };
 
+  /// Goes on with the handshake; ok once it is complete.
   virtual Status handshake() = 0;
+  /// Decrypted bytes; Io::bytes of them if ok.
   virtual Io read(std::span<std::uint8_t> buffer) = 0;
-  /// What it takes is sent with flush() or shutdown() at the latest.
+  /// Accepts up to all of `bytes`; sends them with flush() or shutdown() at the latest.
   virtual Io write(std::string_view bytes) = 0;
-  /// ok once all that was taken is with the kernel.
+  /// ok once the kernel has all that was accepted.
   virtual Status flush() = 0;
-  /// Sends close_notify behind all that was taken, once, and is then flush(); does not wait for the peer's. Once it is
-  /// ok, the owner ends TCP at once: the kernel may hold the last packet back until then, so that it takes FIN along.
+  /// Sends close_notify after all that was accepted, once, and is then flush(); does not wait for the peer's. Once it
+  /// is ok, the owner closes TCP at once: the kernel may hold the last packet back until then, to send it with the FIN.
   virtual Status shutdown() = 0;
 
-  /// After the handshake: this client may take its session up later. For one whose certificate is believed and whose
-  /// request was answered; nobody else's session outlives its connection. `owner`: SessionCache::keep.
+  /// After the handshake: lets this client resume its session later. Only for a client whose certificate was accepted
+  /// and whose request was answered; no other session outlives its connection. `owner`: SessionCache::keep.
   virtual void keep_session(std::string_view owner) = 0;
 
   virtual const TlsFacts& facts() const = 0;

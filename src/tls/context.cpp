@@ -199,10 +199,10 @@ Result<std::shared_ptr<const Context>> Context::for_capture() const {
   if (captured_) return captured_;
   // The client still gets a session's name, as it would without a capture; only this end forgets the session.
   const auto no_sessions = sessions_ ? std::make_shared<SessionCache>(0) : nullptr;
-  const std::shared_ptr<Context> twin{new Context{personality_, chain_, ca_names_, no_sessions}};
-  FIRSTRING_CHECK(twin->make());
-  SSL_CTX_set_keylog_callback(twin->native(), give_secret);
-  captured_ = twin;
+  const std::shared_ptr<Context> captured{new Context{personality_, chain_, ca_names_, no_sessions}};
+  FIRSTRING_CHECK(captured->make());
+  SSL_CTX_set_keylog_callback(captured->native(), give_secret);
+  captured_ = captured;
   return captured_;
 }
 

@@ -27,12 +27,12 @@ struct ServerChain {
   std::optional<crypto::PrivateKey> ecdsa_key{};
 };
 
-/// What a client may find wrong with the chain that it is shown, whomever it trusts.
+/// What a client may find wrong with the chain that it gets, whichever CA it trusts.
 struct ShownChain {
   crypto::Certificate leaf;
   std::string common_name;  ///< CN of the leaf; empty if it has none
   unsigned key_bits = 0;    ///< of the leaf
-  std::string hash;         ///< the newest that signs a certificate of it, a root's own signature left out: "sha256"
+  std::string hash;         ///< the newest in the signatures of the chain, a root's own left out: "sha256"
 };
 ShownChain describe_chain(const std::vector<crypto::Certificate>& chain);
 
@@ -41,34 +41,34 @@ bool is_for(const crypto::Certificate& leaf, std::string_view host);
 
 class Tape;
 
-/// What OpenSSL's callbacks of one connection have to do with it: its SSL's app data.
+/// What OpenSSL's callbacks need of their connection: its SSL's app data.
 struct Connected {
   Tape* tape = nullptr;         ///< gets the secrets of a connection that is captured
   std::string excess{};         ///< excess_of the client's certificates; not empty: they are refused
-  SslSessionPtr new_session{};  ///< that the client may have taken up later, if it is kept
+  SslSessionPtr new_session{};  ///< that the client may resume later, if it is kept
 };
 
 /// A personality with its chain, ready for handshakes. Immutable; any thread.
 ///
 /// What holds for every personality, and cannot be said in its data: no renegotiation, no compression, no session
-/// tickets (sessions stay here, so that a resumed one keeps the client's whole chain), the client's certificate asked
-/// for in the first handshake and judged afterwards, and nothing from any openssl.cnf.
+/// tickets (sessions stay here, so that a resumed one keeps the client's whole chain), the client's certificate
+/// requested in the first handshake and judged afterwards, and nothing from any openssl.cnf.
 class Context {
  public:
-  /// `sessions`: where those of its connections are kept; nullptr: nowhere, and none is taken up.
+  /// `sessions`: the cache of its connections' sessions; nullptr: none is kept, and none resumed.
   static Result<std::shared_ptr<const Context>> build(const Personality& personality, const ServerChain& chain,
                                                       const std::vector<crypto::Certificate>& ca_names,
                                                       std::shared_ptr<SessionCache> sessions = {});
 
   /// The same for a connection that is captured: it gives its secrets to the Tape of its connections (Connected), and
-  /// its sessions are not kept, for whoever gets the capture could take them up. Made at the first call.
+  /// its sessions are not kept, since anybody with the capture could resume them. Made at the first call.
   Result<std::shared_ptr<const Context>> for_capture() const;
 
   const Personality& personality() const { return personality_; }
   /// nullptr if it keeps none.
   SessionCache* sessions() const { return sessions_.get(); }
   const std::string& chain_name() const { return chain_.name; }
-  /// What a client sees that is shown the certificate with a key of this type.
+  /// What a client sees that gets the certificate with a key of this type.
   const ShownChain& shown(crypto::KeyType key) const {
     return key == crypto::KeyType::ec && shown_ecdsa_ ? *shown_ecdsa_ : shown_;
   }

@@ -16,11 +16,11 @@ OSSL_DISPATCH dispatch(int id, Function* function) {
   return {id, reinterpret_cast<void (*)()>(function)};
 }
 
-/// One of another provider's functions: where it is kept, and what takes its place.
+/// One of another provider's functions: where to store it, and what replaces it.
 struct Replacement {
   int id;
   void (**kept)();
-  void (*ours)();  ///< nullptr: it stays
+  void (*ours)();  ///< nullptr: it is not replaced
 };
 
 template <class Function>
@@ -31,10 +31,10 @@ Replacement function(int id, Function*& kept, std::type_identity_t<Function>* ou
 /// A table of functions, some of them ours.
 struct Functions {
   std::vector<OSSL_DISPATCH> table;
-  bool has_all = false;  ///< of those that were to be kept or replaced: else it is another OpenSSL's than we know
+  bool has_all = false;  ///< all that were to be stored or replaced; else this OpenSSL is another than we know
 };
 
-/// `usual`, with ours in the place of what they replace. Functions that `usual` has not are kept as they are.
+/// `usual`, with ours in place of what they replace. Pointers to functions that `usual` lacks stay as they are.
 inline Functions with_ours(const OSSL_DISPATCH* usual, std::initializer_list<Replacement> ours) {
   std::vector<OSSL_DISPATCH> table;
   std::size_t found = 0;

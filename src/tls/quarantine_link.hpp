@@ -9,7 +9,7 @@
 #include "tls/channel.hpp"
 #include "tls/quarantine_record.hpp"
 
-// How the server gives a client to firstring-quarantine and speaks with it through that process.
+// How the server hands a client to firstring-quarantine and speaks with it through that process.
 //
 //   server                                         quarantine
 //     | -- hand-over: TCP socket, pair, hello ------> |   one SOCK_SEQPACKET message with two descriptors
@@ -19,7 +19,7 @@ namespace firstring::tls {
 
 /// The descriptor of the quarantine's end of the link, from its first moment on.
 constexpr int kQuarantineControl = 3;
-/// What it sends first, once it has locked itself up; anything else is why it cannot.
+/// Its first message, once it is in its sandbox; any other is the reason why it cannot be.
 constexpr std::string_view kQuarantineReady = "ready";
 
 /// What one hand-over holds.
@@ -36,8 +36,8 @@ class QuarantineLink {
   /// The control socket of a quarantine that runs; an empty one: there is none now.
   void connect(FileDescriptor control);
 
-  /// Gives our end of the pair: the caller then closes its own copy of `socket`. Does not block. Errors: unavailable if
-  /// no quarantine runs; limit_exceeded if it has more to do than the kernel will queue, then it may be tried again.
+  /// Returns our end of the pair; the caller then closes its own copy of `socket`. Does not block. Errors: unavailable
+  /// if no quarantine runs; limit_exceeded if the kernel's queue to it is full: try again later.
   Result<FileDescriptor> hand_over(int socket, ByteView received, std::chrono::milliseconds handshake_timeout);
 
  private:
@@ -49,8 +49,8 @@ class QuarantineLink {
 /// has closed the link; others for a message that is none, which costs that message alone.
 Result<std::optional<HandOver>> take_over(int control);
 
-/// A client that the quarantine speaks TLS with; `fd` (not owned) is our end of the pair. What the quarantine says is
-/// believed as far as it can be: times are forced into the span since the hand-over, certificates are judged here.
+/// A client that the quarantine speaks TLS with; `fd` (not owned) is our end of the pair. The quarantine is
+/// not trusted: its times are clamped to the span since the hand-over, and certificates are judged here.
 class QuarantineChannel final : public Channel {
  public:
   explicit QuarantineChannel(int fd) : fd_(fd), handed_over_(std::chrono::steady_clock::now()) {}

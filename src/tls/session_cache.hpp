@@ -17,9 +17,9 @@ namespace firstring::tls {
 
 using SslSessionPtr = std::unique_ptr<SSL_SESSION, crypto::Deleter<SSL_SESSION_free>>;
 
-/// The TLS sessions that clients may take up again, of all contexts of a server, within a budget in bytes: beyond it,
-/// the one that was used longest ago goes. A session holds the client's parsed chain, so only chains that are believed
-/// belong here (Channel::keep_session). Any thread.
+/// The TLS sessions that clients may resume, of all contexts of a server, within a budget in bytes: beyond it, the
+/// least recently used one is evicted. A session holds the client's parsed chain, so only accepted chains belong here
+/// (Channel::keep_session). Any thread.
 class SessionCache {
  public:
   /// Of 0 bytes: keeps none.
@@ -30,13 +30,13 @@ class SessionCache {
   /// Takes effect at once.
   void set_budget(std::size_t bytes);
 
-  /// How many of one owner are kept, the newest: a phone that never takes one up makes one with each contact.
+  /// Sessions kept of one owner, the newest: a phone that never resumes one makes one with each contact.
   static constexpr std::size_t kMostOfOwner = 4;
 
   /// `chain`: the client's, as the session holds it. `owner`: who it is for certain, or "" if several may share the
   /// certificate.
   void keep(SslSessionPtr session, std::span<const crypto::Certificate> chain, std::string_view owner);
-  /// With a reference of its own; nullptr if there is none of that id.
+  /// The session of that id, with a reference of its own; nullptr if there is none.
   SslSessionPtr find(std::string_view id);
   /// By its id.
   void forget(const SSL_SESSION* session);
@@ -44,8 +44,8 @@ class SessionCache {
   std::size_t bytes() const;  ///< by size_of
   std::size_t count() const;
 
-  /// What a session with such a chain takes up in memory at most: measured with OpenSSL 3.0, chains of 1 to 3
-  /// certificates take 40 to 80 % of it (docs/performance.md).
+  /// Bytes of a session with such a chain, at most: measured with OpenSSL 3.0, chains of 1 to 3 certificates take 40 to
+  /// 80 % of it.
   static std::size_t size_of(std::span<const crypto::Certificate> chain);
 
  private:

@@ -27,7 +27,7 @@ class Tape {
     TimePoint at;
     std::size_t begin = 0, end = 0;  ///< in bytes()
     Direction direction = Direction::in;
-    bool withheld = false;  ///< carries what must not leave the house: a phone's document, a password in a request
+    bool withheld = false;  ///< contains what evidence leaves out: a phone's document, a password in a request
   };
 
   explicit Tape(TimePoint began) : began_(began) {}
@@ -40,7 +40,7 @@ class Tape {
 
   /// Whether what is sent from here on is withheld.
   void withhold_sent(bool yes) { withhold_sent_ = yes; }
-  /// A point of time to come back to with withhold_received.
+  /// The present position, for withhold_received.
   std::size_t here();
   void withhold_received(std::size_t since);
   /// The connection is over, if the peer has not ended it before.
@@ -48,7 +48,7 @@ class Tape {
 
   TimePoint began() const { return began_; }
   End end() const { return end_; }
-  TimePoint ended() const { return ended_; }  ///< once closed, by whom ever
+  TimePoint ended() const { return ended_; }  ///< once closed, by either side
   bool truncated() const { return truncated_; }
   std::span<const Piece> pieces() const { return pieces_; }
   ByteView bytes(const Piece& piece) const { return ByteView{bytes_}.subspan(piece.begin, piece.end - piece.begin); }

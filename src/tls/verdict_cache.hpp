@@ -11,10 +11,10 @@ namespace firstring::tls {
 /// Remembers the verdicts on chains that were accepted, so that the chain of a phone that comes back every hour is
 /// checked once. A verdict is forgotten when a date of the chain or of its CA passes, in whichever direction the clock
 /// moves, and all are when the DeviceTrust is another one (a reload, a new CRL). Only accepted chains are kept, so
-/// strangers cannot push phones out. One thread's own.
+/// strangers cannot evict phones. One thread's own.
 class VerdictCache {
  public:
-  /// The most chains that are remembered: two generations of so many, of about half a KiB each.
+  /// Chains remembered, at most: two generations of so many, about 512 bytes each.
   static constexpr std::size_t kGeneration = 10'000;
   explicit VerdictCache(std::size_t generation = kGeneration) : generation_(generation) {}
 
