@@ -4,14 +4,14 @@
 
 namespace firstring::ledger {
 
-/// How much of what a peer sent its rows keep. Bytes.
+/// How many bytes of what a peer sent its rows keep.
 struct CutLimits {
   std::size_t hello, target;  ///< what is cut has its length and SHA-256 beside it
   std::size_t text;           ///< User-Agent, names of certificates, SNI, detail: ends in "..." where it is cut
   std::size_t certificate;    ///< a longer one is left out: its SHA-256 is there
   std::size_t errors;         ///< of the list of a chain's faults, how many
 };
-/// Of somebody whom no accepted certificate and no device of the fleet stands for.
+/// For clients without an accepted certificate that are no device of the fleet.
 inline constexpr CutLimits kStrangerLimits{
     .hello = 2048, .target = 1024, .text = 512, .certificate = 4096, .errors = 8};
 inline constexpr CutLimits kPhoneLimits{
@@ -22,9 +22,9 @@ inline constexpr CutLimits kPhoneLimits{
 void cut(store::ConnectionRow& row);
 void cut(store::RequestRow& row);
 
-/// Whether the hello is not whole: it cannot be parsed then.
+/// Whether the hello was cut, and so cannot be parsed.
 inline bool is_hello_cut(const store::ConnectionRow& row) { return row.hello_length > 0; }
-/// What there is to say of it, for people: "of its 65000 bytes the ledger keeps the first 2048, and the SHA-256 ...".
+/// A sentence about it for people: "of its 65000 bytes the ledger keeps the first 2048, and the SHA-256 ...".
 std::string cut_hello_text(const store::ConnectionRow& row);
 
 }  // namespace firstring::ledger

@@ -14,7 +14,7 @@ namespace firstring::ledger {
 /// Collects what is known beside rows: from the ledger, and from DNS. Asks each once.
 class Historian {
  public:
-  /// `look_up` may be empty: then nobody asks DNS.
+  /// `look_up` may be empty: then DNS is not asked.
   Historian(store::LedgerStore& store, std::function<NameLookup(const std::string& name)> look_up)
       : store_(store), look_up_(std::move(look_up)) {}
 

@@ -20,21 +20,21 @@ Prefix ledger_network(const IpAddress& address);
 enum class RowKind : unsigned char {
   connection,
   request,
-  turned_away,  ///< a connection that was never to have a row
+  turned_away,  ///< a connection of a network that may not connect, which has no row
 };
 
-/// What those of one network who are nobody's phone may have recorded in a minute: nobody fills the ledger from one
-/// place. Any thread.
+/// The budget, in bytes a minute, for rows of one network's clients that are no proven phones, so that no network fills
+/// the ledger. Any thread.
 class NetworkBudget {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  /// Networks that are counted apart; those beyond share one budget.
+  /// Networks with a budget of their own; those beyond share one.
   static constexpr std::size_t kMostNetworks = 16'384;
 
   /// `bytes`: of connections and requests together, by store::bytes_of, of which requests get half at most.
   explicit NetworkBudget(std::size_t bytes) : bytes_(bytes) {}
 
-  /// Whether a row of so many bytes is within the budget, which it then takes up.
+  /// Whether a row of so many bytes is within the budget; if so, takes them from it.
   bool take(const IpAddress& peer, RowKind kind, std::size_t bytes, Time now);
 
  private:
@@ -55,7 +55,7 @@ class Gaps {
   /// Counted apart; what else comes is one row, "other networks", from its first to its last.
   static constexpr std::size_t kMost = 4096;
 
-  /// Gives whether it is the first since all were taken. `peer`: nullopt if nobody knows.
+  /// True if it is the first since all were taken. `peer`: nullopt if unknown.
   bool note(const std::optional<IpAddress>& peer, RowKind kind, Timestamp now);
   bool empty() const;
   /// All of them, which are forgotten here.

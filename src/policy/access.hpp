@@ -25,7 +25,7 @@ struct Access {
 
 /// What the fleet knows of the device that a file belongs to.
 struct FleetFacts {
-  bool is_known = false;                 ///< somebody has added it
+  bool is_known = false;                 ///< it has been added
   const device::Maker* maker = nullptr;  ///< of its model; nullptr if its model is none that this program knows
 };
 

@@ -250,7 +250,7 @@ void DeviceRecords::take_in(const store::RecordChange& change, const std::option
   const auto found = shard.entries.find(mac);
   if (found == shard.entries.end()) return;
   shard.changed.insert_or_assign(mac, now ? pack(*now) : Packed{});
-  // The device was removed and perhaps entered again: if what is here is of the one that is gone, the store passes it
+  // The device was removed and perhaps added again: if what is here is of the one that is gone, the store passes it
   // over.
   if (!now) return;
   const auto ours = unpack(mac, found->second);  // may be newer than what was to be written

@@ -18,8 +18,9 @@
 
 namespace firstring::provision {
 
-/// What is remembered of each entered device, and who came from where last. Any thread; locks are held for a look-up
-/// and split over the devices, so that workers seldom meet. Bounded by the number of devices: strangers have no record.
+/// What is remembered of each device of the fleet, and who came from where last. Any thread; locks are held for a
+/// look-up and split over the devices, so that workers seldom meet. Bounded by the number of devices: strangers have no
+/// record.
 class DeviceRecords {
  public:
   /// Takes one that the store has; the one seen longest ago first.
@@ -30,9 +31,9 @@ class DeviceRecords {
   std::optional<store::DeviceRecord> last_at(const IpAddress& address, std::string_view ja3) const;
 
   enum class Kept : unsigned char { no, yes };
-  /// Holds the sighting against the device's record (policy::watch) and, with Kept::yes, keeps the new one; two
-  /// sightings of one device do so one after the other. Kept::no is for a device that is not entered. Alarms that were
-  /// raised for it less than a resync period ago are left out.
+  /// Compares the sighting with the device's record (policy::watch) and, with Kept::yes, keeps the new one; two
+  /// sightings of one device do so one after the other. Kept::no is for a device that has not been added. Alarms that
+  /// were raised for it less than a resync period ago are left out.
   policy::Watched meet(const policy::Sighting& sighting, const policy::Pardons& pardons,
                        const policy::WatchSettings& settings, Kept kept);
   /// Alarms that the ledger has from before, oldest first, so that a restart repeats none.

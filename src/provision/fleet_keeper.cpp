@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kKeepRecordsEvery{1};
 constexpr std::chrono::minutes kComplainEvery{1};
 constexpr std::size_t kManyDevices = 1000;
 
-/// A device that was removed, or removed and entered again, begins anew.
+/// A device that was removed, or removed and added again, begins anew.
 bool is_gone(const store::DeviceRecord& record, const FleetView& view) {
   const auto* device = view.device(record.mac);
   return device == nullptr || device->created > record.pinned_at;
@@ -104,7 +104,7 @@ void FleetKeeper::run() {
       }
       site_taken_.notify_all();
     }
-    for (auto& [done, entered] : answers) done(entered);
+    for (auto& [done, added] : answers) done(added);
     if (stopping || std::chrono::steady_clock::now() >= keep_records_at_) keep_records();
     if (chore_) chore_(*store_, *view_.load());
     if (stopping) return;
@@ -161,7 +161,7 @@ void FleetKeeper::keep_records() {
 }
 
 bool FleetKeeper::enter_or_note(const Stranger& stranger) {
-  // An operator may have entered it since the view was made that took it for a stranger.
+  // An operator may have added it since the view was made in which it is a stranger.
   if (store_->device(stranger.mac)) return true;
   const auto time = now();
   const auto* model = device::Catalogue::shipped().find_product(stranger.product);

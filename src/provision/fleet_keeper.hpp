@@ -15,7 +15,7 @@
 
 namespace firstring::provision {
 
-/// A device that came with a good certificate and is not entered.
+/// A device with a good certificate that has not been added.
 struct Stranger {
   MacAddress mac;
   std::string product, serial;  ///< from its certificate
@@ -45,9 +45,9 @@ class FleetKeeper {
   /// Loads again under another site (a reload may have changed host or ports); returns when current() has it.
   void set_site(Site site);
 
-  /// Enters the stranger if an enrolment window is open for it, else notes it as pending; then calls `done` on the
-  /// keeper's thread with whether it was entered, and current() knows it. Calls it with false at once if too many wait.
-  void meet(Stranger stranger, std::function<void(bool entered)> done);
+  /// Adds the stranger if an enrolment window is open for it, else notes it as pending; then calls `done` on the
+  /// keeper's thread with whether it was added, and current() has it. Calls it with false at once if too many wait.
+  void meet(Stranger stranger, std::function<void(bool added)> done);
 
  private:
   FleetKeeper(std::unique_ptr<store::FleetStore> store, Site site, Chore chore);

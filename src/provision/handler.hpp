@@ -24,7 +24,7 @@ struct Answer {
   std::optional<MacAddress> requested;  ///< the device that was asked for
   device::Assurance assurance = device::Assurance::none;
   const device::KnownBad* known_bad = nullptr;  ///< of a refusal: a fault of the maker's that may be behind it
-  bool is_stranger = false;     ///< a good certificate of a device that nobody entered: see FleetKeeper::meet
+  bool is_stranger = false;     ///< a good certificate of a device that has not been added: see FleetKeeper::meet
   std::string model, firmware;  ///< of who asks, if the request or the fleet tell: ConnectionRow's
 };
 

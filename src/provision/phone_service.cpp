@@ -23,7 +23,7 @@ std::size_t PhoneService::body_limit(const http::Request& /*request*/) const { r
 void PhoneService::handle(const Inquiry& inquiry, Done done) {
   auto answer = answer_to(inquiry);
   if (!answer.is_stranger) return done(std::move(answer));
-  // Nobody entered this device: the fleet's keeper may, on its own thread; then the request is decided again.
+  // This device has not been added: the fleet's keeper may, on its own thread; then the request is decided again.
   Stranger stranger{.mac = *answer.requested,
                     .product = inquiry.peer.identity.product,
                     .serial = inquiry.peer.identity.serial,

@@ -83,8 +83,8 @@ class Admission {
     State state_ = State::outside;
     Kind kind_ = Kind::phone;
     bool is_known_ = false;
-    bool has_begun_ = false;  // and holds what TLS takes up
-    Time at_{};               // silent: when it has had its time to speak; else since when it is in its state
+    bool has_begun_ = false;  // and holds TLS's memory
+    Time at_{};               // silent: when it may be evicted; else since when it is in its state
     Networks::iterator network_{};
   };
 

@@ -54,8 +54,8 @@ asio::ip::tcp::endpoint local_endpoint_of(const Socket& socket) {
   return socket.local_endpoint(ignored);
 }
 
-/// On a tape, only of a request that certainly holds no password and no other phone's name more than its time may leave
-/// with a bundle of evidence.
+/// Whether a bundle of evidence may contain a captured request: only if it certainly holds no password and no other
+/// phone's name. Of any other, only its time.
 bool may_leave(const http::Request& request, const std::optional<MacAddress>& asked_for, const std::string& device) {
   return request.body.empty() && request.query.empty() && request.header("Authorization").empty() &&
          request.header("Proxy-Authorization").empty() && request.header("Cookie").empty() &&
@@ -124,7 +124,7 @@ void Connection::start() {
 void Connection::drain() {
   guarded([this] {
     draining_ = true;
-    // A phone on its way in is let in: refused, it would stay away for an hour. What only holds a line open is not.
+    // A phone that has just connected is still served: refused, it would stay away for an hour. A silent one is not.
     const bool has_spoken = record_.stage() != Stage::tcp || std::chrono::microseconds{lifetime()} < kTimeToBegin;
     const bool waits_for_more = phase_ == Phase::idle && is_kept_alive();
     if (!has_spoken || waits_for_more) abort();
@@ -333,7 +333,7 @@ void Connection::refuse() {
 
 void Connection::write_response() {
   auto next = exchange_->write(*channel_);
-  // A long body has as long for each of its pieces; while it has nothing to give, nobody is late.
+  // The time-out holds for each piece of a long body, and not while its source has no data.
   if (next.need == Next::Need::more) deadline_ = kNever;
   if (std::exchange(body_sent_, exchange_->body_bytes()) != exchange_->body_bytes() && next.need != Next::Need::more)
     set_deadline(listener_->config.request_timeout);
@@ -415,7 +415,7 @@ void Connection::go_on() {
   });
 }
 
-/// A timer is set anew only for a deadline that comes before it rings: most steps end long before theirs.
+/// Resets the timer only for a deadline earlier than it is set to: most steps end long before theirs.
 void Connection::set_deadline(std::chrono::milliseconds time) {
   deadline_ = std::chrono::steady_clock::now() + time;
   if (deadline_ < timer_rings_) set_timer();

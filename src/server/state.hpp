@@ -64,7 +64,7 @@ struct Built {
 
 /// Reads dir/firstring.toml and builds all of it, collecting every fault.
 ///
-/// `sessions`: where the TLS sessions of its connections are kept; nullptr: nowhere, for a state that serves nobody.
+/// `sessions`: where the TLS sessions of its connections are kept; nullptr: nowhere, for a state that is not served.
 Built build_state(const std::filesystem::path& dir, std::shared_ptr<tls::SessionCache> sessions = {});
 /// The same of a text that is not in the file yet.
 Built build_state(config::Loaded loaded, std::shared_ptr<tls::SessionCache> sessions = {});

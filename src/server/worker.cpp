@@ -20,15 +20,15 @@ using asio::ip::tcp;
 
 namespace {
 
-/// After accept fails for want of descriptors or memory: how long before the next try.
+/// Pause after accept failed because descriptors or memory ran out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-/// How often it is looked which connections have lived long, at least.
+/// How often to look for long-lived connections.
 constexpr std::chrono::minutes kReportEvery{1};
-/// It works again when it has not failed for so long: with one descriptor to spare it works each second time.
+/// Accept works again when it has not failed for so long: with one spare descriptor it works every second time.
 constexpr std::chrono::seconds kAcceptWorks{5};
 /// Connections accepted at once before other events are handled.
 constexpr std::size_t kAcceptBatch = 64;
-/// With all places taken: how often it is looked whether somebody may go.
+/// While all places are taken: how often to look for a connection to evict.
 constexpr std::chrono::milliseconds kRoomPause{100};
 /// How long a batch of handshakes may take to begin before those that have begun go on: about a dozen of the old
 /// phones'.

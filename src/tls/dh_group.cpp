@@ -15,8 +15,8 @@ namespace {
 using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, crypto::Deleter<OSSL_PARAM_BLD_free>>;
 using ParamsPtr = std::unique_ptr<OSSL_PARAM, crypto::Deleter<OSSL_PARAM_free>>;
 
-/// A safe prime with the generator 2, made with `openssl dhparam 512` for this program alone. Groups of that size that
-/// everybody uses have been broken in advance (CVE-2015-4000); this one takes somebody a week of its own.
+/// A safe prime with the generator 2, made with `openssl dhparam 512` for this program alone. The widely used
+/// groups of that size have been broken in advance (CVE-2015-4000); this one would take a week of its own.
 constexpr std::array<unsigned char, 64> kPrime512{
     0xb4, 0x32, 0xa2, 0xba, 0xd2, 0x2a, 0x4d, 0xc3, 0x4d, 0x2d, 0x62, 0x2f, 0xa4, 0xa0, 0x36, 0x0f,
     0x8f, 0x4c, 0x08, 0x44, 0xd0, 0x47, 0x0e, 0x31, 0xe0, 0x87, 0x31, 0x41, 0x01, 0x64, 0xfd, 0x5a,
