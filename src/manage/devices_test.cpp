@@ -201,6 +201,7 @@ TEST_F(Devices, CaptureSaysWhereTheDeviceIsWaitedFor) {
   add("000e08abcdef");
   store::DeviceRecord record;
   record.mac = mac();
+  record.pinned_at = kNow;  // one from before the device was added would be passed over
   record.address = "192.0.2.7";
   record.pinned_at = kNow;
   ASSERT_TRUE(desk().fleet->keep_device_records({{.before = std::nullopt, .after = record}}));
