@@ -19,7 +19,6 @@
 #include "crypto/openssl.hpp"
 #include "tls/dh_provider.hpp"
 #include "tls/dispatch.hpp"
-#include "tls/ec_provider.hpp"
 #include "tls/prf_provider.hpp"
 
 namespace firstring::tls {
@@ -68,10 +67,8 @@ bool is_of_use(int operation, const OSSL_ALGORITHM& algorithm) {
 }
 
 /// Where we have better.
-const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm, void* provider) {
+const OSSL_DISPATCH* implementation(int operation, const OSSL_ALGORITHM& algorithm) {
   if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "DH") return dh_key_management(algorithm.implementation);
-  if (operation == OSSL_OP_KEYMGMT && first_name(algorithm) == "EC")
-    return ec_key_management(algorithm.implementation, provider);
   if (operation == OSSL_OP_KDF && first_name(algorithm) == "TLS1-PRF") return tls1_prf_functions();
   return algorithm.implementation;
 }
@@ -94,7 +91,7 @@ struct Sieve {
           if (std::find(names.begin(), names.end(), first_name(*one)) == names.end() || !is_of_use(operation, *one))
             continue;
           kept.push_back(*one);
-          kept.back().implementation = implementation(operation, *one, OSSL_PROVIDER_get0_provider_ctx(made.behind));
+          kept.back().implementation = implementation(operation, *one);
         }
         kept.push_back({});
       }
