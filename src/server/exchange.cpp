@@ -30,7 +30,7 @@ bool looks_like_tls(ByteView bytes) {
 }  // namespace
 
 Exchange::Exchange(std::size_t head_bytes, Buffers& inputs, Buffers& answers, tls::Tape* tape,
-                   std::function<void()> on_room, std::function<void()> on_more)
+                   const std::function<void()>& on_room, std::function<void()> on_more)
     : reader_(http::Limits{.head_bytes = head_bytes}),
       head_bytes_(head_bytes),
       intake_(inputs, on_room),
@@ -92,6 +92,7 @@ void Exchange::answer(http::Response response, bool keep_alive, http::Body body)
   head_end_ = output_.find("\r\n\r\n") + 4;
   body_bytes_ = output_.size() - head_end_;
   sent_ = 0;
+  // NOLINTNEXTLINE(bugprone-use-after-move): serialize takes the body alone
   if (body == http::Body::with) source_ = std::move(response.source);
   lease_.exceed(held_by(output_));
 }
@@ -154,10 +155,15 @@ std::string_view Exchange::next_output() {
   return in_head ? rest.substr(0, head_end_ - sent_) : rest;
 }
 
+/// It may hold passwords, also where it was not sent to the end.
+void Exchange::wipe_output() {
+  explicit_bzero(output_.data(), output_.size());
+  std::string{}.swap(output_);  // assigned to, it would keep its room
+}
+
 void Exchange::finish_answer(const Clock& clock) {
   if (tape_ != nullptr) tape_->withhold_sent(false);
-  explicit_bzero(output_.data(), output_.size());  // it may have held passwords
-  std::string{}.swap(output_);                     // assigned to, it would keep its room
+  wipe_output();
   source_.reset();
   lease_.shrink(0);
   intake_.reset();

@@ -24,8 +24,11 @@ class Exchange {
  public:
   /// `head_bytes`: http::Limits. `tape`: nullptr if none runs. `on_room`, `on_more`: called, the latter from any
   /// thread, when what Next::Need room or more asked for is there.
-  Exchange(std::size_t head_bytes, Buffers& inputs, Buffers& answers, tls::Tape* tape, std::function<void()> on_room,
-           std::function<void()> on_more);
+  Exchange(std::size_t head_bytes, Buffers& inputs, Buffers& answers, tls::Tape* tape,
+           const std::function<void()>& on_room, std::function<void()> on_more);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange() { wipe_output(); }
 
   /// Reads until a request is complete or refused (nothing). `handler` says which bodies are taken.
   Next read(tls::Channel& channel, bool is_tls, const provision::Handler& handler, const Clock& clock);
@@ -62,6 +65,7 @@ class Exchange {
 
  private:
   Next refill();
+  void wipe_output();
   std::string_view next_output();
 
   http::RequestReader reader_;
