@@ -72,7 +72,7 @@ class Size:
     patience: float = 60  # seconds after which a storm is ended: more than 1.2 times what it need take
 
 
-QUICK = Size(1, 8, 20, 4, 20, (4, 8, 16), 500, 1, 4, 20, 20, 0.5, 0.2, 5)
+QUICK = Size(1, 8, 20, 4, 300, (4, 8, 16), 500, 1, 4, 20, 20, 0.5, 0.2, 5)
 
 
 class Bench:
