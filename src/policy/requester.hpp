@@ -13,14 +13,14 @@ namespace firstring::policy {
 /// The facts that a connection has about its peer, without conclusions: those are requester_of's.
 struct PeerFacts {
   bool tls = false;
-  bool quarantined = false;              ///< firstring-quarantine speaks its TLS
-  bool secrets_over_quarantine = false;  ///< [quarantine] secrets: the operator allows them that way
-  bool handshake_finished = false;       ///< both Finished messages were exchanged
-  tls::ChainVerdict verdict;             ///< on the chain that the client sent
-  device::CertificateIdentity identity;  ///< that chain's leaf names
-  std::string key;                       ///< crypto::Certificate::key_fingerprint of the leaf, hexadecimal; "": none
-  std::string ja3;                       ///< of its hello, hello::without_session: what the client is known by
-  std::uint16_t offered_version = 0;     ///< hello::ClientHello::highest_version; 0 if the hello does not tell
+  bool quarantined = false;                ///< firstring-quarantine speaks its TLS
+  bool secrets_over_quarantine = false;    ///< [quarantine] secrets: the operator allows them that way
+  bool handshake_finished = false;         ///< both Finished messages were exchanged
+  tls::ChainVerdict verdict{};             ///< on the chain that the client sent
+  device::CertificateIdentity identity{};  ///< that chain's leaf names
+  std::string key{};                       ///< crypto::Certificate::key_fingerprint of the leaf, hexadecimal; "": none
+  std::string ja3{};                       ///< of its hello, hello::without_session: what the client is known by
+  std::uint16_t offered_version = 0;       ///< hello::ClientHello::highest_version; 0 if the hello does not tell
 };
 
 /// Who sends a connection's requests, as far as known. Without TLS there is no verdict and no identity.

@@ -73,13 +73,11 @@ Connection::Connection(Socket socket, const asio::ip::tcp::endpoint& peer, std::
       listener_(std::move(listener)),
       services_(services),
       on_end_(std::move(on_end)),
-      is_tls_(listener_->config.kind == config::ListenerKind::phone),
+      peer_{.tls = listener_->config.kind == config::ListenerKind::phone},
       address_(address_of(peer)),
       report_at_(std::chrono::steady_clock::now() + state_->config.limits.ledger_open),
-      record_(fmt::format("{} {}", is_tls_ ? "phone" : "bootstrap", listener_->config.address.to_string()), peer,
-              local_endpoint_of(socket_), services_.clock(), std::chrono::steady_clock::now()) {
-  peer_.tls = requester_.tls = is_tls_;
-}
+      record_(fmt::format("{} {}", peer_.tls ? "phone" : "bootstrap", listener_->config.address.to_string()), peer,
+              local_endpoint_of(socket_), services_.clock(), std::chrono::steady_clock::now()) {}
 
 Connection::~Connection() = default;
 
@@ -102,10 +100,10 @@ void Connection::start() {
                                         services_.clock());
     }
     const auto& config = listener_->config;
-    const auto patience = is_tls_ ? config.hello_timeout : config.idle_timeout;
-    services_.admission->arrive(place_, is_tls_ ? Admission::Kind::phone : Admission::Kind::bootstrap, address_,
+    const auto patience = peer_.tls ? config.hello_timeout : config.idle_timeout;
+    services_.admission->arrive(place_, peer_.tls ? Admission::Kind::phone : Admission::Kind::bootstrap, address_,
                                 std::chrono::steady_clock::now() + std::min(patience / 2, kTimeToSpeak));
-    if (!is_tls_) {
+    if (!peer_.tls) {
       channel_ = std::make_unique<PlainChannel>(socket_.native_handle(), tape_.get());
       return await_request();
     }
@@ -227,14 +225,17 @@ void Connection::take_handshake() {
   peer_.handshake_finished = row.handshake_us >= 0;
   peer_.ja3 = handshake_->client_ja3();
   peer_.offered_version = handshake_->offered_version();
-  if (!facts.client_chain.empty()) {
-    const auto& leaf = facts.client_chain.front();
-    peer_.verdict = services_.verdicts->judge(state_->trust, facts.client_chain, services_.clock());
-    peer_.identity = device::identify(leaf.subject(), leaf.issuer());
-    if (peer_.verdict.accepted && peer_.identity.mac) peer_.key = to_hex(leaf.key_fingerprint());
-    record_.take_peer(peer_, leaf);
+  if (facts.client_chain.empty()) {
+    requester_ = policy::requester_of(peer_);
+    return;
   }
+  const auto& leaf = facts.client_chain.front();
+  const auto subject = leaf.subject();
+  peer_.verdict = services_.verdicts->judge(state_->trust, facts.client_chain, services_.clock());
+  peer_.identity = device::identify(subject, leaf.issuer());
+  if (peer_.verdict.accepted && peer_.identity.mac) peer_.key = to_hex(leaf.key_fingerprint());
   requester_ = policy::requester_of(peer_);
+  record_.take_peer(peer_, requester_, leaf, subject);
 }
 
 // ---- requests ----
@@ -257,7 +258,7 @@ void Connection::await_request() {
 }
 
 void Connection::read_request() {
-  auto next = exchange_->read(*channel_, is_tls_, *services_.handler, services_.clock);
+  auto next = exchange_->read(*channel_, peer_.tls, *services_.handler, services_.clock);
   if (phase_ == Phase::idle && exchange_->has_begun()) {
     phase_ = Phase::request;
     if (is_kept_alive()) services_.admission->ask(place_, exchange_->began());
@@ -313,11 +314,7 @@ void Connection::respond(provision::Answer answer) {
   const auto kind = answer.allow ? Admission::Answer::served : Admission::Answer::refused;
   const bool keep_alive = request.keep_alive && !draining_ && !has_unread_body &&
                           services_.admission->may_stay(place_, kind, std::chrono::steady_clock::now());
-  exchange_->answer(std::move(answer.response), keep_alive,
-                    request.method == "HEAD" ? http::Body::without : http::Body::with);
-  record_.reach(Stage::response);
-  set_deadline(listener_->config.request_timeout);
-  write_response();
+  send(std::move(answer.response), keep_alive, request.method == "HEAD" ? http::Body::without : http::Body::with);
 }
 
 void Connection::refuse() {
@@ -325,7 +322,11 @@ void Connection::refuse() {
   exchange_->withhold_answer(false);
   row();
   record_.refused(exchange_->reader());
-  exchange_->answer(exchange_->reader().refusal(), false, http::Body::with);
+  send(exchange_->reader().refusal(), false, http::Body::with);
+}
+
+void Connection::send(http::Response response, bool keep_alive, http::Body body) {
+  exchange_->answer(std::move(response), keep_alive, body);
   record_.reach(Stage::response);
   set_deadline(listener_->config.request_timeout);
   write_response();

@@ -90,6 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ask_handler();
   void respond(provision::Answer answer);
   void refuse();
+  void send(http::Response response, bool keep_alive, http::Body body);
   void write_response();
   void response_written();
   void linger();
@@ -138,7 +139,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ConnectionServices& services_;
   std::function<void(Connection&)> on_end_;
   Admission::Place place_{this};
-  bool is_tls_;
+  policy::PeerFacts peer_;
   IpAddress address_;  ///< the peer's
 
   enum class Phase : unsigned char { hello, waiting, handshake, idle, request, answering, lingering, gone };
@@ -159,8 +160,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Record record_;
   std::unique_ptr<Handshake> handshake_;   ///< with TLS
   std::unique_ptr<tls::Channel> channel_;  ///< once the handshake is over
-  policy::PeerFacts peer_;
-  policy::Requester requester_;
+  policy::Requester requester_ = policy::requester_of(peer_);
   std::unique_ptr<Exchange> exchange_;
   std::uint64_t body_sent_ = 0;  ///< of the answer, when its deadline was set last
   std::size_t discarded_ = 0;

@@ -82,11 +82,12 @@ void Record::take_handshake(const tls::TlsFacts& facts, const State& state, cons
     row.phone_cpu_us = computed;
 }
 
-void Record::take_peer(const policy::PeerFacts& facts, const crypto::Certificate& leaf) {
+void Record::take_peer(const policy::PeerFacts& facts, const policy::Requester& requester,
+                       const crypto::Certificate& leaf, const crypto::DistinguishedName& subject) {
   auto& row = *row_;
   const auto& identity = facts.identity;
   row.certificate = leaf.fingerprint_hex();
-  row.certificate_subject = crypto::to_string(leaf.subject());
+  row.certificate_subject = crypto::to_string(subject);
   row.certificate_issuer = leaf.issuer_text();
   row.certificate_der = leaf.to_der();
   row.verdict = facts.verdict.reason();
@@ -98,7 +99,7 @@ void Record::take_peer(const policy::PeerFacts& facts, const crypto::Certificate
   if (!identity.problem.empty()) row.verdict_errors.push_back(identity.problem);
   if (identity.mac) row.device = identity.mac->bare();
   if (identity.known_bad != nullptr) row.known_bad = identity.known_bad->name;
-  row.assurance = device::to_string(policy::assess(policy::requester_of(facts), false));
+  row.assurance = device::to_string(policy::assess(requester, false));
 }
 
 void Record::fill_from(const provision::DeviceRecords& records, const policy::Requester& requester,

@@ -49,7 +49,9 @@ class Record {
 
   /// The handshake is over, or broken off.
   void take_handshake(const tls::TlsFacts& facts, const State& state, const tls::Personality& personality, int socket);
-  void take_peer(const policy::PeerFacts& facts, const crypto::Certificate& leaf);
+  /// The client has shown `leaf`, whose subject is `subject`; `requester`: what follows from `facts`.
+  void take_peer(const policy::PeerFacts& facts, const policy::Requester& requester, const crypto::Certificate& leaf,
+                 const crypto::DistinguishedName& subject);
   /// What the past tells of a phone that did not say it itself.
   void fill_from(const provision::DeviceRecords& records, const policy::Requester& requester,
                  const std::string& client_ja3, const IpAddress& address);
@@ -60,7 +62,6 @@ class Record {
   void refused(const http::RequestReader& reader);
   /// A request was decided whose row is not with the ledger yet.
   bool has_request() const { return request_.decision != Decision::unknown; }
-  const store::RequestRow& request() const { return request_; }
   /// Completes that row: the answer has gone out, or will not.
   store::RequestRow take_request(const Exchange& exchange, store::Standing standing);
 
