@@ -509,7 +509,9 @@ void Connection::finish(Outcome outcome, Stage stage, std::string detail) {
   put_end(row);
   const auto fleet = services_.fleet->current();
   if (handshake_) handshake_->tell_ladder(row, services_.clock());
-  record_.fill_from(services_.fleet->records(), requester_, peer_.ja3, address_);
+  // What the hello told, however far the handshake got.
+  record_.fill_from(services_.fleet->records(), requester_, handshake_ ? handshake_->client_ja3() : peer_.ja3,
+                    address_);
   record_.judge(*fleet);
   channel_.reset();
   services_.admission->settle(place_, conduct_of(row), std::chrono::steady_clock::now());
