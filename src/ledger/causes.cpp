@@ -65,7 +65,7 @@ constexpr std::array kDenials{
               "Upgrade the phone's firmware to one with TLS 1.0 and AES; if there is none, write secrets = true in "
               "[quarantine], and give its SIP account no more rights than a stranger may have."},
     CauseRule{Cause::other_device, nullptr, "A phone whose certificate names {device} requested the file of {asked}.",
-              "Correct the {url_setting} of the phone {device} (its own address in it should be a macro, not fixed); "
+              "Correct the {url_setting} of the phone {device} (let a macro stand for its MAC address); "
               "if it repeats over many "
               "addresses, somebody is trying to read other phones' files."},
     CauseRule{
